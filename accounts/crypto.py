@@ -1,0 +1,74 @@
+"""Seal identity and bank data at rest, and find a sealed value again by keyed hash.
+
+AES-256-GCM under versioned keys (settings.FIELD_KEYS, the first seals, all open), bound to table and column, so that
+a sealed value copied elsewhere does not open. Look-ups use `blind_index`: HMAC-SHA256 under a key of the agency's own,
+so that equal numbers of two agencies do not look equal.
+"""
+
+import base64
+import hmac
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.db import models
+
+
+class CannotOpen(ValueError):
+    """Restore the key that sealed this value, or treat it as lost."""
+
+
+def seal(text: str, *, context: str) -> str:
+    """Encrypt text for one place (`table.column`); the result is `version:base64`."""
+    version, key = next(iter(settings.FIELD_KEYS.items()))
+    nonce = os.urandom(12)
+    sealed = AESGCM(key).encrypt(nonce, text.encode(), context.encode())
+    return f"{version}:{base64.b64encode(nonce + sealed).decode()}"
+
+
+def unseal(sealed: str, *, context: str) -> str:
+    """Decrypt what `seal` made for the same place.
+
+    :raises CannotOpen: the key is gone, or the value was made for another place or changed.
+    """
+    version, _sep, text = sealed.partition(":")
+    try:
+        raw = base64.b64decode(text, validate=True)
+        return AESGCM(settings.FIELD_KEYS[int(version)]).decrypt(raw[:12], raw[12:], context.encode()).decode()
+    except (KeyError, ValueError, InvalidTag) as error:
+        raise CannotOpen(f"A sealed value of {context} cannot be opened.") from error
+
+
+def blind_index(value: str, *, agency_id, field: str) -> str:
+    """Hash a normalised value so that this agency, and only this field, can find it again; empty stays empty."""
+    if not value:
+        return ""
+    own_key = hmac.digest(settings.INDEX_KEY, f"agency:{agency_id}".encode(), "sha256")
+    return hmac.digest(own_key, f"{field}:{value}".encode(), "sha256").hex()
+
+
+def same(one: str, other: str) -> bool:
+    """Compare two hashes in constant time; empty never equals anything."""
+    return hmac.compare_digest(one.encode(), other.encode()) and bool(one)
+
+
+class SealedField(models.TextField):
+    """Keep text sealed in the database and open in Python; never filter by it, use a blind index."""
+
+    def _context(self) -> str:
+        return f"{self.model._meta.db_table}.{self.column}"
+
+    def get_prep_value(self, value):
+        return seal(value, context=self._context()) if value else ""
+
+    def from_db_value(self, value, expression, connection):
+        return unseal(value, context=self._context()) if value else ""
+
+    def get_lookup(self, lookup_name):
+        return super().get_lookup(lookup_name) if lookup_name in ("isnull",) else None
+
+
+def mask(value: str, *, keep: int = 4) -> str:
+    """Show only the end of a number: `•••• 6789`."""
+    return f"•••• {value[-keep:]}" if value else ""

@@ -1,0 +1,82 @@
+"""The tenant and its staff."""
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.tenancy import uuid7
+
+
+class Agency(models.Model):
+    """A collection agency: the tenant. Its own row is readable without a scope, since the host name finds it here."""
+
+    class Factor(models.TextChoices):
+        """The third fact that identifies a consumer, beside reference number and last name."""
+
+        SSN4 = "ssn4", _("last four of the Social Security number")
+        ZIP = "zip", _("ZIP code")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(
+        _("address"),
+        max_length=40,
+        unique=True,
+        help_text=_("The first part of the consumers' web address."),
+        validators=[RegexValidator(r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$")],
+    )
+    name = models.CharField(_("name"), max_length=80)
+    legal_name = models.CharField(_("legal name"), max_length=120)
+    address = models.TextField(_("postal address"), max_length=300, help_text=_("One line per line."))
+    phone = models.CharField(_("phone"), max_length=30)
+    email = models.EmailField(_("e-mail for consumers"), blank=True)
+    hours = models.CharField(_("hours"), max_length=120, help_text=_("For example: Mon to Fri, 8 am to 6 pm ET"))
+    licences = models.TextField(_("licence lines"), max_length=1000, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=40, default="America/New_York")
+    currency = models.CharField(_("currency"), max_length=3, default="usd", editable=False)
+    factor = models.CharField(_("third fact"), max_length=4, choices=Factor, default=Factor.SSN4)
+    allow_visa_credit = models.BooleanField(
+        _("accept Visa credit cards"),
+        default=False,
+        help_text=_("Visa bars credit cards for overdue consumer debt (CARD-01). Leave off unless counsel says so."),
+    )
+    balance_fresh_hours = models.PositiveIntegerField(
+        _("oldest balance we charge on, hours"), default=30 * 24, help_text=_("An older balance blocks payment.")
+    )
+    brand = models.CharField(_("brand colour"), max_length=7, default="#1f4e5f")
+    accent = models.CharField(_("accent colour"), max_length=7, default="#b5541c")
+    branding_version = models.PositiveIntegerField(default=1, editable=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    last_sequence = models.BigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("agency")
+        verbose_name_plural = _("agencies")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def address_lines(self) -> list[str]:
+        return [line.strip() for line in self.address.splitlines() if line.strip()]
+
+
+class User(AbstractUser):
+    """A member of staff: of one agency, or of the platform when the agency is empty."""
+
+    agency = models.ForeignKey(
+        Agency, models.PROTECT, null=True, blank=True, related_name="staff", verbose_name=_("agency")
+    )
+
+    objects = UserManager()
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [
+            models.CheckConstraint(
+                name="agency_staff_are_never_superusers",
+                condition=models.Q(agency__isnull=True) | models.Q(is_superuser=False),
+            )
+        ]

@@ -1,0 +1,97 @@
+"""Messages to consumers and what became of them."""
+
+import pgtrigger
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.crypto import SealedField
+from accounts.models import Account, Consumer, ContactPoint
+from accounts.tenancy import Row, TenantForeignKey
+
+
+class MailProvider(Row):
+    """The agency's own e-mail provider, domain and sender."""
+
+    name = models.CharField(_("name"), max_length=80)
+    backend = models.CharField(_("provider"), max_length=20, default="mailgun")
+    domain = models.CharField(_("sending domain"), max_length=120)
+    from_name = models.CharField(_("sender name"), max_length=80)
+    from_address = models.EmailField(_("sender address"))
+    api_key = SealedField(_("API key"))
+    signing_key = SealedField(_("webhook signing key"))
+    api_url = models.URLField(_("API address"), blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta(Row.Meta):
+        verbose_name = _("e-mail provider")
+        verbose_name_plural = _("e-mail providers")
+        constraints = [
+            models.UniqueConstraint(
+                name="one_active_mail_provider", fields=["agency"], condition=models.Q(is_active=True)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Message(Row):
+    """One message to one contact point: the outbox row, and its state as the provider told it."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        SENT = "sent", _("sent")
+        DELIVERED = "delivered", _("delivered")
+        BOUNCED = "bounced", _("bounced")
+        COMPLAINED = "complained", _("complained")
+        FAILED = "failed", _("failed")
+        HELD = "held", _("held back")
+
+    consumer = TenantForeignKey(Consumer, related_name="messages")
+    account = TenantForeignKey(Account, null=True, related_name="messages")
+    contact_point = TenantForeignKey(ContactPoint, related_name="messages")
+    template = models.CharField(max_length=40)
+    stream = models.CharField(max_length=10, help_text="security, receipts, notices")
+    language = models.CharField(max_length=5)
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    html = models.TextField()
+    attachments = models.JSONField(default=list, help_text='[{"kind": "authorization", "id": "..."}]: made when sent')
+    cause = models.CharField(max_length=120, help_text="what asked for it, once: event id and template")
+    token = models.CharField(max_length=64, help_text="hash of the opt-out token")
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    provider_id = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField()
+    queued_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, help_text="accepted by the provider: the moment of sending, RF-02")
+    opened_at = models.DateTimeField(null=True)
+    clicked_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta(Row.Meta):
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints = [models.UniqueConstraint(name="one_message_per_cause", fields=["agency", "cause"])]
+        indexes = [
+            models.Index(name="message_waiting", fields=["next_at"], condition=models.Q(status="queued")),
+            models.Index(name="message_by_provider_id", fields=["agency", "provider_id"]),
+        ]
+
+
+class MailEvent(Row):
+    """The inbox of signed provider webhooks: stored, answered, applied by a worker, once."""
+
+    provider = TenantForeignKey(MailProvider, related_name="events")
+    external_id = models.CharField(max_length=120)
+    body = models.JSONField()
+    received_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=200, blank=True)
+
+    class Meta(Row.Meta):
+        verbose_name = _("mail event")
+        verbose_name_plural = _("mail events")
+        constraints = [models.UniqueConstraint(name="mail_event_once", fields=["provider", "external_id"])]
+        indexes = [models.Index(name="mail_event_open", fields=["id"], condition=models.Q(applied_at=None))]
+        triggers = [pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete)]

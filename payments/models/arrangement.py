@@ -1,0 +1,137 @@
+"""Arrangements, their post-dates, and the notices each post-date is owed."""
+
+import pgtrigger
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account, Consumer
+from accounts.tenancy import Row, TenantForeignKey
+from payments.models.method import Authorization, Method
+
+
+class Arrangement(Row):
+    """A promise in writing: the frozen schedule, the terms it came from, and how far it is."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+        COMPLETED = "completed", _("completed")
+        BROKEN = "broken", _("broken")
+        CANCELLED = "cancelled", _("cancelled")
+
+    account = TenantForeignKey(Account, related_name="arrangements")
+    consumer = TenantForeignKey(Consumer, related_name="arrangements")
+    authorization = TenantForeignKey(Authorization, related_name="arrangements")
+    kind = models.CharField(max_length=10, help_text="settlement, plan")
+    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    total_cents = models.BigIntegerField()
+    saving_cents = models.BigIntegerField(default=0)
+    schedule = models.JSONField(help_text='frozen: [["2026-12-01", 12500], ...]')
+    trace = models.JSONField(default=list, help_text="why these numbers: (number, level, version, field, value)")
+    accepted_at = models.DateTimeField()
+
+    class Meta(Row.Meta):
+        verbose_name = _("arrangement")
+        verbose_name_plural = _("arrangements")
+        constraints = [
+            models.UniqueConstraint(
+                name="one_active_arrangement_per_account", fields=["account"], condition=models.Q(status="active")
+            )
+        ]
+
+
+class Postdate(Row):
+    """One scheduled item: exactly one executor and one notifier, written down when it is made (PDC-06)."""
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled", _("scheduled")
+        HELD = "held", _("on hold")
+        CANCEL_REQUESTED = "cancel_req", _("cancellation requested")
+        CANCELLED = "cancelled", _("cancelled")
+        TAKEN = "taken", _("taken")
+        FAILED = "failed", _("failed")
+
+    OPEN = (Status.SCHEDULED, Status.HELD, Status.CANCEL_REQUESTED)
+
+    arrangement = TenantForeignKey(Arrangement, related_name="postdates")
+    account = TenantForeignKey(Account, related_name="postdates")
+    method = TenantForeignKey(Method, related_name="postdates")
+    number = models.PositiveSmallIntegerField()
+    of = models.PositiveSmallIntegerField()
+    due_on = models.DateField(help_text="the consumer's local date")
+    not_before_at = models.DateTimeField(help_text="08:00 of that date where the consumer lives, PDC-02")
+    amount_cents = models.BigIntegerField()
+    executor = models.CharField(max_length=6, help_text="portal, host")
+    notifier = models.CharField(max_length=6, help_text="portal, host")
+    status = models.CharField(max_length=10, choices=Status, default=Status.SCHEDULED)
+    host_id = models.CharField(max_length=80, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, help_text="the host shows it")
+    created_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta(Row.Meta):
+        verbose_name = _("post-date")
+        verbose_name_plural = _("post-dates")
+        constraints = [
+            models.UniqueConstraint(name="postdate_number_once", fields=["arrangement", "number"]),
+            models.CheckConstraint(name="postdate_amount_positive", condition=models.Q(amount_cents__gt=0)),
+            models.CheckConstraint(
+                name="exactly_one_executor_and_notifier",
+                condition=models.Q(executor__in=["portal", "host"], notifier__in=["portal", "host"]),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="postdate_due",
+                fields=["not_before_at"],
+                condition=models.Q(status="scheduled", executor="portal"),
+            )
+        ]
+        triggers = [
+            pgtrigger.FSM(
+                name="postdate_moves_legally",
+                field="status",
+                transitions=[
+                    ("scheduled", "held"),
+                    ("scheduled", "cancel_req"),
+                    ("scheduled", "cancelled"),
+                    ("scheduled", "taken"),
+                    ("scheduled", "failed"),
+                    ("held", "scheduled"),
+                    ("held", "cancel_req"),
+                    ("held", "cancelled"),
+                    ("held", "taken"),
+                    ("held", "failed"),
+                    ("cancel_req", "cancelled"),
+                    ("cancel_req", "scheduled"),
+                    ("cancel_req", "taken"),
+                    ("cancel_req", "failed"),
+                    ("cancelled", "taken"),
+                ],
+            )
+        ]
+
+
+class Notice(Row):
+    """What is owed in writing before a post-date is charged (PDC-01, PDC-05): owner, window, proof."""
+
+    class Status(models.TextChoices):
+        DUE = "due", _("due")
+        SENT = "sent", _("sent")
+        FAILED = "failed", _("failed")
+
+    postdate = TenantForeignKey(Postdate, related_name="notices")
+    kind = models.CharField(max_length=20, default="predebit")
+    owner = models.CharField(max_length=6, help_text="portal, host")
+    channel = models.CharField(max_length=6, help_text="email, letter")
+    earliest_on = models.DateField()
+    target_on = models.DateField()
+    latest_on = models.DateField()
+    send_by = models.DateField(help_text="a letter leaves by this day, an e-mail by latest_on")
+    status = models.CharField(max_length=6, choices=Status, default=Status.DUE)
+    sent_at = models.DateTimeField(null=True)
+    proof = models.JSONField(default=dict)
+
+    class Meta(Row.Meta):
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+        constraints = [models.UniqueConstraint(name="one_notice_per_kind", fields=["postdate", "kind"])]

@@ -1,0 +1,48 @@
+"""PostgreSQL, told which agency acts: `portal.agency` is true on the connection before every statement.
+
+`acting_for` only sets a context variable. Here it is compared with what this connection was last told; a rollback,
+a rolled back savepoint, a close or a new connection makes that unknown. Unset means no rows (see docs/tenancy.md).
+COPY and raw psycopg2 cursors pass no wrapper: call `connection.sync_agency()` before them.
+"""
+
+from django.db.backends.postgresql import base
+
+from accounts import tenancy
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Repeat the acting agency to PostgreSQL, once per change."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.agency_applied: str | None = None
+        self.execute_wrappers.append(self._with_agency)
+
+    def get_new_connection(self, conn_params):
+        self.agency_applied = None
+        return super().get_new_connection(conn_params)
+
+    def sync_agency(self) -> None:
+        """Tell the connection the acting agency unless it knows."""
+        if (wanted := tenancy.acting()) != self.agency_applied:
+            with self.wrap_database_errors, self.connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('portal.agency', %s, false)", [wanted])
+            self.agency_applied = wanted
+
+    def _with_agency(self, execute, sql, params, many, context):
+        # An aborted transaction must still reach ROLLBACK TO.
+        if not (isinstance(sql, str) and sql.startswith(("SAVEPOINT", "ROLLBACK", "RELEASE"))):
+            self.sync_agency()
+        return execute(sql, params, many, context)
+
+    def _rollback(self):
+        self.agency_applied = None
+        return super()._rollback()
+
+    def _savepoint_rollback(self, sid) -> None:
+        super()._savepoint_rollback(sid)
+        self.agency_applied = None
+
+    def _close(self):
+        self.agency_applied = None
+        return super()._close()

@@ -1,0 +1,303 @@
+"""The one settings module: every reader is strict, unsafe production values are system checks (portal/checks.py).
+
+Without DATABASE_URL the embedded servers' own file (.local/env, written by `python -m portal.local up`) is read;
+with it, only the environment counts. Nothing else differs between a laptop and production.
+"""
+
+import base64
+import os
+import sys
+from pathlib import Path
+
+import environ
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LOCAL_DIR = BASE_DIR / ".local"
+TESTING = "pytest" in sys.modules
+
+env = environ.Env()
+if "DATABASE_URL" not in os.environ and (LOCAL_DIR / "env").exists():
+    env.read_env(str(LOCAL_DIR / "env"))
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Read a switch that is exactly 1 or 0; anything else is refused, never guessed."""
+    match os.environ.get(name, "1" if default else "0"):
+        case "1":
+            return True
+        case "0":
+            return False
+        case other:
+            raise ImproperlyConfigured(f"{name} must be 1 or 0, not {other!r}.")
+
+
+def keyring(name: str) -> dict[int, bytes]:
+    """Read `version:base64key,...` (32 bytes each, the first one seals)."""
+    ring: dict[int, bytes] = {}
+    for entry in env(name).split(","):
+        version, _sep, text = entry.partition(":")
+        key = base64.b64decode(text, validate=True)
+        if not version.isdigit() or len(key) != 32:
+            raise ImproperlyConfigured(f"{name}: each entry is version:base64 of 32 bytes.")
+        ring[int(version)] = key
+    return ring
+
+
+# Where we are -------------------------------------------------------------------------------------------------
+DEBUG = flag("DEBUG", default=False)
+DEMO = flag("DEMO", default=False)  # the demonstration: sandboxes, plain http, no second factor for staff
+TLS = flag("TLS", default=not (DEMO or TESTING or DEBUG))
+PORT = env.int("PORT", default=8000)
+PORTAL_DOMAIN = env("PORTAL_DOMAIN", default=f"localhost:{PORT}")  # consumers live at <agency>.<this>
+SECRET_KEY = env("SECRET_KEY")
+FIELD_KEYS = keyring("FIELD_KEYS")
+INDEX_KEY = base64.b64decode(env("INDEX_KEY"), validate=True)
+ALLOWED_HOSTS = [f".{PORTAL_DOMAIN.split(':')[0]}", *env.list("EXTRA_HOSTS", default=["testserver"] if TESTING else [])]
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)  # how many X-Forwarded-For entries are ours
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "anymail",
+    "csp",
+    "django_htmx",
+    "django_prometheus",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "pgtrigger",
+    "rest_framework",
+    "accounts",
+    "settlements",
+    "payments",
+    "campaigns",
+    "integrations",
+    "portal",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "portal.middleware.RequestId",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "portal.middleware.AgencyAtTheEdge",
+    "portal.middleware.StaffSecondFactor",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "portal.branding.context",
+            ],
+        },
+    },
+]
+
+# Data ---------------------------------------------------------------------------------------------------------
+DATABASES = {"default": env.db("DATABASE_URL")}
+DATABASES["default"] |= {
+    "ENGINE": "tests.postgresql" if TESTING else "portal.postgresql",
+    "CONN_MAX_AGE": 300,
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {"connect_timeout": 5, "application_name": "quittance"},
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MIGRATION_LOCK_TIMEOUT = "5s"  # a migration that waits for a lock must not queue the site behind it
+
+REDIS_URL = env("REDIS_URL")
+REDIS_TIMEOUT = 1.0  # seconds: Redis is a nudge and a counter, never the truth
+CACHES = {"default": {"BACKEND": "portal.cache.OptionalRedis", "LOCATION": REDIS_URL, "KEY_PREFIX": "quittance"}}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"  # a lost Redis must not end anybody's session
+SESSION_COOKIE_NAME = "__Host-session" if TLS else "session"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 8 * 3600  # absolute length of a session, AUTH-08
+CSRF_COOKIE_NAME = "__Host-csrf" if TLS else "csrf"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TLS
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_HSTS_SECONDS = 365 * 86400 if TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 2**20  # one push of 5,000 accounts
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+
+# Work ---------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,  # far above the longest task: a shorter one ran tasks twice
+    "socket_timeout": 30,
+    "socket_connect_timeout": REDIS_TIMEOUT,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_TASK_DEFAULT_QUEUE = "batch"
+CELERY_TASK_PUBLISH_RETRY = False  # a request never waits for the broker; the poll finds the work
+CELERY_TASK_ROUTES = {
+    "integrations.tasks.*": {"queue": "deliver"},
+    "payments.tasks.*": {"queue": "charge"},
+    "campaigns.tasks.*": {"queue": "message"},
+}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5.0
+CELERY_DB_REUSE_MAX = 1000
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = env("BEAT_SCHEDULE", default=str(LOCAL_DIR / "beat"))
+CELERY_BEAT_SCHEDULE = {
+    "route-and-drain": {"task": "integrations.tasks.poll", "schedule": 2.0},
+    "fulfil-messages": {"task": "campaigns.tasks.poll", "schedule": 2.0},
+    "settle-undecided": {"task": "payments.tasks.sweep", "schedule": 10.0},
+    "abandoned-visits": {"task": "portal.tasks.end_idle_visits", "schedule": 60.0},
+}
+
+# Limits -------------------------------------------------------------------------------------------------------
+PUSH_LIMIT = 5_000  # accounts in one request; a larger population is a file
+HOST_FRESH_TIMEOUT = 0.8  # seconds a consumer waits at login for the host's own figures
+HOST_TIMEOUT = 10.0  # seconds for one delivery to a host
+HOST_ANSWER_LIMIT = 1 * 2**20  # bytes read of a host's answer
+PROCESSOR_TIMEOUT = 20.0  # seconds; then the outcome is unknown and the sweep asks
+INTENT_LIFE = 15 * 60  # seconds an undecided intent may live before it is voided at the processor and released
+IDLE_SECONDS = 15 * 60  # AUTH-08, A11Y-08
+IDLE_WARNING_SECONDS = 14 * 60
+CODE_SECONDS = 600  # AUTH-07
+CODE_TRIES = 5
+CODE_RESEND_SECONDS = 30
+
+# Pages --------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
+LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if TESTING or DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+# The theme's Alpine evaluates strings and sets inline styles; the relaxation ends at /admin/.
+ADMIN_CONTENT_SECURITY_POLICY = {
+    "script-src": [SELF, "'unsafe-eval'", NONCE],
+    "style-src": [SELF, "'unsafe-inline'"],
+}
+
+# Staff --------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+STAFF_SECOND_FACTOR = flag("STAFF_SECOND_FACTOR", default=not (DEMO or TESTING))
+PASSWORD_HASHERS = (
+    ["django.contrib.auth.hashers.MD5PasswordHasher"] if TESTING else ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+)
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/admin/"
+ACCOUNT_ADAPTER = "portal.staff.NoSignUp"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMO or DEBUG or TESTING
+MFA_TOTP_ISSUER = "Quittance"
+
+# API ----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.problems.handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Quittance",
+    "DESCRIPTION": "What a host system says to the portal, and what the portal says back.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# Operations ---------------------------------------------------------------------------------------------------
+SILENCED_SYSTEM_CHECKS = [
+    "security.W021" if not TLS else "security.W000",
+]
+if dsn := env("SENTRY_DSN", default=""):
+    import sentry_sdk
+
+    from portal.logs import scrub_sentry
+
+    sentry_sdk.init(dsn=dsn, send_default_pii=False, before_send=scrub_sentry, max_request_body_size="never")
+
+from portal.logs import LOGGING  # noqa: E402, F401 - the scrubber's own module

@@ -1,0 +1,79 @@
+"""What an agency and its hosts offer. Rule sets join in later; the rules themselves are in settlements/rules/."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account
+from accounts.tenancy import Row, TenantForeignKey
+
+
+class GlobalOffer(Row):
+    """The agency's default settlement, for every account whose host says nothing."""
+
+    enabled = models.BooleanField(_("enabled"), default=True)
+    percent_bps = models.PositiveIntegerField(
+        _("settlement percent, in hundredths"),
+        default=75_00,
+        validators=[MinValueValidator(1_00), MaxValueValidator(100_00)],
+        help_text=_("7500 is 75 percent"),
+    )
+    max_payments = models.PositiveSmallIntegerField(_("most payments"), default=6, validators=[MinValueValidator(1)])
+    max_days = models.PositiveSmallIntegerField(_("days to finish"), default=180)
+    minimum_payment_cents = models.PositiveBigIntegerField(_("smallest payment, cents"), default=25_00)
+
+    class Meta(Row.Meta):
+        verbose_name = _("global default offer")
+        verbose_name_plural = _("global default offer")
+        constraints = [models.UniqueConstraint(name="one_global_offer_per_agency", fields=["agency"])]
+
+    def __str__(self) -> str:
+        return f"{self.percent_bps / 100:g} % / {self.max_payments} / {self.max_days}"
+
+
+class IndividualOffer(Row):
+    """A settlement made for one account by its host, a campaign or staff; it replaces the default as a whole."""
+
+    class Origin(models.TextChoices):
+        HOST = "host", _("host")
+        CAMPAIGN = "campaign", _("campaign")
+        STAFF = "staff", _("staff")
+
+    class Status(models.TextChoices):
+        MADE = "made", _("made")
+        VIEWED = "viewed", _("viewed")
+        ACCEPTED = "accepted", _("accepted")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+        EXPIRED = "expired", _("expired")
+        COMPLETED = "completed", _("completed")
+        BROKEN = "broken", _("broken")
+
+    OPEN = (Status.MADE, Status.VIEWED)
+
+    account = TenantForeignKey(Account, related_name="offers")
+    origin = models.CharField(max_length=8, choices=Origin)
+    status = models.CharField(max_length=9, choices=Status, default=Status.MADE)
+    amount_cents = models.BigIntegerField(null=True)
+    percent_bps = models.PositiveIntegerField(null=True)
+    max_payments = models.PositiveSmallIntegerField(default=1)
+    max_days = models.PositiveSmallIntegerField(null=True)
+    max_on = models.DateField(null=True)
+    text = models.CharField(max_length=500, blank=True)
+    made_at = models.DateTimeField()
+    viewed_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta(Row.Meta):
+        verbose_name = _("individual offer")
+        verbose_name_plural = _("individual offers")
+        constraints = [
+            models.UniqueConstraint(
+                name="one_open_offer_per_account",
+                fields=["account"],
+                condition=models.Q(status__in=["made", "viewed"]),
+            ),
+            models.CheckConstraint(
+                name="offer_by_amount_or_percent",
+                condition=models.Q(amount_cents__isnull=False) ^ models.Q(percent_bps__isnull=False),
+            ),
+        ]
