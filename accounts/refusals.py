@@ -1,9 +1,8 @@
 """Refusals are data: all of them at once, each a stable code and a sentence."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
-from types import MappingProxyType
 
 from accounts.calendars import format_date
 from accounts.money import format_cents
@@ -14,7 +13,7 @@ def gettext_noop(message: str) -> str:
     return message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Refusal:
     """Say why something is refused: a stable code, an English sentence, the field to mend, the numbers.
 
@@ -25,7 +24,7 @@ class Refusal:
     code: str
     sentence: str
     field: str | None = None
-    params: Mapping[str, object] = field(default_factory=dict, hash=False)
+    params: Mapping[str, object] = dataclasses.field(default_factory=dict, hash=False)
     template: str = ""
     currency: str = "USD"
 
@@ -42,7 +41,7 @@ def refuse(
 ) -> Refusal:
     """Make a refusal whose English sentence is the template filled with the params."""
     sentence = template % _spoken(params, "en", currency, lambda text: text)
-    return Refusal(code, sentence, field, MappingProxyType(params), template, currency)
+    return Refusal(code, sentence, field, params, template, currency)
 
 
 def _spoken(
