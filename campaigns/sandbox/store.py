@@ -1,0 +1,252 @@
+"""Keep what the mail sandbox knows in one SQLite file, which outlives a killed process."""
+
+import json
+import secrets
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS domains (
+    name TEXT PRIMARY KEY, api_key TEXT NOT NULL, signing_key TEXT NOT NULL,
+    webhook_url TEXT NOT NULL DEFAULT '', webhook_host TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS messages (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, submission TEXT NOT NULL,
+    domain TEXT NOT NULL, message_id TEXT NOT NULL, sender TEXT NOT NULL, recipient TEXT NOT NULL,
+    shown_to TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL, html TEXT NOT NULL,
+    headers TEXT NOT NULL, tags TEXT NOT NULL, variables TEXT NOT NULL,
+    track_opens INTEGER NOT NULL, track_clicks TEXT NOT NULL,
+    accepted_at REAL NOT NULL, deliver_at REAL NOT NULL, due_wall REAL, state TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS messages_due ON messages (due_wall) WHERE due_wall IS NOT NULL;
+CREATE INDEX IF NOT EXISTS messages_by_recipient ON messages (recipient, n);
+CREATE INDEX IF NOT EXISTS messages_by_message_id ON messages (message_id);
+CREATE TABLE IF NOT EXISTS attachments (
+    submission TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, content_type TEXT NOT NULL,
+    inline INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY KEY (submission, position));
+CREATE TABLE IF NOT EXISTS events (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, message TEXT NOT NULL, name TEXT NOT NULL, at REAL NOT NULL,
+    data TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS events_by_message ON events (message);
+CREATE TABLE IF NOT EXISTS webhooks (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL, url TEXT NOT NULL, host TEXT NOT NULL,
+    body TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    due_wall REAL NOT NULL, answer TEXT NOT NULL DEFAULT '');
+CREATE INDEX IF NOT EXISTS webhooks_waiting ON webhooks (due_wall) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS webhooks_by_event ON webhooks (event);
+CREATE TABLE IF NOT EXISTS suppressions (
+    domain TEXT NOT NULL, address TEXT NOT NULL, kind TEXT NOT NULL, tag TEXT NOT NULL,
+    PRIMARY KEY (domain, address, kind, tag));
+CREATE TABLE IF NOT EXISTS faults (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, domain TEXT NOT NULL, mode TEXT NOT NULL, times INTEGER NOT NULL,
+    seconds REAL NOT NULL);
+"""
+
+DEFAULTS = {
+    "clock_offset_seconds": 0.0,
+    "delivery_delay_ms": 300,
+    "webhooks_paused": False,
+    "webhooks_copies": 1,
+    "webhooks_order": "oldest_first",
+}
+
+
+def iso(timestamp):
+    """Write a POSIX timestamp as UTC ISO 8601 with Z."""
+    text = datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+class Store:
+    """Hold one connection behind one lock; `changed` wakes the workers after a write."""
+
+    def __init__(self, directory):
+        path = Path(directory)
+        path.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path / "mail.sqlite3", check_same_thread=False, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(SCHEMA)
+        self._lock = threading.RLock()
+        self._writing = False
+        self.changed = threading.Condition()
+
+    @contextmanager
+    def write(self):
+        """Run the block in one transaction and wake the workers when it is stored; may be nested."""
+        with self._lock:
+            if self._writing:
+                yield self._db
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            self._writing = True
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            else:
+                self._db.execute("COMMIT")
+            finally:
+                self._writing = False
+        # Outside the lock: a worker holds `changed` while it reads.
+        with self.changed:
+            self.changed.notify_all()
+
+    def rows(self, sql, *values):
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def row(self, sql, *values):
+        with self._lock:
+            return self._db.execute(sql, values).fetchone()
+
+    # Settings and the clock
+
+    def setting(self, name):
+        found = self.row("SELECT value FROM settings WHERE name = ?", name)
+        return json.loads(found["value"]) if found else DEFAULTS[name]
+
+    def set_settings(self, **values):
+        with self.write() as db:
+            for name, value in values.items():
+                assert name in DEFAULTS, name
+                db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
+
+    def now(self):
+        """Return the sandbox time as a POSIX timestamp."""
+        return time.time() + self.setting("clock_offset_seconds")
+
+    # Domains
+
+    def upsert_domain(self, *, name, api_key, signing_key, webhook_url, webhook_host):
+        with self.write() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO domains VALUES (?, ?, ?, ?, ?)",
+                (name, api_key, signing_key, webhook_url, webhook_host),
+            )
+
+    def domain(self, name):
+        return self.row("SELECT * FROM domains WHERE name = ?", name.lower())
+
+    # Messages
+
+    def add_submission(self, *, messages, attachments):
+        """Store one mail to each recipient, and its attachments once; return the new ids."""
+        submission = secrets.token_hex(8)
+        due_wall = time.time() + self.setting("delivery_delay_ms") / 1000
+        ids = []
+        with self.write() as db:
+            for message in messages:
+                ids.append(secrets.token_hex(8))
+                db.execute(
+                    "INSERT INTO messages (id, submission, domain, message_id, sender, recipient, shown_to,"
+                    " subject, text, html, headers, tags, variables, track_opens, track_clicks, accepted_at,"
+                    " deliver_at, due_wall, state)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted')",
+                    (
+                        ids[-1],
+                        submission,
+                        message.domain,
+                        message.message_id,
+                        message.sender,
+                        message.recipient,
+                        message.shown_to,
+                        message.subject,
+                        message.text,
+                        message.html,
+                        json.dumps(message.headers),
+                        json.dumps(message.tags),
+                        json.dumps(message.variables),
+                        message.track_opens,
+                        message.track_clicks,
+                        message.accepted_at,
+                        message.deliver_at,
+                        None if message.test_mode else due_wall,
+                    ),
+                )
+            for position, item in enumerate(attachments):
+                db.execute(
+                    "INSERT INTO attachments VALUES (?, ?, ?, ?, ?, ?)",
+                    (submission, position, item.name, item.content_type, item.inline, item.content),
+                )
+        return ids
+
+    def message(self, key):
+        """Find a message by the sandbox's id, or the newest one with a Message-Id."""
+        return self.row(
+            "SELECT * FROM messages WHERE id = ? OR message_id = ? ORDER BY n DESC LIMIT 1",
+            key,
+            f"<{key.strip('<>')}>",
+        )
+
+    def messages(self, *, to="", domain="", tag="", limit=50, offset=0):
+        """List messages, newest first."""
+        return self.rows(
+            "SELECT * FROM messages WHERE (? = '' OR recipient = ?) AND (? = '' OR domain = ?)"
+            " AND (? = '' OR EXISTS (SELECT 1 FROM json_each(messages.tags) WHERE value = ?))"
+            " ORDER BY n DESC LIMIT ? OFFSET ?",
+            *(to, to, domain, domain, tag, tag, limit, offset),
+        )
+
+    def addresses(self, *, limit):
+        """List who has mail, the latest first, with the number of mails."""
+        return self.rows(
+            "SELECT recipient, count(*) AS mails FROM messages GROUP BY recipient ORDER BY max(n) DESC LIMIT ?",
+            limit,
+        )
+
+    def attachments(self, message):
+        return self.rows(
+            "SELECT position, name, content_type, inline, length(content) AS size FROM attachments"
+            " WHERE submission = ? ORDER BY position",
+            message["submission"],
+        )
+
+    def attachment(self, message, position):
+        return self.row(
+            "SELECT * FROM attachments WHERE submission = ? AND position = ?", message["submission"], position
+        )
+
+    def events(self, message):
+        """List a message's events in the order they happened, with the state of their webhooks."""
+        return self.rows(
+            "SELECT events.*, w.state AS webhook, w.attempts, w.answer FROM events"
+            " LEFT JOIN webhooks w ON w.n = (SELECT max(n) FROM webhooks WHERE event = events.n)"
+            " WHERE message = ? ORDER BY events.n",
+            message["id"],
+        )
+
+    def event_names(self, ids):
+        """Map each message id to the set of its event names."""
+        names = {key: set() for key in ids}
+        marks = ",".join("?" * len(names))
+        for row in self.rows(f"SELECT message, name FROM events WHERE message IN ({marks})", *names):
+            names[row["message"]].add(row["name"])
+        return names
+
+    # Suppressions and faults
+
+    def suppressed(self, *, domain, address, tags):
+        """Return why an address gets no mail from a domain (`bounce`, ...), or an empty text."""
+        for row in self.rows(
+            "SELECT kind, tag FROM suppressions WHERE domain = ? AND address = ? ORDER BY kind",
+            domain,
+            address,
+        ):
+            if row["tag"] == "*" or row["tag"] in tags:
+                return row["kind"]
+        return ""
+
+    def take_fault(self, domain):
+        """Use up one scripted fault of a domain, if one is left."""
+        with self.write() as db:
+            fault = self.row("SELECT * FROM faults WHERE domain IN ('', ?) ORDER BY n LIMIT 1", domain)
+            if fault:
+                db.execute("UPDATE faults SET times = times - 1 WHERE n = ?", (fault["n"],))
+                db.execute("DELETE FROM faults WHERE times < 1")
+        return fault
