@@ -99,7 +99,7 @@ def wait_for(condition, seconds=5):
 def portal():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     server.came, server.answers = [], []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
