@@ -91,7 +91,7 @@ def business_days_between(start: date, end: date, calendar: Calendar) -> int:
 
 
 def validation_ends_on(sent_on: date) -> date:
-    """Give the last day of the validation period: receipt after 5 days of `valid_5d`, then 30 days (RF-30)."""
+    """Give the last day of the validation period: 5 days of `valid_5d` to arrive, then 30 days (RF-30)."""
     return add_business_days(sent_on, 5, valid_5d) + timedelta(days=30)
 
 

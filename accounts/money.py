@@ -43,6 +43,7 @@ def format_cents(cents: int, currency: str = "USD", language: str = "en") -> str
     """
     if language.split("-")[0] not in ("en", "es"):
         raise ValueError(f"No money format for {language!r}.")
+    currency = currency.upper()
     sign = "-" if cents < 0 else ""
     symbol = _SYMBOLS.get(currency, f"{currency}\N{NO-BREAK SPACE}")
     return f"{sign}{symbol}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"

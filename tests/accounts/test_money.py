@@ -84,6 +84,7 @@ def test_dollars_read_alike_in_english_and_in_the_spanish_of_the_united_states_l
 
 def test_other_currencies_show_their_sign_or_their_code():
     assert format_cents(5_00, "GBP") == "£5.00"
+    assert format_cents(5_00, "usd") == "$5.00"
     assert format_cents(5_00, "CAD") == "CAD\N{NO-BREAK SPACE}5.00"
 
 
