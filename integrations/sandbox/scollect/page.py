@@ -1,0 +1,2 @@
+def render(host) -> str:
+    return "<h1>SCollect</h1>"
