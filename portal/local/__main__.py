@@ -70,7 +70,7 @@ def name_of(server) -> str:
 def alone() -> Iterator[None]:
     """Hold this checkout's lock, so that two terminals never start the same server twice."""
     (HOME / "logs").mkdir(parents=True, exist_ok=True)
-    if not HOME.stat().st_mode & 0o011 == 0o011:
+    if HOME.stat().st_mode & 0o066:
         HOME.chmod(0o700)
     with open(HOME / "lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

