@@ -51,13 +51,14 @@ def format_cents(cents: int, currency: str = "USD", language: str = "en") -> str
 
 def share(balance_cents: int, bps: int) -> int:
     """Take a share of a balance, rounded half-up to the cent, once: 75 % of $1,000.01 is $750.01 (SET-2)."""
-    assert balance_cents >= 0 and bps >= 0, "a share of a debt is never negative"
+    assert min(balance_cents, bps) >= 0, "a share of a debt is never negative"
     return (balance_cents * bps + _WHOLE_BPS // 2) // _WHOLE_BPS
 
 
 def split_evenly(total_cents: int, parts: int) -> tuple[int, ...]:
     """Split into equal payments: floor to the cent, the last one carries the remainder (SET-2)."""
-    assert total_cents >= 0 and parts >= 1, "only a sum can be split, into at least one payment"
+    assert total_cents >= 0, "only a debt can be split"
+    assert parts >= 1, "a debt is paid in at least one payment"
     each = total_cents // parts
     return (each,) * (parts - 1) + (total_cents - each * (parts - 1),)
 
@@ -67,7 +68,7 @@ def pro_rata(available_cents: int, balances_cents: Sequence[int]) -> tuple[int, 
 
     The cents that rounding leaves stay with the consumer.
     """
-    assert available_cents >= 0 and all(balance >= 0 for balance in balances_cents)
+    assert min(available_cents, *balances_cents, 0) == 0, "what is shared and owed is never negative"
     owed = sum(balances_cents)
     if owed == 0:
         return (0,) * len(balances_cents)

@@ -8,45 +8,24 @@ PostgreSQL, whose forced row-level security hides every other agency's rows even
 import os
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 from django.db import models
 from django.db.migrations.operations.base import Operation
 from django.db.models.expressions import Expression
 
-ALL_AGENCIES = "*"
-"""The explicit scope of the router, the sweeps and platform staff."""
+from accounts.scope import ALL_AGENCIES, NoActingAgency, WrongAgency, acting, acting_for
 
-_acting: ContextVar[str] = ContextVar("acting_agency", default="")
-
-
-class NoActingAgency(RuntimeError):
-    """Name the agency first: `with acting_for(agency):`."""
-
-
-class WrongAgency(RuntimeError):
-    """Write a row under its own agency only."""
-
-
-def acting() -> str:
-    """Return the acting agency's id as text, `*` for all, or an empty string for none."""
-    return _acting.get()
-
-
-@contextmanager
-def acting_for(agency: "uuid.UUID | str | models.Model") -> Iterator[None]:
-    """Act for one agency (a row or its id) or for ALL_AGENCIES until the block ends."""
-    named = str(getattr(agency, "pk", agency))
-    if named != ALL_AGENCIES:
-        uuid.UUID(named)
-    token = _acting.set(named)
-    try:
-        yield
-    finally:
-        _acting.reset(token)
-
+__all__ = [
+    "ALL_AGENCIES",
+    "Fence",
+    "NoActingAgency",
+    "Row",
+    "TenantForeignKey",
+    "WrongAgency",
+    "acting",
+    "acting_for",
+    "uuid7",
+]
 
 def uuid7() -> uuid.UUID:
     """Make a time-ordered id (RFC 9562 version 7), so that new rows stay together in every index."""

@@ -289,6 +289,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 
+METRICS_FROM = env.list("METRICS_FROM", default=["127.0.0.1"])
+
 # Operations ---------------------------------------------------------------------------------------------------
 SILENCED_SYSTEM_CHECKS = [
     "security.W021" if not TLS else "security.W000",

@@ -1,0 +1,140 @@
+"""Write events: the fact, its timeline line and its message to the host are one row in one transaction.
+
+`account_seq` is dense because it is given under the account's row lock, so commit order is sequence order.
+`sequence` is per agency, gap-free, given by `assign_sequences` when events are routed; feeds page by it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from accounts.models import Account, Agency, Consumer, Event
+from accounts.tenancy import acting
+
+KINDS = frozenset(
+    """
+    account.placed account.updated account.recalled account.status_changed balance.changed
+    consumer.identified consumer.identification_failed consumer.logged_in consumer.stepped_up consumer.contact_changed
+    language.set consent.granted consent.withdrawn esign.granted esign.withdrawn optout.address optout.medium
+    cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired offer.withdrawn
+    affordability.submitted affordability.decided hardship.requested hardship.granted hardship.ended
+    method.added method.removed authorization.created authorization.revoked
+    payment.intended payment.succeeded payment.declined payment.pending payment.returned payment.charged_back
+    payment.refunded payment.voided payment.posted payment.started
+    postdate.scheduled postdate.changed postdate.cancel_requested postdate.cancelled postdate.due postdate.skipped
+    postdate.hold_requested arrangement.created arrangement.performing arrangement.late arrangement.broken
+    arrangement.changed arrangement.paused arrangement.completed arrangement.cancelled
+    promise.made promise.kept promise.broken settlement.completed settlement.broken account.paid_in_full
+    message.queued message.held message.sent message.delivered message.opened message.clicked message.bounced
+    message.complained message.failed message.received message.unsubscribed message.replied letter.required
+    dispute.opened dispute.resolved document.uploaded callback.requested question.asked
+    campaign.started campaign.stopped campaign.finished session.started session.abandoned session.ended page.viewed
+    notice.due notice.sent notice.failed oc_request.opened sol_notice.acknowledged incident.opened
+    contact_plan.requested batch.created batch.approved batch.exported batch.posted
+    host.unreachable host.recovered delivery.abandoned account.card_disabled
+    """.split()
+)
+
+listeners: list[Callable[[], None]] = []
+"""Port: upper floors that want a nudge after a commit that wrote events. An empty list nudges nobody; polls find all."""
+
+_context: ContextVar[tuple[str, str]] = ContextVar("event_context", default=("system", ""))
+
+
+@contextmanager
+def context(*, actor: str, request_id: str = "") -> Iterator[None]:
+    """Say who acts and in which request, for every event until the block ends."""
+    token = _context.set((actor, request_id))
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def record(
+    kind: str,
+    *,
+    now: datetime,
+    account: Account | None = None,
+    consumer: Consumer | UUID | None = None,
+    data: dict[str, Any] | None = None,
+) -> Event:
+    """Write one event inside the caller's transaction, under the account's lock if it has one.
+
+    :param data: a snapshot with amounts in cents; never a card number, bank number, SSN or birth date.
+    """
+    assert kind in KINDS, kind
+    assert connection.in_atomic_block, "an event commits with its fact"
+    seq = None
+    if account is not None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE accounts_account SET event_seq = event_seq + 1 WHERE id = %s RETURNING event_seq", [account.pk]
+            )
+            (seq,) = cursor.fetchone()
+        consumer = consumer or account.consumer_id
+    actor, request_id = _context.get()
+    event = Event.objects.create(
+        agency_id=account.agency_id if account is not None else UUID(acting()),
+        account=account,
+        consumer_id=getattr(consumer, "pk", consumer),
+        account_seq=seq,
+        kind=kind,
+        actor=actor,
+        request_id=request_id,
+        occurred_at=now,
+        data={"v": 1, **(data or {})},
+    )
+    if not any(hook is _nudge for _sids, hook, *_rest in connection.run_on_commit):
+        transaction.on_commit(_nudge)
+    return event
+
+
+def _nudge() -> None:
+    for listener in listeners:
+        listener()
+
+
+def assign_sequences(*, limit: int = 2_000) -> list[Event]:
+    """Give waiting events their place in their agency's sequence; return them in that order.
+
+    Runs in the scope of all agencies (or one). Agencies are locked one by one, so two routers never interleave;
+    within an account the order is account_seq.
+    """
+    waiting = list(Event.objects.filter(sequence__isnull=True).order_by("id").values_list("agency_id", flat=True)[:limit])
+    routed: list[Event] = []
+    for agency_id in sorted(set(waiting)):
+        with transaction.atomic():
+            agency = Agency.objects.select_for_update(no_key=True).only("last_sequence").get(pk=agency_id)
+            batch = list(Event.objects.filter(agency_id=agency_id, sequence__isnull=True).order_by("id")[:limit])
+            if not batch:
+                continue
+            for offset, event in enumerate(in_account_order(batch), start=1):
+                event.sequence = agency.last_sequence + offset
+                routed.append(event)
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE accounts_event SET sequence = given.sequence "
+                    "FROM unnest(%s::uuid[], %s::bigint[]) AS given(id, sequence) WHERE accounts_event.id = given.id",
+                    [[event.pk for event in batch], [event.sequence for event in batch]],
+                )
+            Agency.objects.filter(pk=agency_id).update(last_sequence=agency.last_sequence + len(batch))
+    return routed
+
+
+def in_account_order(batch: list[Event]) -> list[Event]:
+    """Keep each account's events in account_seq order even when their ids (clocks) disagree."""
+    queues: dict[UUID | None, list[Event]] = {}
+    for event in batch:
+        queues.setdefault(event.account_id, []).append(event)
+    for account_id, queue in queues.items():
+        if account_id is not None:
+            queue.sort(key=lambda event: event.account_seq, reverse=True)
+        else:
+            queue.reverse()
+    return [queues[event.account_id].pop() for event in batch]

@@ -1,0 +1,99 @@
+"""Begin, follow and end a consumer's visit. The session cookie only points at the row; ending the row ends it all."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts import events
+from accounts.models import Account, Visit
+
+SESSION_KEY = "visit"
+SEEN_EVERY = timedelta(seconds=30)
+"""How often a page view is written down; the idle limit is that much coarse and never shorter."""
+
+
+def begin(request: HttpRequest, *, account: Account, now: datetime) -> Visit:
+    """Sign a consumer in at level 1 under a new session id (AUTH-08), ending what this browser had open."""
+    with transaction.atomic():
+        if request.visit is not None:
+            end(visit=request.visit, reason="replaced", now=now)
+        visit = Visit.objects.create(
+            consumer_id=account.consumer_id,
+            account=account,
+            started_at=now,
+            seen_at=now,
+            language=request.LANGUAGE_CODE[:2],
+            ip=request.ip,
+            user_agent=request.headers.get("User-Agent", "")[:300],
+        )
+        with events.context(actor=f"consumer:{account.consumer_id}", request_id=request.id):
+            about = {"visit": str(visit.pk), "level": visit.level, "language": visit.language}
+            events.record("consumer.identified", account=account, now=now, data=about)
+            events.record("session.started", account=account, now=now, data=about)
+    request.session.flush()
+    request.session[SESSION_KEY] = str(visit.pk)
+    request.visit = visit
+    return visit
+
+
+def current(request: HttpRequest, *, now: datetime) -> Visit | None:
+    """Return the live visit of this browser at this agency, and note that it was seen; a stale one is ended."""
+    try:
+        key = UUID(request.session.get(SESSION_KEY, ""))
+    except ValueError:
+        return None
+    visit = Visit.objects.select_related("consumer").filter(pk=key, ended_at__isnull=True).first()
+    if visit is None:
+        return None
+    idle = now - visit.seen_at
+    if idle > timedelta(seconds=settings.IDLE_SECONDS):
+        end(visit=visit, reason="idle", now=now)
+        return None
+    if idle > SEEN_EVERY:
+        Visit.objects.filter(pk=key).update(seen_at=now)
+        visit.seen_at = now
+    return visit
+
+
+def step_up(request: HttpRequest, *, now: datetime) -> None:
+    """Raise the visit to level 2 after a correct code, under a new session id (AUTH-08)."""
+    visit = request.visit
+    with transaction.atomic():
+        Visit.objects.filter(pk=visit.pk).update(level=Visit.Level.CONFIRMED)
+        visit.level = Visit.Level.CONFIRMED
+        events.record("consumer.stepped_up", account=visit.account, now=now, data={"visit": str(visit.pk)})
+        events.record("consumer.logged_in", account=visit.account, now=now, data={"visit": str(visit.pk), "level": 2})
+    request.session.cycle_key()
+
+
+def end(*, visit: Visit, reason: str, now: datetime) -> None:
+    """End a visit once; a visit that began to pay and did not is told as abandoned."""
+    with transaction.atomic():
+        ended = Visit.objects.filter(pk=visit.pk, ended_at__isnull=True).update(ended_at=now, end_reason=reason)
+        if not ended:
+            return
+        visit = Visit.objects.select_related("account").get(pk=visit.pk)
+        about = {"visit": str(visit.pk), "reason": reason}
+        abandoned = visit.payment_started_at is not None and visit.payment_made_at is None
+        kind = "session.abandoned" if abandoned else "session.ended"
+        events.record(kind, account=visit.account, now=now, data=about | {"payment_started": abandoned})
+
+
+def end_idle(*, now: datetime, limit: int = 500) -> int:
+    """End every visit nobody has been seen in for the idle limit; return how many (beat, all agencies)."""
+    horizon = now - timedelta(seconds=settings.IDLE_SECONDS)
+    idle = Visit.objects.filter(ended_at__isnull=True, seen_at__lt=horizon).order_by("seen_at")[:limit]
+    count = 0
+    for visit in idle:
+        end(visit=visit, reason="idle", now=now)
+        count += 1
+    return count
+
+
+def end_all_of(*, consumer_id: UUID, reason: str, now: datetime) -> None:
+    """End every open visit of a consumer: a change of linked accounts must not show in an open session (RF-11)."""
+    for visit in Visit.objects.filter(consumer_id=consumer_id, ended_at__isnull=True):
+        end(visit=visit, reason=reason, now=now)

@@ -1,0 +1,4 @@
+"""Pages that show several floors."""
+
+app_name = "portal"
+urlpatterns: list = []

@@ -1,0 +1,121 @@
+"""The edge: name the request, the agency and the visitor, once."""
+
+import uuid
+
+import structlog
+from django.conf import settings
+from django.http import Http404, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from accounts import events
+from accounts.models import Agency
+from accounts.services import visits
+from accounts.tenancy import ALL_AGENCIES, acting_for
+
+STAFF_PATHS = ("/admin/", "/staff/")
+SITE_PATHS = (*STAFF_PATHS, "/api/", "/health/", "/metrics", "/hooks/", "/static/")
+
+
+class RequestId:
+    """Give every request an id: the caller's if it is a UUID, else a new one; it is echoed and stands in every event."""
+
+    def __init__(self, get_response) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request):
+        try:
+            request.id = str(uuid.UUID(request.headers.get("X-Request-ID", "")))
+        except ValueError:
+            request.id = str(uuid.uuid4())
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request.id)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request.id
+        return response
+
+
+def client_ip(request) -> str:
+    """Return the visitor's address; believe X-Forwarded-For only as far as our own proxies wrote it."""
+    if settings.TRUSTED_PROXIES:
+        chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+        if len(chain) >= settings.TRUSTED_PROXIES:
+            return chain[-settings.TRUSTED_PROXIES]
+    return request.META["REMOTE_ADDR"]
+
+
+class AgencyAtTheEdge:
+    """Find the agency by host name (consumers) or by the signed-in user (staff), and act for it.
+
+    On an agency's host only consumer pages exist; on the portal's own host only staff pages, API, hooks and health.
+    """
+
+    def __init__(self, get_response) -> None:
+        self.get_response = get_response
+        self.domain = settings.PORTAL_DOMAIN.split(":")[0]
+
+    def __call__(self, request):
+        request.ip = client_ip(request)
+        request.now = timezone.now()
+        request.agency = request.visit = None
+        host = request.get_host().split(":")[0].lower()
+        slug = host.removesuffix(f".{self.domain}") if host != self.domain else ""
+        if request.path.startswith(("/static/", "/health/")):
+            return self.get_response(request)
+        if slug and slug != host:
+            return self._consumer(request, slug)
+        return self._site(request)
+
+    def _consumer(self, request, slug: str):
+        request.agency = Agency.objects.filter(slug=slug, is_active=True).first()
+        if request.agency is None or request.path.startswith(SITE_PATHS):
+            raise_not_found(request)
+        with acting_for(request.agency):
+            request.visit = visits.current(request, now=request.now)
+            actor = f"consumer:{request.visit.consumer_id}" if request.visit else "visitor"
+            with events.context(actor=actor, request_id=request.id):
+                return self.get_response(request)
+
+    def _site(self, request):
+        if not request.path.startswith(SITE_PATHS) and request.path != "/":
+            raise_not_found(request)
+        user = request.user
+        if not (request.path.startswith(STAFF_PATHS) and user.is_authenticated and user.is_staff):
+            return self.get_response(request)
+        # The staff's own pages are in the language of their profile only; consumers' cookies do not reach them.
+        translation.activate(settings.LANGUAGE_CODE)
+        scope = user.agency or (ALL_AGENCIES if user.is_superuser else None)
+        if scope is None:
+            return self.get_response(request)
+        request.agency = user.agency
+        with acting_for(scope), events.context(actor=f"staff:{user.get_username()}", request_id=request.id):
+            response = self.get_response(request)
+            if hasattr(response, "render") and not response.is_rendered:
+                response.render()
+            return response
+
+
+def raise_not_found(request) -> None:
+    """Answer 404 for a page that is not of this host."""
+    raise Http404(request.path)
+
+
+class StaffSecondFactor:
+    """Send staff without a second factor to set one up before anything else (settings.STAFF_SECOND_FACTOR)."""
+
+    def __init__(self, get_response) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request):
+        user = getattr(request, "user", None)
+        if (
+            settings.STAFF_SECOND_FACTOR
+            and request.path.startswith("/admin/")
+            and user is not None
+            and user.is_authenticated
+        ):
+            from allauth.mfa.utils import is_mfa_enabled
+
+            if not is_mfa_enabled(user):
+                return HttpResponseRedirect(reverse("mfa_index"))
+        return self.get_response(request)

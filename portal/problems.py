@@ -1,0 +1,56 @@
+"""Every API error as problem+json (RFC 9457) with a stable code, and field errors by JSON pointer."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+
+class Problem(Exception):
+    """Refuse a request: HTTP status, stable code, one sentence, and errors as [{pointer, code, detail}]."""
+
+    def __init__(self, status: int, code: str, detail: str, *, errors: list[dict] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.errors = status, code, detail, errors or []
+
+
+def _pointers(detail, path: str = "") -> list[dict]:
+    if isinstance(detail, dict):
+        return [found for key, inner in detail.items() for found in _pointers(inner, f"{path}/{key}")]
+    if isinstance(detail, list):
+        return [
+            found
+            for index, inner in enumerate(detail)
+            for found in _pointers(inner, f"{path}/{index}" if isinstance(inner, dict | list) else path)
+        ]
+    return [{"pointer": path, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}]
+
+
+def problem(status: int, code: str, detail: str, *, errors: list[dict] | None = None, headers=None) -> Response:
+    """Build the answer."""
+    body = {"type": f"urn:quittance:problem:{code}", "title": code.replace("_", " "), "status": status}
+    body |= {"code": code, "detail": detail}
+    if errors:
+        body["errors"] = errors
+    return Response(body, status=status, headers=headers, content_type="application/problem+json")
+
+
+def handler(error: Exception, _context: dict) -> Response | None:
+    """Turn any refusal into a problem (REST framework's exception handler); a bug stays a 500."""
+    match error:
+        case Problem():
+            return problem(error.status, error.code, error.detail, errors=error.errors)
+        case Http404():
+            return problem(404, "not_found", "There is nothing here.")
+        case PermissionDenied():
+            return problem(403, "forbidden", "This is not allowed.")
+        case exceptions.ParseError():
+            return problem(400, "malformed_json", str(error.detail))
+        case exceptions.ValidationError():
+            return problem(422, "invalid", "Some fields are not right.", errors=_pointers(error.detail))
+        case exceptions.APIException():
+            headers = {"Retry-After": str(int(error.wait))} if getattr(error, "wait", None) else None
+            if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+                headers = {"WWW-Authenticate": "Bearer"}
+            return problem(error.status_code, error.get_codes(), str(error.detail), headers=headers)
+    return None

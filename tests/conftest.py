@@ -1,0 +1,141 @@
+"""The cast: two agencies in the room, with the same references."""
+
+import datetime as dt
+
+import pytest
+
+from accounts.crypto import blind_index
+from accounts.models import Account, Agency, Client, Consumer, ContactPoint
+from accounts.tenancy import ALL_AGENCIES, acting_for
+from integrations.models import HostConnection
+from payments.models import ProcessorAccount
+from settlements.models import GlobalOffer
+
+NOW = dt.datetime(2026, 12, 1, 15, 0, tzinfo=dt.UTC)
+"""Tuesday, ten in the morning in New York."""
+
+
+@pytest.fixture
+def now() -> dt.datetime:
+    return NOW
+
+
+def make_agency(slug: str, **values) -> Agency:
+    """Make an agency with its global default offer, a host connection and a processor account."""
+    name = slug.title()
+    agency = Agency.objects.create(
+        **{
+            "slug": slug,
+            "name": f"{name} Recovery",
+            "legal_name": f"{name} Recovery LLC",
+            "address": "10 Main Street\nAlbany, NY 12207",
+            "phone": "518-555-0100",
+            "hours": "Mon to Fri, 8 am to 6 pm ET",
+            "licences": "NYC DCWP licence 0000000",
+        }
+        | values
+    )
+    with acting_for(agency):
+        GlobalOffer.objects.create()
+        HostConnection.objects.create(
+            name="SCollect",
+            base_url="http://127.0.0.1:9",
+            outbound_key="out-" + slug,
+            status_map={"ACTIVE": "open", "RECALL": "recalled", "CLOSE": "closed"},
+            payment_statuses=["POSTED", "DECLINED", "CHARGEBACK", "ACH REVERSAL", "REFUND"],
+            postdate_statuses=["PENDING"],
+            fetch_at_login=False,
+        )
+        ProcessorAccount.objects.create(
+            name="Cards",
+            account_ref=f"acct_{slug}",
+            publishable_key=f"pk_test_{slug}",
+            secret_key=f"sk_test_{slug}_portal",
+            webhook_secret=f"whsec_{slug}",
+            api_base="http://127.0.0.1:9",
+        )
+    return agency
+
+
+def make_account(agency: Agency, **values) -> Account:
+    """Make an open account of $1,000.00 with its client, consumer and one e-mail address."""
+    with acting_for(agency):
+        connection_id = HostConnection.objects.values_list("pk", flat=True).first()
+        client, _ = Client.objects.get_or_create(
+            connection_id=connection_id, number="C1", defaults={"name": "Harbor Medical"}
+        )
+        consumer = values.pop("consumer", None) or Consumer.objects.create(
+            connection_id=connection_id,
+            first_name="Jane",
+            last_name="Doe",
+            last_name_key="DOE",
+            ssn="900991234",
+            ssn_index=blind_index("900991234", agency_id=agency.pk, field="ssn"),
+            ssn4_index=blind_index("1234", agency_id=agency.pk, field="ssn4"),
+            zip="12207",
+            zip_index=blind_index("12207", agency_id=agency.pk, field="zip"),
+            state="NY",
+            time_zone="America/New_York",
+        )
+        if not consumer.contact_points.exists():
+            ContactPoint.objects.create(
+                consumer=consumer,
+                kind="email",
+                value=f"jane@{agency.slug}.example.com",
+                value_key=f"jane@{agency.slug}.example.com",
+                route="consumer",
+            )
+        reference = values.pop("reference", "100234")
+        return Account.objects.create(
+            **{
+                "connection_id": connection_id,
+                "client": client,
+                "consumer": consumer,
+                "reference": reference,
+                "reference_key": reference.upper(),
+                "status": Account.Status.OPEN,
+                "host_status": "ACTIVE",
+                "balance_cents": 1_000_00,
+                "assigned_cents": 1_000_00,
+                "original_creditor": "Harbor Medical Group",
+                "description": "Emergency room visit",
+                "contract_on": dt.date(2025, 3, 14),
+                "as_of": NOW - dt.timedelta(hours=1),
+                "body_hash": "",
+            }
+            | values
+        )
+
+
+@pytest.fixture
+def agency(db) -> Agency:
+    return make_agency("acme")
+
+
+@pytest.fixture
+def other_agency(db) -> Agency:
+    return make_agency("birch")
+
+
+@pytest.fixture
+def account(agency) -> Account:
+    return make_account(agency)
+
+
+@pytest.fixture
+def others_account(other_agency) -> Account:
+    return make_account(other_agency)
+
+
+@pytest.fixture
+def acting(agency):
+    """Act for the agency during the test."""
+    with acting_for(agency):
+        yield agency
+
+
+@pytest.fixture
+def everywhere(db):
+    """Act for all agencies, as a router or sweep does."""
+    with acting_for(ALL_AGENCIES):
+        yield
