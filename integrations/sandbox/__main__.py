@@ -1,6 +1,7 @@
 """Run a sandbox host: python -m integrations.sandbox --style scollect --port 9301 --data DIR."""
 
 import argparse
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -33,10 +34,8 @@ def main() -> None:
     host.start_worker()
     print(f"listening on http://{chosen.host}:{server.server_port}", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
-    except KeyboardInterrupt:
-        pass
 
 
 main()

@@ -16,7 +16,6 @@ from .store import Store
 
 # The worker looks again at least this often, even when nobody wakes it.
 POLL_SECONDS = 0.5
-STYLESHEET = Path(__file__).with_name("page.css")
 
 
 class Host:
@@ -67,7 +66,7 @@ class Host:
         while True:
             try:
                 pause = self.work()
-            except Exception:  # noqa: BLE001 - the worker outlives any one failure
+            except Exception:
                 traceback.print_exc(file=sys.stderr)
                 pause = POLL_SECONDS
             self.wake.wait(max(0.0, min(pause, POLL_SECONDS)))
@@ -91,11 +90,8 @@ class Host:
         return [
             Route("GET", "/health", lambda request: {"ok": True, "style": self.style}),
             Route("GET", "/", lambda request: Answer(self.page(), content_type="text/html")),
-            Route(
-                "GET",
-                "/page.css",
-                lambda request: Answer(STYLESHEET.read_text(encoding="utf-8"), content_type="text/css"),
-            ),
+            Route("GET", "/page.css", lambda request: page_file("page.css", "text/css")),
+            Route("GET", "/page.js", lambda request: page_file("page.js", "text/javascript")),
             Route("GET", "/_sandbox/clock", lambda request: {"now": stamp(self.clock.now())}),
             Route("POST", "/_sandbox/clock", self.command("clock", self.set_clock)),
             Route("POST", "/_sandbox/advance", self.command("advance", self.advance)),
@@ -165,3 +161,7 @@ class Host:
         """Show the settings; of a key only that there is one."""
         shown = {name: self.setting(name) for name in self.defaults}
         return {name: bool(value) if name.endswith("_key") else value for name, value in shown.items()}
+
+
+def page_file(name: str, content_type: str) -> Answer:
+    return Answer(Path(__file__).with_name(name).read_text(encoding="utf-8"), content_type=content_type)

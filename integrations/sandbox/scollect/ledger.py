@@ -289,7 +289,7 @@ class Ledger:
         }
 
     def not_before(self, block: dict) -> str:
-        """Take the portal's moment; without one, noon in New York is after 08:00 in every state but Hawaii."""
+        """Take the portal's moment; without one 18:00 UTC, which is 08:00 or later in all fifty states."""
         try:
             return stamp(moment(block.get("NotBefore") or f"{block.get('Date')}T18:00:00Z"))
         except ValueError:
@@ -315,7 +315,7 @@ class Ledger:
 
 
 def seal(event: dict, *, salt: str) -> dict:
-    """Replace every bank block by last four and SHA-256 of "salt:routing:account", before anything is stored."""
+    """Keep of a bank account its last four and the SHA-256 of "salt:routing:account", nothing else."""
     for name in ("Payment", "PostDate"):
         block = event.get(name)
         if isinstance(block, dict) and isinstance(block.get("Bank"), dict):

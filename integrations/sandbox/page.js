@@ -1,0 +1,28 @@
+// Renew the live sections every two seconds, unless somebody is using a form or reading a folded part.
+const PAUSE = 2000;
+
+async function renew() {
+  const busy = document.hidden || document.activeElement?.matches("select, main button");
+  if (!busy) {
+    try {
+      const answer = await fetch("/", { cache: "no-store" });
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      document.getElementById("clock").textContent = fresh.getElementById("clock").textContent;
+      for (const section of document.querySelectorAll("[data-live]")) {
+        const next = fresh.getElementById(section.id);
+        if (!next) continue;
+        for (const open of section.querySelectorAll("details[open][id]")) {
+          const same = next.querySelector(`#${CSS.escape(open.id)}`);
+          if (same) same.open = true;
+        }
+        if (next.innerHTML !== section.innerHTML) section.replaceChildren(...next.childNodes);
+      }
+      document.body.classList.remove("away");
+    } catch {
+      document.body.classList.add("away");
+    }
+  }
+  setTimeout(renew, PAUSE);
+}
+
+setTimeout(renew, PAUSE);
