@@ -13,7 +13,7 @@ _SENTENCES = {
     "routing_number_shape": gettext_noop("A routing number has nine digits."),
     "routing_number_check_digit": gettext_noop("This routing number is not right. Check each digit."),
     "account_number_shape": gettext_noop("An account number has 4 to 17 digits, without letters."),
-    "account_number_is_routing_number": gettext_noop("This is the routing number again. Enter the account number."),
+    "account_number_is_routing_number": gettext_noop("This is the routing number again."),
     "account_type_unknown": gettext_noop("Choose checking or savings."),
 }
 
@@ -22,11 +22,14 @@ def routing_number_is_valid(routing: str) -> bool:
     """Test nine digits, a prefix in use, and the 3-7-1 check digit (ACH-17): 021000021 yes, 021000022 no."""
     if not _is_digits(routing) or len(routing) != 9 or int(routing[:2]) not in _PREFIXES:
         return False
-    return routing != "0" * 9 and sum(w * int(digit) for w, digit in zip(_WEIGHTS, routing, strict=True)) % 10 == 0
+    return (
+        routing != "0" * 9
+        and sum(w * int(digit) for w, digit in zip(_WEIGHTS, routing, strict=True)) % 10 == 0
+    )
 
 
 def check_bank_account(routing: str, number: str, account_type: str) -> list[Refusal]:
-    """List every reason why these cannot be the numbers of an account; none of them is repeated in a refusal."""
+    """List every reason why these cannot be an account; no number is repeated in a refusal."""
     found: list[Refusal] = []
 
     def no(code: str, field: str) -> None:
@@ -46,7 +49,7 @@ def check_bank_account(routing: str, number: str, account_type: str) -> list[Ref
 
 
 def typed_digits(text: str) -> str:
-    """Drop the spaces and dashes that people type between digits; anything else stays and is refused later."""
+    """Drop the spaces and dashes that people type between digits; anything else stays to be refused."""
     return "".join(text.split()).replace("-", "")
 
 

@@ -1,4 +1,4 @@
-"""The written notice before a scheduled debit: 15 USC 1692f(2) for checks "or other payment instrument" (PDC-01).
+"""The written notice before a scheduled debit: 15 USC 1692f(2), "other payment instrument" (PDC-01).
 
 All dates are the consumer's local dates; business days are those of the `strict` calendar (PDC-04).
 """
@@ -68,20 +68,23 @@ def _before(due_on: date, business_days: int) -> date:
 _SENTENCES = {
     "notice_not_proven": gettext_noop("No notice of the payment on %(due_on)s is proven."),
     "notice_too_late": gettext_noop(
-        "The notice of the payment on %(due_on)s was sent on %(sent_on)s. The last day for it was %(latest_on)s."
+        "The notice of the payment on %(due_on)s was sent on %(sent_on)s. The last day for it was"
+        " %(latest_on)s."
     ),
     "notice_too_early": gettext_noop(
         "The notice of the payment on %(due_on)s was sent on %(sent_on)s. The first day for it was"
         " %(earliest_on)s."
     ),
     "letter_too_late": gettext_noop(
-        "A letter about the payment on %(due_on)s cannot arrive in time. Choose a day up to %(near_on)s or from"
-        " %(far_on)s, or agree to electronic documents."
+        "A letter about the payment on %(due_on)s cannot arrive in time. Choose a day up to %(near_on)s or"
+        " from %(far_on)s, or agree to electronic documents."
     ),
 }
 
 
-def check_notice(created_on: date, due_on: date, sent_on: date | None, channel: str = "email") -> list[Refusal]:
+def check_notice(
+    created_on: date, due_on: date, sent_on: date | None, channel: str = "email"
+) -> list[Refusal]:
     """Say why a scheduled debit lacks its proof of notice; an empty list where none is needed or all is well.
 
     `sent_on` is the consumer's local date of the proven sending, `channel` is `email` or `letter`.
@@ -95,7 +98,9 @@ def check_notice(created_on: date, due_on: date, sent_on: date | None, channel: 
     if sent_on > window.latest:
         return [refuse(_SENTENCES["notice_too_late"], "notice_too_late", latest_on=window.latest, **dates)]
     if sent_on < window.earliest:
-        return [refuse(_SENTENCES["notice_too_early"], "notice_too_early", earliest_on=window.earliest, **dates)]
+        return [
+            refuse(_SENTENCES["notice_too_early"], "notice_too_early", earliest_on=window.earliest, **dates)
+        ]
     return []
 
 

@@ -117,7 +117,7 @@ class Terms:
 
 
 def payment_options(*levels: PaymentOptions | None) -> Allowed:
-    """Join what the levels allow: one "no" is no, the higher minimum counts, and the trace names who said it."""
+    """Join what the levels allow: one "no" is no, the higher minimum counts, the trace names who said it."""
     levels = tuple(level for level in levels if level is not None)
     trace: list[Origin] = []
 

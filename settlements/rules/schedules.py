@@ -1,4 +1,4 @@
-"""Schedules of payments: the engine proposes one that fits, or says all that is wrong with the consumer's own.
+"""Schedules of payments: propose one that fits, or say all that is wrong with the consumer's own.
 
 All dates are the consumer's local dates, all amounts are cents; rules "Amounts and dates".
 """
@@ -22,7 +22,7 @@ _SEMIMONTHLY_GAP = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Plan one payment: `due_on` is the date it is taken, `planned_on` the chosen one where rolling moved it."""
+    """Plan one payment: `due_on` is when it is taken, `planned_on` the chosen day where rolling moved it."""
 
     due_on: date
     amount_cents: int
@@ -225,7 +225,7 @@ def _check_dates(
 def check_single(
     amount_cents: int, owed_cents: int, allowed: Allowed, method: str, *, currency: str = "USD"
 ) -> list[Refusal]:
-    """List every reason why one payment of a freely chosen amount cannot be made; the whole debt always can."""
+    """List every reason why one payment of a chosen amount cannot be made; the whole debt always can."""
     found: list[Refusal] = []
 
     def no(code: str, field: str, **params: object) -> None:

@@ -195,7 +195,7 @@ def test_a_time_that_the_clocks_skip_moves_forward_and_one_that_repeats_is_the_f
 
 def test_an_instant_without_a_zone_is_a_programmer_error():
     with pytest.raises(AssertionError):
-        local_date(datetime(2026, 12, 1), "America/New_York")
+        local_date(datetime(2026, 12, 1, tzinfo=UTC).replace(tzinfo=None), "America/New_York")
 
 
 @pytest.mark.parametrize(
