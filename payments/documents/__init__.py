@@ -1,0 +1,283 @@
+"""Make the papers a consumer keeps: authorization copies, receipts and the sample of the E-SIGN test.
+
+Tagged PDF (PDF/UA-1 and PDF/A-2a) in English or Spanish, from values only: every text travels as data and
+none is ever part of the Typst source, so no field can say anything to the compiler. The same values give
+the same bytes.
+"""
+
+import json
+import threading
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import typst
+
+from accounts.money import format_cents
+
+from .words import MONTHS, WORDS
+
+STANDARDS = ["a-2a", "ua-1"]
+TEMPLATE = Path(__file__).with_name("paper.typ").read_bytes()
+LIMIT_TEXT = 40_000  # Characters of one field; an authorization has about 3,000, a page about 4,000.
+LIMIT_LINES = 600  # Payments of one schedule: weekly for more than eleven years.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agency:
+    """Say who the paper is from; `licences` are ready sentences, one a line."""
+
+    name: str
+    legal_name: str
+    address: str
+    phone: str
+    licences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleLine:
+    on: date
+    cents: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizationCopy:
+    """Hold what the consumer agreed to, word for word, and the evidence (EFT-01, EFT-02, ACH-05, CARD-05).
+
+    `accepted_at` is aware and in the consumer's zone. `how_to_cancel` gets a heading of its own where given.
+    `exempt_income_notice` adds New York's list (ST-02).
+    """
+
+    agency: Agency
+    consumer_name: str
+    account_reference: str
+    original_creditor: str
+    description: str
+    text: str
+    schedule: tuple[ScheduleLine, ...]
+    method: str
+    accepted_at: datetime
+    browser_address: str
+    text_sha256: str
+    language: str
+    how_to_cancel: str = ""
+    currency: str = "USD"
+    exempt_income_notice: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """Hold one payment; `cleared` is false while a bank still can return it.
+
+    `paid_at` is aware and in the consumer's zone. A balance is printed only where one is given.
+    """
+
+    agency: Agency
+    number: str
+    consumer_name: str
+    account_reference: str
+    original_creditor: str
+    description: str
+    amount_cents: int
+    method: str
+    paid_at: datetime
+    language: str
+    cleared: bool = True
+    balance_after_cents: int | None = None
+    currency: str = "USD"
+
+
+def authorization_pdf(*, copy: AuthorizationCopy) -> bytes:
+    """Make the copy of an authorization that the consumer keeps.
+
+    :raises ValueError: the language is unknown, a time has no zone, or a text or the schedule is too long.
+    """
+    assert copy.schedule, "an authorization has at least one payment"
+    if len(copy.schedule) > LIMIT_LINES:
+        raise ValueError(f"A schedule has at most {LIMIT_LINES} payments.")
+    words, code = _words(copy.language)
+    total = format_cents(sum(line.cents for line in copy.schedule), copy.currency, code)
+    several = len(copy.schedule) > 1
+    first, last = copy.schedule[0].on, copy.schedule[-1].on
+    when = [_date(first, code)] if not several else [_date(first, code), _date(last, code)]
+    facts = [
+        (words["consumer"], copy.consumer_name),
+        *_account_facts(copy, words),
+        (words["method"], copy.method),
+    ]
+    evidence = [
+        (words["accepted"], _moment(copy.accepted_at, code, exact=True)),
+        (words["name"], copy.consumer_name),
+        (words["address"], copy.browser_address),
+        (words["hash"], copy.text_sha256),
+    ]
+    return _compile(
+        code,
+        copy.accepted_at,
+        {
+            "kind": "authorization",
+            "agency": _agency(copy.agency),
+            "title": words["plan_title" if several else "single_title"],
+            "lead": words["authorization_lead"],
+            "figure": total,
+            "figure_note": (words["several_note"] if several else words["single_note"]).format(
+                *when, count=len(copy.schedule)
+            ),
+            "facts": _filled(facts),
+            "schedule": [
+                (str(n), _date(line.on, code), format_cents(line.cents, copy.currency, code))
+                for n, line in enumerate(copy.schedule, 1)
+            ],
+            "schedule_words": [words[key] for key in ("schedule", "number", "date", "amount", "total")],
+            "total": total,
+            "sections": [
+                (words["text"], _paragraphs(copy.text)),
+                *([(words["cancel"], _paragraphs(copy.how_to_cancel))] if copy.how_to_cancel else []),
+            ],
+            "evidence_title": words["evidence"],
+            "evidence": _filled(evidence),
+            "notice": [words["exempt_title"], words["exempt_lead"], words["exempt_list"]]
+            if copy.exempt_income_notice
+            else [],
+            "close": [words["keep"], words["collector"]],
+        },
+    )
+
+
+def receipt_pdf(*, receipt: Receipt) -> bytes:
+    """Make the receipt of one payment.
+
+    :raises ValueError: the language is unknown, a time has no zone, or a text is too long.
+    """
+    words, code = _words(receipt.language)
+    facts = [
+        (words["receipt_number"], receipt.number),
+        (words["paid_at"], _moment(receipt.paid_at, code)),
+        (words["method"], receipt.method),
+        (words["consumer"], receipt.consumer_name),
+        *_account_facts(receipt, words),
+    ]
+    if receipt.balance_after_cents is not None:
+        balance = format_cents(receipt.balance_after_cents, receipt.currency, code)
+        facts.append((words["balance_after"], balance))
+    return _compile(
+        code,
+        receipt.paid_at,
+        {
+            "kind": "receipt",
+            "agency": _agency(receipt.agency),
+            "title": words["receipt_title"],
+            "lead": words["receipt_lead" if receipt.cleared else "processing_lead"],
+            "figure": format_cents(receipt.amount_cents, receipt.currency, code),
+            "figure_note": words["paid" if receipt.cleared else "processing"],
+            "facts": _filled(facts),
+            "close": [words["keep"], words["collector"]],
+        },
+    )
+
+
+def sample_pdf(*, code: str, agency_name: str, language: str) -> bytes:
+    """Make the paper that shows whether the consumer can open the format, with a code to type (ES-02).
+
+    It says nothing about a debt: the person has not asked for anything yet.
+    """
+    words, language_code = _words(language)
+    return _compile(
+        language_code,
+        None,
+        {
+            "kind": "sample",
+            "agency": {"name": agency_name, "lines": []},
+            "title": words["sample_title"],
+            "lead": words["sample_lead"],
+            "figure": code,
+            "figure_note": words["sample_note"],
+            "facts": [],
+            "close": [words["sample_end"]],
+        },
+    )
+
+
+def _agency(agency):
+    legal = [agency.legal_name] if agency.legal_name != agency.name else []
+    lines = [*legal, *agency.address.splitlines(), agency.phone]
+    return {"name": agency.name, "lines": [line for line in lines if line], "licences": agency.licences}
+
+
+def _account_facts(copy, words):
+    return [
+        (words["reference"], copy.account_reference),
+        (words["creditor"], copy.original_creditor),
+        (words["description"], copy.description),
+    ]
+
+
+def _words(language):
+    code = language.split("-")[0].lower()
+    if code not in WORDS:
+        raise ValueError(f"No document texts for {language!r}.")
+    return WORDS[code], code
+
+
+def _date(day, code):
+    month = MONTHS[code][day.month - 1]
+    return f"{month} {day.day}, {day.year}" if code == "en" else f"{day.day} de {month} de {day.year}"
+
+
+def _moment(at, code, *, exact=False):
+    """Write an aware time in its own zone; an exact one to the second, with UTC for whoever must prove it."""
+    if at.tzinfo is None:
+        raise ValueError("A time on a document has its zone.")
+    gap = "\N{NO-BREAK SPACE}"
+    half = {"en": ("AM", "PM"), "es": (f"a.{gap}m.", f"p.{gap}m.")}[code][at.hour >= 12]
+    minutes = f"{at:%M:%S}" if exact else f"{at:%M}"
+    shown = f"{_date(at, code)}, {at.hour % 12 or 12}:{minutes}{gap}{half}{gap}{at.tzname()}"
+    return f"{shown} ({at.astimezone(UTC):%Y-%m-%d{gap}%H:%M:%S}{gap}UTC)" if exact else shown
+
+
+def _paragraphs(text):
+    """Split a text at its empty lines into lists of lines."""
+    blocks = text.replace("\r\n", "\n").split("\n\n")
+    return [block.strip("\n").split("\n") for block in blocks if block.strip()]
+
+
+def _filled(rows):
+    return [row for row in rows if row[1]]
+
+
+def _clean(value):
+    """Drop the signs nobody can see, among them those that turn the reading direction around."""
+    if isinstance(value, str):
+        if len(value) > LIMIT_TEXT:
+            raise ValueError(f"A text on a document has at most {LIMIT_TEXT} characters.")
+        spaced = "".join(" " if c in "\t\n\r\u2028\u2029" else c for c in value)
+        shown = (c for c in spaced if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+        return unicodedata.normalize("NFC", "".join(shown))
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value
+
+
+_compiler = None
+_one_at_a_time = threading.Lock()  # One compiler keeps its fonts and its compiled template between papers.
+
+
+def _compile(code, at, data, *, file_format="pdf"):
+    global _compiler
+    data = json.dumps(_clean(data | {"language": code, "page": WORDS[code]["page"]}))
+    options = {"input": TEMPLATE, "format": file_format, "sys_inputs": {"data": data}}
+    options["timestamp"] = (at or datetime(2026, 1, 1, tzinfo=UTC)).astimezone(UTC)
+    with _one_at_a_time:
+        if _compiler is None:
+            _compiler = typst.Compiler(ignore_system_fonts=True)
+        if file_format != "pdf":
+            return _compiler.compile(**options)
+        try:
+            return _compiler.compile(**options, pdf_standards=STANDARDS)
+        except typst.TypstError:
+            # The standards refuse a sign that no embedded font has. A name in another script must not cost
+            # a consumer the copy: the paper is then still tagged, but promises no standard.
+            return _compiler.compile(**options)
