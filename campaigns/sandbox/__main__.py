@@ -4,6 +4,7 @@
 """
 
 import argparse
+import contextlib
 
 from .server import Server
 from .store import Store
@@ -20,10 +21,8 @@ def main():
     server = Server((options.host, options.port), store)
     start(store)
     print(f"listening on http://{options.host}:{server.server_port}", flush=True)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
-    except KeyboardInterrupt:
-        pass
 
 
 main()

@@ -50,17 +50,20 @@ header.top p { margin: 0; color: var(--soft); font-size: .9rem; }
 main { padding: 0 clamp(1rem, 4vw, 2.5rem) 3rem; max-width: 90rem; display: grid; gap: 1.25rem;
   align-items: start; }
 .addresses { max-height: 15rem; overflow-y: auto; }
-@media (min-width: 60rem) { .addresses { max-height: 80vh; } main.two { grid-template-columns: 18rem minmax(0, 1fr); }
+@media (min-width: 60rem) { .addresses { max-height: 80vh; }
+main.two { grid-template-columns: 18rem minmax(0, 1fr); }
   main.mail { grid-template-columns: minmax(0, 1fr) 20rem; } }
 .paper { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; overflow: hidden;
   min-width: 0; }
 h1 { font-size: 1.4rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; text-wrap: balance; }
 h2 { font-size: .95rem; margin: 0; padding: .9rem 1.1rem; border-bottom: 1px solid var(--line); }
 ul { list-style: none; margin: 0; padding: 0; }
-.addresses a { display: flex; justify-content: space-between; gap: 1rem; padding: .65rem 1.1rem; min-height: 44px;
+.addresses a { display: flex; justify-content: space-between; gap: 1rem; padding: .65rem 1.1rem;
+  min-height: 44px;
   align-items: center; text-decoration: none; color: inherit; overflow-wrap: anywhere; }
 .addresses a:hover, .rows a:hover { background: var(--brand-soft); }
-.addresses a[aria-current] { background: var(--brand-soft); box-shadow: inset 3px 0 var(--brand); font-weight: 600; }
+.addresses a[aria-current] { background: var(--brand-soft); box-shadow: inset 3px 0 var(--brand);
+  font-weight: 600; }
 .addresses span, time, .soft { color: var(--soft); font-variant-numeric: tabular-nums; }
 summary { padding: .8rem 1.1rem; min-height: 44px; cursor: pointer; font-weight: 600; font-size: .95rem; }
 .rows li + li { border-top: 1px solid var(--line); }
@@ -76,20 +79,26 @@ summary { padding: .8rem 1.1rem; min-height: 44px; cursor: pointer; font-weight:
 .chips { display: flex; flex-wrap: wrap; gap: .3rem; justify-content: end; }
 .chip { font-size: .78rem; font-weight: 600; line-height: 1; padding: .3rem .55rem; border-radius: 99px;
   white-space: nowrap; }
-.good { color: var(--good); background: var(--good-soft); } .bad { color: var(--bad); background: var(--bad-soft); }
-.wait { color: var(--wait); background: var(--wait-soft); } .info { color: var(--info); background: var(--info-soft); }
+.good { color: var(--good); background: var(--good-soft); } .bad { color: var(--bad);
+  background: var(--bad-soft); }
+.wait { color: var(--wait); background: var(--wait-soft); } .info { color: var(--info);
+  background: var(--info-soft); }
 .empty { padding: 3rem 1.25rem; text-align: center; color: var(--soft); }
-.pages { display: flex; justify-content: space-between; padding: .5rem 1.1rem; border-top: 1px solid var(--line); }
+.pages { display: flex; justify-content: space-between; padding: .5rem 1.1rem;
+  border-top: 1px solid var(--line); }
 .pages a, nav.parts a { display: inline-flex; align-items: center; min-height: 44px; }
 .head { padding: 1.1rem; display: grid; gap: .75rem; }
-dl { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: .15rem .9rem; margin: 0; font-size: .93rem; }
+dl { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: .15rem .9rem; margin: 0;
+  font-size: .93rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-nav.parts { display: flex; gap: 1.4rem; padding: 0 1.1rem; border-block: 1px solid var(--line); overflow-x: auto; }
+nav.parts { display: flex; gap: 1.4rem; padding: 0 1.1rem; border-block: 1px solid var(--line);
+  overflow-x: auto; }
 nav.parts a { text-decoration: none; color: var(--soft); border-bottom: 3px solid transparent;
   border-top: 3px solid transparent; white-space: nowrap; }
 nav.parts a[aria-current] { color: var(--ink); font-weight: 600; border-bottom-color: var(--brand); }
 iframe { display: block; width: 100%; height: 75vh; min-height: 30rem; border: 0; background: #fff; }
-pre { margin: 0; padding: 1.1rem; white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; max-width: 75ch; }
+pre { margin: 0; padding: 1.1rem; white-space: pre-wrap; overflow-wrap: anywhere; font: inherit;
+  max-width: 75ch; }
 table { width: 100%; border-collapse: collapse; font-size: .93rem; table-layout: fixed; }
 th, td { text-align: left; vertical-align: top; padding: .5rem 1.1rem; overflow-wrap: anywhere; }
 th { font-weight: 600; width: 11rem; } tr + tr { border-top: 1px solid var(--line); }
@@ -101,10 +110,13 @@ th { font-weight: 600; width: 11rem; } tr + tr { border-top: 1px solid var(--lin
 .events li { padding: .7rem 1.1rem; } .events li + li { border-top: 1px solid var(--line); }
 .events p { margin: .15rem 0 0; font-size: .88rem; color: var(--soft); }
 .acts { display: grid; gap: .5rem; padding: 1.1rem; }
-button { font: inherit; font-weight: 550; width: 100%; min-height: 44px; text-align: left; padding: .4rem .9rem;
-  color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 8px; cursor: pointer; }
+button { font: inherit; font-weight: 550; width: 100%; min-height: 44px; text-align: left;
+  padding: .4rem .9rem;
+  color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 8px;
+  cursor: pointer; }
 button:hover { background: var(--brand-soft); border-color: var(--brand); }
-.note { margin: 0; padding: .8rem 1.1rem; background: var(--info-soft); color: var(--info); font-weight: 550; }
+.note { margin: 0; padding: .8rem 1.1rem; background: var(--info-soft); color: var(--info);
+  font-weight: 550; }
 """
 
 
@@ -143,6 +155,10 @@ def notice(title, text):
     return _page(title, None, body)
 
 
+def _list_of(address):
+    return "/?" + urlencode({"to": address}) if address else "/"
+
+
 def _name(sender):
     return sender.partition("<")[0].strip(' "') or sender
 
@@ -168,7 +184,7 @@ def mailbox(store, *, to, page):
     total = sum(row["mails"] for row in addresses)
     entries = [("", "All mail", total)] + [(r["recipient"], r["recipient"], r["mails"]) for r in addresses]
     items = "".join(
-        f'<li><a href="/{"?" + urlencode({"to": key}) if key else ""}"{" aria-current=page" if key == to else ""}>'
+        f'<li><a href="{_list_of(key)}"{" aria-current=page" if key == to else ""}>'
         f"{_esc(label)}<span>{count}</span></a></li>"
         for key, label, count in entries
     )
@@ -248,13 +264,15 @@ def message(store, message, *, part, note):
         "Tracking": " and ".join(asked) or "none",
     } | ({"Tags": ", ".join(tags)} if tags else {})
     details = "".join(f"<dt>{k}</dt><dd>{_esc(v)}</dd>" for k, v in facts.items())
+    shown_note = f'<p class="note" role="status">{_esc(note)}</p>' if note else ""
     body = (
-        f'<main class="mail"><article class="paper">{f"<p class=note role=status>{_esc(note)}</p>" if note else ""}'
+        f'<main class="mail"><article class="paper">{shown_note}'
         f'<div class="head"><h1>{_esc(message["subject"])}</h1><dl>{details}</dl>'
-        f'<a href="/?{urlencode({"to": message["recipient"]})}">All mail to {_esc(message["recipient"])}</a></div>'
+        f'<a href="{_list_of(message["recipient"])}">All mail to {_esc(message["recipient"])}</a></div>'
         f'<nav class="parts" aria-label="Parts">{tabs}</nav>{shown}</article>'
-        f'<div class="side"><section class="paper"><h2>What happened</h2><ul class="events">{happened}</ul></section>'
-        f'<section class="paper"><h2>Act as the recipient</h2><div class="acts">{buttons}</div></section></div></main>'
+        f'<div class="side"><section class="paper"><h2>What happened</h2><ul class="events">{happened}</ul>'
+        f'</section><section class="paper"><h2>Act as the recipient</h2><div class="acts">{buttons}</div>'
+        "</section></div></main>"
     )
     return _page(f"{message['subject']} · Mail sandbox", store, body)
 

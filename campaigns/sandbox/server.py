@@ -15,7 +15,10 @@ from . import control, mailbox, worker
 from .mailgun import Refused, read_form, read_submission
 
 LIMIT_BODY_BYTES = 30 * 1024 * 1024  # Mailgun takes 25 MB of mail; boundaries and fields come on top.
-PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; img-src 'self' data:; form-action 'self'"
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; img-src 'self' data:;"
+    " form-action 'self'"
+)
 
 
 class Server(ThreadingHTTPServer):
@@ -67,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_json({"message": str(refused)}, refused.status)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
-        except Exception:  # noqa: BLE001
+        except Exception:
             traceback.print_exc()
             self.close_connection = True
             self.send_json({"message": "The sandbox failed; see its log"}, 500)

@@ -196,7 +196,8 @@ class Store:
     def addresses(self, *, limit):
         """List who has mail, the latest first, with the number of mails."""
         return self.rows(
-            "SELECT recipient, count(*) AS mails FROM messages GROUP BY recipient ORDER BY max(n) DESC LIMIT ?",
+            "SELECT recipient, count(*) AS mails FROM messages"
+            " GROUP BY recipient ORDER BY max(n) DESC LIMIT ?",
             limit,
         )
 
@@ -224,8 +225,8 @@ class Store:
     def event_names(self, ids):
         """Map each message id to the set of its event names."""
         names = {key: set() for key in ids}
-        marks = ",".join("?" * len(names))
-        for row in self.rows(f"SELECT message, name FROM events WHERE message IN ({marks})", *names):
+        sql = "SELECT message, name FROM events WHERE message IN (SELECT value FROM json_each(?))"
+        for row in self.rows(sql, json.dumps(list(ids))):
             names[row["message"]].add(row["name"])
         return names
 

@@ -159,10 +159,10 @@ def send_due_webhooks(store):
     """Send the webhooks that are due now; return how many."""
     if store.setting("webhooks_paused"):
         return 0
-    direction = "DESC" if store.setting("webhooks_order") == "newest_first" else "ASC"
+    sign = -1 if store.setting("webhooks_order") == "newest_first" else 1
     due = store.rows(
-        f"SELECT * FROM webhooks WHERE state = 'waiting' AND due_wall <= ? ORDER BY n {direction} LIMIT ?",
-        *(time.time(), BATCH),
+        "SELECT * FROM webhooks WHERE state = 'waiting' AND due_wall <= ? ORDER BY n * ? LIMIT ?",
+        *(time.time(), sign, BATCH),
     )
     for webhook in due:
         try:
@@ -208,7 +208,7 @@ def _run(store, work, next_due):
         try:
             if work(store):
                 continue
-        except Exception:  # noqa: BLE001
+        except Exception:
             # A sandbox must go on; what failed stays in the store and is tried again.
             traceback.print_exc()
             time.sleep(1)
