@@ -1,0 +1,480 @@
+"""Payment intents: create, confirm, authenticate, cancel, settle."""
+
+import secrets
+from typing import Any
+
+from . import banks, cards, charges, methods
+from .calls import Call
+from .errors import ApiError, refused
+from .parameters import merged_metadata, require
+from .store import public
+
+SMALLEST, LARGEST = 50, 99_999_999  # cents
+SUPPORTED_TYPES = ("card", "us_bank_account")
+OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
+REASONS = ("abandoned", "duplicate", "fraudulent", "requested_by_customer")
+TEXTS = (
+    "description",
+    "receipt_email",
+    "setup_future_usage",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+)
+
+
+def allowed_types(params: dict[str, Any]) -> list[str]:
+    """Return the payment method types that an intent accepts.
+
+    :raises ApiError: 400 when more than one of the three ways to say it is used, or a type is unknown.
+    """
+    ways = ("allowed_payment_method_types", "automatic_payment_methods", "excluded_payment_method_types")
+    used = [name for name in ways if params.get(name)]
+    if len(used) > 1:
+        raise refused(f"You may only specify one of these parameters: {', '.join(used)}.", param=used[1])
+    for name in (ways[0], ways[2]):
+        for one in params.get(name) or ():
+            if one not in (*SUPPORTED_TYPES, "link", "cashapp", "amazon_pay", "klarna", "affirm"):
+                raise refused(f"Invalid {name}: {one}", param=name)
+    if params.get(ways[0]):
+        return params[ways[0]]
+    return [one for one in SUPPORTED_TYPES if one not in (params.get(ways[2]) or ())]
+
+
+def _check_amount(amount: int) -> None:
+    if amount < 1:
+        raise refused(
+            "This value must be greater than or equal to 1.", param="amount", code="parameter_invalid_integer"
+        )
+    if amount < SMALLEST:
+        raise refused("Amount must be at least $0.50 usd", param="amount", code="amount_too_small")
+    if amount > LARGEST:
+        raise refused("Amount must be no more than $999,999.99", param="amount", code="amount_too_large")
+
+
+def create(call: Call) -> dict[str, Any]:
+    """Make a payment intent, and confirm it at once when asked.
+
+    :raises ApiError: 402 when the confirmation is declined (the intent stays), 400 when it is refused.
+    """
+    given = call.params
+    require(given, "amount", "currency")
+    _check_amount(given["amount"])
+    if given["currency"].lower() != "usd":
+        raise refused(f"Invalid currency: {given['currency']}.", param="currency")
+    if given.get("capture_method") not in (None, "automatic", "automatic_async"):
+        raise refused("This sandbox captures automatically only.", param="capture_method")
+    if not given.get("confirm"):
+        for name in ("off_session", "confirmation_token", "mandate_data", "mandate", "return_url"):
+            if given.get(name):
+                raise refused(f"You may only specify `{name}` when `confirm` is true.", param=name)
+    if given.get("customer"):
+        call.get("customer", given["customer"], param="customer")
+    reference = given.get("payment_method")
+    method = methods.load(call, reference) if reference else None
+    if method:
+        call.params["payment_method"] = method["id"]
+    intent = call.new(
+        "pi",
+        "payment_intent",
+        **type_fields(given),
+        amount=given["amount"],
+        amount_capturable=0,
+        amount_details={"tip": {}},
+        amount_received=0,
+        canceled_at=None,
+        cancellation_reason=None,
+        capture_method=given.get("capture_method") or "automatic_async",
+        client_secret=None,
+        confirmation_method="automatic",
+        currency="usd",
+        customer=given.get("customer") or None,
+        last_payment_error=None,
+        latest_charge=None,
+        metadata=merged_metadata({}, given.get("metadata")),
+        next_action=None,
+        payment_method=method["id"] if method else None,
+        payment_method_options=given.get("payment_method_options") or {},
+        payment_method_types=allowed_types(given),
+        processing=None,
+        shipping=given.get("shipping") or None,
+        status="requires_confirmation" if method else "requires_payment_method",
+        **{name: given.get(name) or None for name in TEXTS},
+        _={"origin": call.origin(), "redirects": _may_redirect(given)},
+    )
+    intent["client_secret"] = f"{intent['id']}_secret_{secrets.token_hex(12)}"
+    call.save(intent)
+    call.emit("payment_intent.created", intent)
+    return confirm(call, intent["id"]) if given.get("confirm") else intent
+
+
+def type_fields(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what an intent says about the types that it accepts."""
+    automatic = given.get("automatic_payment_methods")
+    return {
+        "allowed_payment_method_types": given.get("allowed_payment_method_types"),
+        "excluded_payment_method_types": given.get("excluded_payment_method_types"),
+        "automatic_payment_methods": {"allow_redirects": "always", "enabled": True, **(automatic or {})}
+        if automatic or not given.get("allowed_payment_method_types")
+        else None,
+    }
+
+
+def _may_redirect(given: dict[str, Any]) -> bool:
+    automatic = given.get("automatic_payment_methods") or {}
+    return not given.get("allowed_payment_method_types") and automatic.get("allow_redirects") != "never"
+
+
+def update(call: Call, reference: str) -> dict[str, Any]:
+    """Change an intent that has not been confirmed."""
+    intent = call.get("payment_intent", reference, param="intent")
+    given = call.params
+    if intent["status"] not in OPEN and set(given) - {"metadata", "description"}:
+        raise unexpected(
+            intent, f"This PaymentIntent's could not be updated because it is {intent['status']}."
+        )
+    if given.get("amount") is not None:
+        _check_amount(given["amount"])
+        intent["amount"] = given["amount"]
+    if given.get("customer"):
+        intent["customer"] = call.get("customer", given["customer"], param="customer")["id"]
+    if given.get("payment_method"):
+        intent["payment_method"] = methods.load(call, given["payment_method"])["id"]
+        intent["status"] = "requires_confirmation"
+    for name in TEXTS:
+        if name in given:
+            intent[name] = given[name] or None
+    if given.get("payment_method_options"):
+        intent["payment_method_options"] = given["payment_method_options"]
+    intent["metadata"] = merged_metadata(intent["metadata"], given.get("metadata"))
+    return call.save(intent)
+
+
+def unexpected(intent: dict[str, Any], message: str) -> ApiError:
+    """Make the refusal of something that the intent's status does not allow."""
+    kind = intent["object"]
+    return refused(message, code=f"{kind}_unexpected_state", **{kind: public(intent)})
+
+
+def confirm(call: Call, reference: str) -> dict[str, Any]:
+    """Try to take the money.
+
+    :raises ApiError: 402 when declined or when authentication is needed but nobody is there.
+    """
+    intent = call.get("payment_intent", reference, param="intent")
+    given = call.params
+    if intent["status"] not in OPEN:
+        raise unexpected(
+            intent, f"You cannot confirm this PaymentIntent because it has already {_done(intent['status'])}."
+        )
+    off_session = given.get("off_session") is True
+    kept = intent["_"]
+    kept["origin"] = call.origin()
+    kept["return_url"] = given.get("return_url") or kept.get("return_url")
+    kept["sdk"] = given.get("use_stripe_sdk") is True
+    intent["setup_future_usage"] = given.get("setup_future_usage") or intent["setup_future_usage"]
+    intent["receipt_email"] = given.get("receipt_email") or intent["receipt_email"]
+    if given.get("payment_method_options"):
+        intent["payment_method_options"] = given["payment_method_options"]
+    method = methods.chosen(call, intent)
+    if kept["redirects"] and not kept["return_url"] and not off_session:
+        raise refused(
+            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
+            "these payment methods might redirect your customer off of your page, you must provide a `return_url`. "
+            "If you don't want to accept redirect-based payment methods, set "
+            "`automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to "
+            "`never` when creating Setup Intents and Payment Intents.",
+            param="return_url",
+        )
+    intent |= {"payment_method": method["id"], "next_action": None, "last_payment_error": None}
+    kept["error_on_action"] = given.get("error_on_requires_action") is True
+    if method["type"] == "card":
+        return _confirm_card(call, intent, method, off_session=off_session)
+    return _confirm_bank(call, intent, method)
+
+
+def _done(status: str) -> str:
+    return {"canceled": "been canceled", "processing": "been confirmed"}.get(
+        status, "succeeded after being previously confirmed"
+    )
+
+
+def _mandate_of(call: Call, intent: dict[str, Any], method: dict[str, Any]) -> str | None:
+    given = call.params
+    if given.get("mandate"):
+        return call.get("mandate", given["mandate"], param="mandate")["id"]
+    if given.get("mandate_data"):
+        return methods.make_mandate(
+            call, method, given["mandate_data"], multi_use=bool(intent["setup_future_usage"])
+        )
+    return method["_"].get("mandate")
+
+
+def _confirm_card(
+    call: Call, intent: dict[str, Any], method: dict[str, Any], *, off_session: bool
+) -> dict[str, Any]:
+    card = cards.script(call.store, method["_"]["number"])
+    asks = card.outcome == "challenge_always" or (
+        card.outcome == "challenge" and not (off_session and method["_"].get("set_up"))
+    )
+    intent["_"]["mandate"] = _mandate_of(call, intent, method)
+    if asks and (off_session or intent["_"]["error_on_action"]):
+        needed = cards.Card(
+            card.brand, card.funding, "decline", "authentication_required", "authentication_required"
+        )
+        return decline(call, intent, method, needed)
+    if asks:
+        intent |= {"status": "requires_action", "next_action": next_action(call, intent)}
+        call.save(intent)
+        call.emit("payment_intent.requires_action", intent)
+        return intent
+    return _charge_card(call, intent, method, card, authenticated=False)
+
+
+def next_action(call: Call, intent: dict[str, Any]) -> dict[str, Any]:
+    """Say how the consumer proves who they are: by the page's script, or by a page of the processor."""
+    url = f"{call.base_url}/challenge?client_secret={intent['client_secret']}"
+    if intent["_"].get("sdk") or not intent["_"].get("return_url"):
+        return {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "stripe_3ds2_fingerprint", "url": url}}
+    return {
+        "type": "redirect_to_url",
+        "redirect_to_url": {"url": f"{url}&redirect=1", "return_url": intent["_"]["return_url"]},
+    }
+
+
+def _charge_card(
+    call: Call, intent: dict[str, Any], method: dict[str, Any], card: cards.Card, *, authenticated: bool
+) -> dict[str, Any]:
+    if card.decline_code:
+        return decline(call, intent, method, card)
+    charge = charges.create(
+        call, intent, method, mandate=intent["_"].get("mandate"), authenticated=authenticated
+    )
+    charges.succeed(call, charge)
+    finish(call, intent, charge, method)
+    if card.outcome == "dispute":
+        charges.dispute(call, charge, reason="fraudulent", code="10.4")
+    return intent
+
+
+def decline(call: Call, intent: dict[str, Any], method: dict[str, Any], card: cards.Card) -> dict[str, Any]:
+    """Write a declined attempt.
+
+    :raises ApiError: always: 402 with the declined intent in it.
+    """
+    code, message = card.code or "card_declined", cards.message_of(card)
+    charge = charges.create(call, intent, method, mandate=None, authenticated=False)
+    charges.fail(call, charge, code=code, message=message, outcome=charges.outcome_of(card=card))
+    param = {"incorrect_cvc": "cvc", "expired_card": "exp_month"}.get(code)
+    error = {
+        "advice_code": card.advice_code,
+        "charge": charge["id"],
+        "code": code,
+        "decline_code": card.decline_code,
+        "doc_url": f"https://docs.stripe.com/error-codes#{code.replace('_', '-')}",
+        "message": message,
+        "network_advice_code": charge["outcome"]["network_advice_code"],
+        "network_decline_code": card.network_code,
+        "param": param,
+        "payment_method": public(method),
+        "type": "card_error",
+    }
+    fail(call, intent, charge, method, {name: value for name, value in error.items() if value is not None})
+    raise ApiError(402, {**error, "payment_intent": public(intent)}, keep=True)
+
+
+def fail(
+    call: Call,
+    intent: dict[str, Any],
+    charge: dict[str, Any] | None,
+    method: dict[str, Any],
+    error: dict[str, Any],
+) -> None:
+    """Write that the attempt failed and the intent waits for another payment method."""
+    if not method["customer"]:
+        method["_"]["spent"] = True
+        call.save(method)
+    intent |= {
+        "last_payment_error": error,
+        "latest_charge": charge["id"] if charge else intent["latest_charge"],
+        "next_action": None,
+        "payment_method": None,
+        "processing": None,
+        "status": "requires_payment_method",
+    }
+    call.save(intent)
+    call.emit("payment_intent.payment_failed", intent)
+
+
+def finish(call: Call, intent: dict[str, Any], charge: dict[str, Any], method: dict[str, Any]) -> None:
+    """Write that the intent succeeded; save the payment method when that was asked for."""
+    intent |= {
+        "amount_received": intent["amount"],
+        "latest_charge": charge["id"],
+        "next_action": None,
+        "processing": None,
+        "status": "succeeded",
+    }
+    keep_method(call, intent, method)
+    call.save(intent)
+    call.emit("payment_intent.succeeded", intent)
+
+
+def keep_method(call: Call, intent: dict[str, Any], method: dict[str, Any]) -> None:
+    """Attach a used payment method to its customer, or mark it as spent."""
+    if intent["setup_future_usage"] == "off_session":
+        method["_"]["set_up"] = True
+    if method["customer"]:
+        call.save(method)
+    elif intent["setup_future_usage"] and intent["customer"]:
+        methods.save_to(call, method, intent["customer"])
+    elif not intent["setup_future_usage"]:
+        method["_"]["spent"] = True
+        call.save(method)
+
+
+def _confirm_bank(call: Call, intent: dict[str, Any], method: dict[str, Any]) -> dict[str, Any]:
+    mandate = _mandate_of(call, intent, method)
+    if not mandate:
+        raise refused(
+            "You must collect the customer's agreement: mandate_data is required for us_bank_account.",
+            param="mandate_data",
+            code="parameter_missing",
+        )
+    intent["_"]["mandate"] = mandate
+    bank = banks.BANKS[method["_"]["number"]]
+    if bank.outcome == "block":
+        return decline(call, intent, method, cards.Card("", "", "decline", "card_declined", "fraudulent"))
+    if not method["_"].get("verified"):
+        options = (intent["payment_method_options"].get("us_bank_account") or {}).get("verification_method")
+        if options == "instant":
+            raise refused(
+                "This bank account is not verified. Validate it with a SetupIntent first.",
+                param="payment_method",
+                code="bank_account_unverified",
+            )
+        intent |= {"status": "requires_action", "next_action": microdeposits(call)}
+        call.save(intent)
+        call.emit("payment_intent.requires_action", intent)
+        return intent
+    return submit(call, intent, method)
+
+
+def microdeposits(call: Call) -> dict[str, Any]:
+    """Say that two small sums, or a code, will show on the account."""
+    return {
+        "type": "verify_with_microdeposits",
+        "verify_with_microdeposits": {
+            "arrival_date": banks.banking_days_later(call.now, banks.MICRODEPOSIT_DAYS),
+            "hosted_verification_url": f"{call.base_url}/microdeposits",
+            "microdeposit_type": "descriptor_code",
+        },
+    }
+
+
+def submit(call: Call, intent: dict[str, Any], method: dict[str, Any]) -> dict[str, Any]:
+    """Send the debit to the bank: the answer comes four banking days later."""
+    charge = charges.create(call, intent, method, mandate=intent["_"].get("mandate"), authenticated=False)
+    intent |= {
+        "latest_charge": charge["id"],
+        "next_action": None,
+        "processing": {"type": "us_bank_account"},
+        "status": "processing",
+    }
+    keep_method(call, intent, method)
+    call.save(intent)
+    call.emit("charge.pending", charge)
+    call.emit("payment_intent.processing", intent)
+    if banks.BANKS[method["_"]["number"]].outcome != "stay":
+        call.plan(intent, "settle", banks.banking_days_later(call.now, banks.DEBIT_DAYS))
+    return intent
+
+
+def settle(
+    call: Call, intent: dict[str, Any], *, outcome: str | None = None, return_code: str | None = None
+) -> None:
+    """End a bank debit: paid, or returned with an ACH return code.
+
+    Without an outcome the account number decides.
+    """
+    if intent["status"] != "processing":
+        return
+    charge = call.get("charge", intent["latest_charge"])
+    method = call.get("payment_method", intent["payment_method"])
+    bank = banks.BANKS[method["_"]["number"]]
+    if outcome == "failed" or return_code or (outcome is None and bank.outcome == "fail"):
+        network = return_code or bank.return_code or "R01"
+        code = banks.CODES.get(network) or "debit_not_authorized"
+        message = banks.MESSAGES[code]
+        charges.fail(
+            call, charge, code=code, message=message, outcome=charges.outcome_of(return_code=network)
+        )
+        charges.block(call, charge, network)
+        error = {
+            "charge": charge["id"],
+            "code": code,
+            "message": message,
+            "network_decline_code": network,
+            "payment_method": public(method),
+            "type": "invalid_request_error",
+        }
+        fail(call, intent, charge, call.get("payment_method", method["id"]), error)
+        return
+    charges.succeed(call, charge)
+    intent |= {"amount_received": intent["amount"], "processing": None, "status": "succeeded"}
+    call.save(intent)
+    call.emit("payment_intent.succeeded", intent)
+    if bank.outcome == "dispute" and outcome is None:
+        charges.dispute(call, charge, reason="debit_not_authorized", code="R10")
+
+
+def waits_for_consumer(intent: dict[str, Any]) -> bool:
+    """Say whether 3-D Secure is what an intent waits for."""
+    action = (intent["next_action"] or {}).get("type")
+    return intent["status"] == "requires_action" and action in ("use_stripe_sdk", "redirect_to_url")
+
+
+def authenticate(call: Call, intent: dict[str, Any], *, passed: bool) -> dict[str, Any]:
+    """Carry on after 3-D Secure."""
+    if not waits_for_consumer(intent):
+        raise unexpected(intent, "This PaymentIntent does not wait for authentication.")
+    method = call.get("payment_method", intent["payment_method"])
+    if passed:
+        return _charge_card(
+            call, intent, method, cards.script(call.store, method["_"]["number"]), authenticated=True
+        )
+    code = "payment_intent_authentication_failure"
+    message = (
+        "The provided PaymentMethod has failed authentication. Try again or provide another payment method."
+    )
+    error = {
+        "code": code,
+        "message": message,
+        "type": "invalid_request_error",
+        "payment_method": public(method),
+    }
+    fail(call, intent, None, method, error)
+    raise ApiError(400, {**error, "payment_intent": public(intent)}, keep=True)
+
+
+def cancel(call: Call, reference: str) -> dict[str, Any]:
+    """Make sure that an intent never takes money."""
+    intent = call.get("payment_intent", reference, param="intent")
+    if intent["status"] not in OPEN:
+        raise unexpected(
+            intent,
+            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a "
+            "PaymentIntent with one of the following statuses may be canceled: requires_payment_method, "
+            "requires_capture, requires_confirmation, requires_action.",
+        )
+    reason = call.params.get("cancellation_reason") or None
+    if reason not in (None, *REASONS):
+        raise refused(f"Invalid cancellation_reason: {reason}", param="cancellation_reason")
+    intent |= {
+        "canceled_at": call.now,
+        "cancellation_reason": reason,
+        "next_action": None,
+        "status": "canceled",
+    }
+    call.save(intent)
+    call.emit("payment_intent.canceled", intent)
+    return intent
