@@ -11,9 +11,9 @@ async function renew() {
       for (const section of document.querySelectorAll("[data-live]")) {
         const next = fresh.getElementById(section.id);
         if (!next) continue;
-        for (const open of section.querySelectorAll("details[open][id]")) {
-          const same = next.querySelector(`#${CSS.escape(open.id)}`);
-          if (same) same.open = true;
+        for (const folded of section.querySelectorAll("details[id]")) {
+          const same = next.querySelector(`#${CSS.escape(folded.id)}`);
+          if (same) same.open = folded.open;
         }
         if (next.innerHTML !== section.innerHTML) section.replaceChildren(...next.childNodes);
       }

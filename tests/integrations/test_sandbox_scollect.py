@@ -100,6 +100,7 @@ class Processor(Stub):
 
     def __init__(self):
         self.calls, self.by_key, self.mode = [], {}, "succeed"
+        self.hanging = threading.Event()
         super().__init__()
 
     def answer(self, method, path, headers, body):
@@ -121,6 +122,9 @@ class Processor(Stub):
                 error = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds"}
                 status, said = 402, {"error": error | {"payment_intent": intent}}
             self.by_key[key] = ((status, said), intent)
+        if self.mode == "hang_after_effect":
+            self.hanging.set()
+            time.sleep(1)
         return None if self.mode == "drop_after_effect" else self.by_key[key][0]
 
 
@@ -289,6 +293,13 @@ def ach(number=1, portal_id="h1", **words):
 
 def statuses(record):
     return [(item["PortalID"], item["Status"]) for item in record["Payments"] + record["PostDates"]]
+
+
+def wait_until_posted(host):
+    deadline = time.monotonic() + 8
+    while statuses(host.record()) != [("d1", "POSTED")]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 # The store, fetch and push.
@@ -566,10 +577,7 @@ def test_an_unknown_outcome_is_asked_again_under_the_same_key(host, processor, m
     assert host.control("advance", {"days": 10})["done"][0]["Outcome"] == "UNKNOWN"
     assert host.send(request("CANCEL REQUEST"))[0]["Answer"]["Reason"] == "being_charged"
     processor.mode = "succeed"
-    deadline = time.monotonic() + 8
-    while statuses(host.record()) != [("d1", "POSTED")] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert statuses(host.record()) == [("d1", "POSTED")]
+    wait_until_posted(host)
     assert host.record()["CurrentBalance"] == "875.00"
     assert set(processor.by_key) == {"host:d1:1"}
 
@@ -704,16 +712,22 @@ def test_kill_9_loses_neither_what_was_received_nor_the_push_that_waited(host, p
 
 def test_kill_9_in_the_middle_of_a_charge_ends_in_one_charge(host, processor):
     host.send(postdate())
-    processor.mode = "drop_after_effect"
-    assert host.control("advance", {"days": 10})["done"][0]["Outcome"] == "UNKNOWN"
+    processor.mode = "hang_after_effect"
+    move = threading.Thread(target=move_until_killed, args=(host,))
+    move.start()
+    assert processor.hanging.wait(5)
     host.kill()
+    move.join()
     processor.mode = "succeed"
     host.start()
-    deadline = time.monotonic() + 8
-    while statuses(host.record()) != [("d1", "POSTED")] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert statuses(host.record()) == [("d1", "POSTED")]
+    wait_until_posted(host)
+    assert host.record()["CurrentBalance"] == "875.00"
     assert set(processor.by_key) == {"host:d1:1"}
+
+
+def move_until_killed(host):
+    with pytest.raises((http.client.HTTPException, OSError)):
+        host.control("advance", {"days": 10})
 
 
 def test_the_page_shows_what_arrived_and_a_foreign_page_may_not_press_its_buttons(host):

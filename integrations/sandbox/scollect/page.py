@@ -22,7 +22,7 @@ from ..page import (
 from .ledger import SCRIPTED
 from .records import dollars
 
-EVENTS_SHOWN = 40
+EVENTS_SHOWN = 12
 ACCOUNTS_SHOWN = 40
 PUSHES_SHOWN = 8
 LATENCY_STEPS = (5, 10, 25, 50, 100, 250, 1000)
@@ -42,7 +42,7 @@ TONES = {
 
 def render(host) -> str:
     with host.store.lock:
-        body = "".join((summary(host), controls(host), accounts(host), events(host), pushes(host)))
+        body = "".join((summary(host), controls(host), events(host), accounts(host), pushes(host)))
         return frame(
             title=f"{host.setting('name')}: SCollect sandbox host",
             kind="SCollect style sandbox host",
@@ -93,7 +93,7 @@ def controls(host) -> Html:
         Html(f'<p class="note">{" ".join(set_up)}</p>'),
         Html('<div class="groups">'),
         group(
-            "Clock: due post-dates are charged on the way",
+            "Move the clock",
             button("One day", "advance", tone="main", days=1),
             button("One week", "advance", days=7),
             button("One month", "advance", months=1),
@@ -134,7 +134,7 @@ def last_command(host) -> Html:
     if "done" in result:
         lines = result["done"] + result.get("held", [])
         said = f"The clock moved to {at(result['now'])}. " + (
-            f"{len(lines)} items were due:" if lines else "Nothing was due."
+            "What was due:" if lines else "Nothing was due."
         )
         listed = "".join(
             f"<li>{markup(line['FileNumber'])}: {markup(line['Method'])} {markup(line['Amount'])} "
@@ -175,10 +175,12 @@ def account(host, row) -> Html:
         if offer
         else "",
     ]
+    # What the portal touched is open; the rest of the portfolio stays folded.
+    opened = " open" if any(item["portal_id"] for item in items) else ""
     head = (
-        f"<header><b>{markup(row['file_number'])}</b><span>{markup(name)}</span>"
+        f"<summary><b>{markup(row['file_number'])}</b><span>{markup(name)}</span>"
         f"{badge(status, '' if status == 'ACTIVE' else 'bad')}"
-        f'<span class="sum">${markup(dollars(row["balance_cents"]))}</span></header>'
+        f'<span class="sum">${markup(dollars(row["balance_cents"]))}</span></summary>'
         f'<p class="meta">{markup(" · ".join(part for part in meta if part))}</p>'
     )
     lines = [
@@ -195,7 +197,8 @@ def account(host, row) -> Html:
     ]
     heads = ["Kind", "Date", "Amount", "Method", "Status", "Portal's id", "Script"]
     ledger = table(heads, lines, empty="", numeric=(2,)) if lines else ""
-    return Html(f'<article class="account">{head}{ledger}</article>')
+    key = markup(f"a{row['file_number']}")
+    return Html(f'<details class="account" id="{key}"{opened}>{head}{ledger}</details>')
 
 
 def held(item) -> str:
