@@ -74,7 +74,8 @@ def record(
     if account is not None:
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE accounts_account SET event_seq = event_seq + 1 WHERE id = %s RETURNING event_seq", [account.pk]
+                "UPDATE accounts_account SET event_seq = event_seq + 1 WHERE id = %s RETURNING event_seq",
+                [account.pk],
             )
             (seq,) = cursor.fetchone()
         consumer = consumer or account.consumer_id
@@ -106,12 +107,16 @@ def assign_sequences(*, limit: int = 2_000) -> list[Event]:
     Runs in the scope of all agencies (or one). Agencies are locked one by one, so two routers never interleave;
     within an account the order is account_seq.
     """
-    waiting = list(Event.objects.filter(sequence__isnull=True).order_by("id").values_list("agency_id", flat=True)[:limit])
+    waiting = list(
+        Event.objects.filter(sequence__isnull=True).order_by("id").values_list("agency_id", flat=True)[:limit]
+    )
     routed: list[Event] = []
     for agency_id in sorted(set(waiting)):
         with transaction.atomic():
             agency = Agency.objects.select_for_update(no_key=True).only("last_sequence").get(pk=agency_id)
-            batch = list(Event.objects.filter(agency_id=agency_id, sequence__isnull=True).order_by("id")[:limit])
+            batch = list(
+                Event.objects.filter(agency_id=agency_id, sequence__isnull=True).order_by("id")[:limit]
+            )
             if not batch:
                 continue
             for offset, event in enumerate(in_account_order(batch), start=1):

@@ -27,6 +27,7 @@ __all__ = [
     "uuid7",
 ]
 
+
 def uuid7() -> uuid.UUID:
     """Make a time-ordered id (RFC 9562 version 7), so that new rows stay together in every index."""
     value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
@@ -109,7 +110,9 @@ class Row(models.Model):
         if self.agency_id is None and agency != ALL_AGENCIES:
             self.agency_id = uuid.UUID(agency)
         if agency not in (ALL_AGENCIES, str(self.agency_id)):
-            raise WrongAgency(f"{type(self).__name__} of agency {self.agency_id} written while acting for {agency}.")
+            raise WrongAgency(
+                f"{type(self).__name__} of agency {self.agency_id} written while acting for {agency}."
+            )
 
     def save(self, *args, **kwargs) -> None:
         self.claim_for_acting_agency()

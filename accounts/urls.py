@@ -1,4 +1,17 @@
-"""Addresses of this floor."""
+"""Addresses of the ground floor, all on the agency's own host."""
+
+from django.urls import path
+
+from accounts import views
 
 app_name = "accounts"
-urlpatterns: list = []
+urlpatterns = [
+    path("", views.start, name="start"),
+    path("code/", views.code, name="code"),
+    path("help/", views.help_page, name="help"),
+    path("language/", views.language, name="language"),
+    path("log-out/", views.sign_out, name="sign_out"),
+    path("session-ended/", views.session_ended, name="session_ended"),
+    path("session/extend/", views.extend, name="extend"),
+    path("stop/<str:token>/", views.opt_out, name="opt_out"),
+]

@@ -2,7 +2,8 @@
 
 from django.conf import settings
 
-DEFAULT_FACE = {"name": "Quittance", "initials": "Q", "branding_version": 1}
+NAMES = {"en": "English", "es": "Español"}
+"""Each language in its own words (A11Y-14)."""
 
 
 def face(agency) -> dict:
@@ -17,13 +18,13 @@ def face(agency) -> dict:
         "licence_line": agency.licences,
         "initials": "".join(word[0] for word in agency.name.split()[:2]).upper(),
         "logo_url": None,
-        "branding_version": agency.branding_version,
-        "factor": agency.factor,
+        "brand_version": agency.branding_version,
+        "languages": [{"code": code, "name": NAMES[code]} for code, _name in settings.LANGUAGES],
     }
 
 
 def context(request) -> dict:
-    """Add `agency`, `session` and `languages` to consumer pages; staff pages have their own."""
+    """Add `agency` and `session` to consumer pages; staff pages have their own."""
     agency = getattr(request, "agency", None)
     if agency is None or request.path.startswith(("/admin/", "/staff/")):
         return {}
@@ -34,7 +35,6 @@ def context(request) -> dict:
             "signed_in": visit is not None,
             "level": visit.level if visit else 0,
             "idle_seconds": settings.IDLE_SECONDS,
-            "warning_seconds": settings.IDLE_WARNING_SECONDS,
+            "warn_seconds": settings.IDLE_WARNING_SECONDS,
         },
-        "languages": settings.LANGUAGES,
     }

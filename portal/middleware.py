@@ -38,7 +38,9 @@ class RequestId:
 def client_ip(request) -> str:
     """Return the visitor's address; believe X-Forwarded-For only as far as our own proxies wrote it."""
     if settings.TRUSTED_PROXIES:
-        chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+        chain = [
+            part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()
+        ]
         if len(chain) >= settings.TRUSTED_PROXIES:
             return chain[-settings.TRUSTED_PROXIES]
     return request.META["REMOTE_ADDR"]

@@ -55,7 +55,10 @@ PORTAL_DOMAIN = env("PORTAL_DOMAIN", default=f"localhost:{PORT}")  # consumers l
 SECRET_KEY = env("SECRET_KEY")
 FIELD_KEYS = keyring("FIELD_KEYS")
 INDEX_KEY = base64.b64decode(env("INDEX_KEY"), validate=True)
-ALLOWED_HOSTS = [f".{PORTAL_DOMAIN.split(':')[0]}", *env.list("EXTRA_HOSTS", default=["testserver"] if TESTING else [])]
+ALLOWED_HOSTS = [
+    f".{PORTAL_DOMAIN.split(':')[0]}",
+    *env.list("EXTRA_HOSTS", default=["testserver"] if TESTING else []),
+]
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)  # how many X-Forwarded-For entries are ours
 
 INSTALLED_APPS = [
@@ -142,7 +145,9 @@ MIGRATION_LOCK_TIMEOUT = "5s"  # a migration that waits for a lock must not queu
 
 REDIS_URL = env("REDIS_URL")
 REDIS_TIMEOUT = 1.0  # seconds: Redis is a nudge and a counter, never the truth
-CACHES = {"default": {"BACKEND": "portal.cache.OptionalRedis", "LOCATION": REDIS_URL, "KEY_PREFIX": "quittance"}}
+CACHES = {
+    "default": {"BACKEND": "portal.cache.OptionalRedis", "LOCATION": REDIS_URL, "KEY_PREFIX": "quittance"}
+}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"  # a lost Redis must not end anybody's session
 SESSION_COOKIE_NAME = "__Host-session" if TLS else "session"
 SESSION_COOKIE_HTTPONLY = True
@@ -198,7 +203,9 @@ HOST_FRESH_TIMEOUT = 0.8  # seconds a consumer waits at login for the host's own
 HOST_TIMEOUT = 10.0  # seconds for one delivery to a host
 HOST_ANSWER_LIMIT = 1 * 2**20  # bytes read of a host's answer
 PROCESSOR_TIMEOUT = 20.0  # seconds; then the outcome is unknown and the sweep asks
-INTENT_LIFE = 15 * 60  # seconds an undecided intent may live before it is voided at the processor and released
+INTENT_LIFE = (
+    15 * 60
+)  # seconds an undecided intent may live before it is voided at the processor and released
 IDLE_SECONDS = 15 * 60  # AUTH-08, A11Y-08
 IDLE_WARNING_SECONDS = 14 * 60
 CODE_SECONDS = 600  # AUTH-07
@@ -250,7 +257,9 @@ AUTHENTICATION_BACKENDS = [
 ]
 STAFF_SECOND_FACTOR = flag("STAFF_SECOND_FACTOR", default=not (DEMO or TESTING))
 PASSWORD_HASHERS = (
-    ["django.contrib.auth.hashers.MD5PasswordHasher"] if TESTING else ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+    ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    if TESTING
+    else ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 )
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

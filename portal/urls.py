@@ -12,7 +12,11 @@ urlpatterns = [
     path("", include("portal.consumer_urls")),
     path("", include("campaigns.urls")),
     path("api/v1/", include("integrations.urls")),
-    path("api/v1/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
+    path(
+        "api/v1/schema/",
+        SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]),
+        name="schema",
+    ),
     path(
         "api/v1/docs/",
         SpectacularSwaggerView.as_view(url_name="schema", authentication_classes=[], permission_classes=[]),

@@ -6,7 +6,8 @@ from accounts.tenancy import Fence
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0001_initial"),
+    dependencies = [
+        ("accounts", "0001_initial"),
     ]
 
     operations = [

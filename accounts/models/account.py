@@ -60,7 +60,9 @@ class Account(Row):
     debt_type = models.CharField(_("debt type"), max_length=40, blank=True)
     itemization_on = models.DateField(_("itemization date"), null=True)
     itemization_basis = models.CharField(max_length=40, blank=True)
-    itemization = models.JSONField(default=dict, blank=True, help_text="balance, interest, fees, payments, credits")
+    itemization = models.JSONField(
+        default=dict, blank=True, help_text="balance, interest, fees, payments, credits"
+    )
     validation_sent_on = models.DateField(null=True)
     sol_status = models.CharField(max_length=10, blank=True)
     sol_on = models.DateField(null=True)

@@ -27,7 +27,9 @@ class Event(Row):
         verbose_name_plural = _("events")
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(name="event_sequence_dense_per_account", fields=["account", "account_seq"]),
+            models.UniqueConstraint(
+                name="event_sequence_dense_per_account", fields=["account", "account_seq"]
+            ),
             models.UniqueConstraint(name="event_sequence_once_per_agency", fields=["agency", "sequence"]),
         ]
         indexes = [

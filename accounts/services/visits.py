@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from accounts import events
-from accounts.models import Account, Visit
+from accounts.models import Account, Consumer, Visit
 
 SESSION_KEY = "visit"
 SEEN_EVERY = timedelta(seconds=30)
@@ -65,14 +65,18 @@ def step_up(request: HttpRequest, *, now: datetime) -> None:
         Visit.objects.filter(pk=visit.pk).update(level=Visit.Level.CONFIRMED)
         visit.level = Visit.Level.CONFIRMED
         events.record("consumer.stepped_up", account=visit.account, now=now, data={"visit": str(visit.pk)})
-        events.record("consumer.logged_in", account=visit.account, now=now, data={"visit": str(visit.pk), "level": 2})
+        events.record(
+            "consumer.logged_in", account=visit.account, now=now, data={"visit": str(visit.pk), "level": 2}
+        )
     request.session.cycle_key()
 
 
 def end(*, visit: Visit, reason: str, now: datetime) -> None:
     """End a visit once; a visit that began to pay and did not is told as abandoned."""
     with transaction.atomic():
-        ended = Visit.objects.filter(pk=visit.pk, ended_at__isnull=True).update(ended_at=now, end_reason=reason)
+        ended = Visit.objects.filter(pk=visit.pk, ended_at__isnull=True).update(
+            ended_at=now, end_reason=reason
+        )
         if not ended:
             return
         visit = Visit.objects.select_related("account").get(pk=visit.pk)
@@ -97,3 +101,21 @@ def end_all_of(*, consumer_id: UUID, reason: str, now: datetime) -> None:
     """End every open visit of a consumer: a change of linked accounts must not show in an open session (RF-11)."""
     for visit in Visit.objects.filter(consumer_id=consumer_id, ended_at__isnull=True):
         end(visit=visit, reason=reason, now=now)
+
+
+def speak(*, visit: Visit, language: str, now: datetime) -> None:
+    """Remember the language a consumer chose and tell the host once per change (LANG-02)."""
+    with transaction.atomic():
+        changed = (
+            Consumer.objects.filter(pk=visit.consumer_id).exclude(language=language).update(language=language)
+        )
+        Visit.objects.filter(pk=visit.pk).update(language=language)
+        if changed:
+            events.record("language.set", account=visit.account, now=now, data={"language": language})
+
+
+def seen_page(*, visit: Visit, account: Account, page: str, now: datetime, data: dict | None = None) -> None:
+    """Tell the host that a page about this account was seen."""
+    with transaction.atomic():
+        about = {"page": page, "visit": str(visit.pk), **(data or {})}
+        events.record("page.viewed", account=account, now=now, data=about)

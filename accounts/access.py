@@ -1,0 +1,71 @@
+"""Who may see which page: a visit for every page about a debt, level 2 for what AUTH-02 lists."""
+
+import functools
+from collections.abc import Callable
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+
+from accounts.models import Account, Visit
+from accounts.services.identify import MAY_IDENTIFY
+
+
+def identified(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let only a live visit in; anybody else starts again."""
+
+    @functools.wraps(view)
+    def inner(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        if request.visit is None:
+            return redirect("accounts:session_ended" if "visit" in request.session else "accounts:start")
+        response = view(request, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    inner.access = "level 1"
+    return inner
+
+
+def confirmed(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let only level 2 in; level 1 gets 403 `step_up_required` and the way to a code (AUTH-01, AUTH-02)."""
+
+    @identified
+    @functools.wraps(view)
+    def inner(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        if request.visit.level < Visit.Level.CONFIRMED:
+            return step_up_required(request)
+        return view(request, *args, **kwargs)
+
+    inner.access = "level 2"
+    return inner
+
+
+def step_up_required(request: HttpRequest) -> HttpResponse:
+    """Answer 403 with the stable code, as JSON where JSON was asked for."""
+    here = (
+        request.get_full_path()
+        if request.method == "GET"
+        else request.headers.get("HX-Current-URL", "/home/")
+    )
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return JsonResponse({"code": "step_up_required"}, status=403)
+    response = render(request, "403_step_up.html", {"next": here, "code": "step_up_required"}, status=403)
+    response["X-Refusal"] = "step_up_required"
+    return response
+
+
+def own_accounts(request: HttpRequest):
+    """Return the accounts of the signed-in consumer that may be shown, clients joined."""
+    return (
+        Account.objects.filter(consumer_id=request.visit.consumer_id, status__in=MAY_IDENTIFY)
+        .select_related("client", "consumer")
+        .order_by("listed_on", "id")
+    )
+
+
+def own_account(request: HttpRequest, account_id: UUID) -> Account:
+    """Return one account of the signed-in consumer; anybody else's does not exist."""
+    account = own_accounts(request).filter(pk=account_id).first()
+    if account is None:
+        raise Http404
+    return account

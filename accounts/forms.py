@@ -1,0 +1,87 @@
+"""The few fields a consumer fills in before we know them, and the code after."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.keys import digits, reference_key, zip_key
+from accounts.models import Agency
+
+
+class IdentifyForm(forms.Form):
+    """Reference, last name and the agency's third fact. The answer to a miss is one sentence for the whole form."""
+
+    reference = forms.CharField(
+        label=_("Reference number"),
+        max_length=60,
+        help_text=_("It is on our letter or message to you."),
+        widget=forms.TextInput(
+            {"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
+    )
+    last_name = forms.CharField(
+        label=_("Last name"), max_length=80, widget=forms.TextInput({"autocomplete": "family-name"})
+    )
+
+    def __init__(self, *args, factor: str, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if factor == Agency.Factor.SSN4:
+            self.fields["factor"] = forms.CharField(
+                label=_("Last four of your Social Security number"),
+                max_length=4,
+                help_text=_("Four digits. We compare them and never show the whole number."),
+                widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off", "class": "short"}),
+            )
+        else:
+            self.fields["factor"] = forms.CharField(
+                label=_("ZIP code"),
+                max_length=10,
+                widget=forms.TextInput(
+                    {"inputmode": "numeric", "autocomplete": "postal-code", "class": "short"}
+                ),
+            )
+        self.factor = factor
+
+    def clean_reference(self) -> str:
+        value = self.cleaned_data["reference"]
+        if not reference_key(value):
+            raise forms.ValidationError(
+                _("Enter the number as it is printed on our letter."), "reference_unreadable"
+            )
+        return value
+
+    def clean_factor(self) -> str:
+        value = self.cleaned_data["factor"]
+        if self.factor == Agency.Factor.SSN4 and len(digits(value)) != 4:
+            raise forms.ValidationError(_("Enter exactly four digits."), "four_digits")
+        if self.factor == Agency.Factor.ZIP and len(zip_key(value)) != 5:
+            raise forms.ValidationError(_("Enter the five digits of your ZIP code."), "five_digits")
+        return value
+
+
+class ContactForm(forms.Form):
+    """Where a code should go."""
+
+    contact = forms.ChoiceField(label=_("Where should we send it?"), widget=forms.RadioSelect)
+
+    def __init__(self, *args, contacts, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["contact"].choices = [(str(contact.pk), contact.masked) for contact in contacts]
+        self.fields["contact"].error_messages["required"] = _("Choose where we should send the code.")
+
+
+class CodeForm(forms.Form):
+    """The six digits; spaces and a pasted text are fine (A11Y-02)."""
+
+    code = forms.CharField(
+        label=_("Six-digit code"),
+        max_length=20,
+        widget=forms.TextInput(
+            {"inputmode": "numeric", "autocomplete": "one-time-code", "class": "short", "autofocus": True}
+        ),
+    )
+
+    def clean_code(self) -> str:
+        value = digits(self.cleaned_data["code"])
+        if len(value) != 6:
+            raise forms.ValidationError(_("The code has six digits."), "six_digits")
+        return value

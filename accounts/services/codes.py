@@ -1,0 +1,127 @@
+"""Six-digit codes to contact points we already know (AUTH-07): ten minutes, five tries, hashed, bound to the visit."""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from accounts.crypto import blind_index, same
+from accounts.keys import digits
+from accounts.models import Code, Consumer, ContactPoint, Visit
+
+CODES_PER_HOUR = 6
+"""Per consumer, over all visits: enough for spam folders, too few to annoy or to guess."""
+
+sender: Callable[[Code, str], None] | None = None
+"""Port: deliver a code; called after commit with the row and its six digits. Empty: NoSender, nothing is written."""
+
+
+class WrongCode(Exception):
+    """Try again; `tries_left` says how often."""
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__(tries_left)
+        self.tries_left = tries_left
+
+
+class CodeExpired(Exception):
+    """Ask for a new code: none is live."""
+
+
+class TooManyTries(Exception):
+    """Ask for a new code: this one is spent."""
+
+
+class TooSoon(Exception):
+    """Wait `seconds` before asking again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class NoSender(RuntimeError):
+    """Configure a provider first."""
+
+
+def contacts_for_codes(consumer: Consumer, *, now: datetime) -> list[ContactPoint]:
+    """List the e-mail addresses a code may go to: known by the host or older than a day (AUTH-09), not known bad."""
+    return list(
+        ContactPoint.objects.filter(
+            Q(code_usable_from__isnull=True) | Q(code_usable_from__lte=now),
+            consumer=consumer,
+            kind=ContactPoint.Kind.EMAIL,
+            bad_at__isnull=True,
+            removed_at__isnull=True,
+        ).order_by("position", "id")[:5]
+    )
+
+
+def send(*, visit: Visit, contact_point: ContactPoint, purpose: str, now: datetime) -> Code:
+    """Make a code, spend the older ones of this purpose, and hand it to the sender after commit.
+
+    :raises TooSoon: the last one is younger than 30 seconds, or six went out within the hour.
+    :raises NoSender: nobody can deliver it.
+    """
+    if sender is None:
+        raise NoSender("No sender for codes.")
+    assert contact_point.consumer_id == visit.consumer_id
+    text = f"{secrets.randbelow(10**6):06d}"
+    with transaction.atomic():
+        Visit.objects.select_for_update().get(pk=visit.pk)
+        recent = list(
+            Code.objects.filter(visit__consumer_id=visit.consumer_id, created_at__gt=now - timedelta(hours=1))
+            .order_by("-created_at")
+            .values_list("created_at", "purpose", "visit_id")
+        )
+        mine = [at for at, kind, visit_id in recent if kind == purpose and visit_id == visit.pk]
+        if mine and (wait := settings.CODE_RESEND_SECONDS - (now - mine[0]).total_seconds()) > 0:
+            raise TooSoon(int(wait) + 1)
+        if len(recent) >= CODES_PER_HOUR:
+            raise TooSoon(int((recent[-1][0] + timedelta(hours=1) - now).total_seconds()) + 1)
+        Code.objects.filter(visit=visit, purpose=purpose, used_at__isnull=True).update(expires_at=now)
+        code = Code(visit=visit, contact_point=contact_point, purpose=purpose, created_at=now)
+        code.expires_at = now + timedelta(seconds=settings.CODE_SECONDS)
+        code.code_hash = _hash(code, text)
+        code.save()
+        deliver = sender
+        transaction.on_commit(lambda: deliver(code, text))
+    return code
+
+
+def check(*, visit: Visit, purpose: str, text: str, now: datetime) -> Code:
+    """Spend the visit's live code if the digits are right.
+
+    :raises WrongCode: not these digits; a try is gone.
+    :raises TooManyTries: five were wrong.
+    :raises CodeExpired: there is no live code.
+    """
+    with transaction.atomic():
+        code = (
+            Code.objects.select_for_update()
+            .filter(visit=visit, purpose=purpose, used_at__isnull=True, expires_at__gt=now)
+            .order_by("-created_at")
+            .first()
+        )
+        if code is None:
+            raise CodeExpired
+        if code.tries >= settings.CODE_TRIES:
+            raise TooManyTries
+        right = same(code.code_hash, _hash(code, digits(text)))
+        if right:
+            code.used_at = now
+            code.save(update_fields=["used_at"])
+        else:
+            # Outside this block the refusal rolls nothing back: the try must count.
+            Code.objects.filter(pk=code.pk).update(tries=F("tries") + 1)
+    if not right:
+        left = settings.CODE_TRIES - code.tries - 1
+        raise WrongCode(left) if left else TooManyTries
+    return code
+
+
+def _hash(code: Code, text: str) -> str:
+    return blind_index(f"{code.pk}:{text}", agency_id=code.agency_id or code.visit.agency_id, field="code")

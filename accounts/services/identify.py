@@ -1,0 +1,109 @@
+"""Identify a consumer by three facts, softly locked, and without telling anyone what exists (AUTH-02 to AUTH-05).
+
+Every refusal - unknown reference, wrong name, wrong number, blocked account - runs the same queries and the same
+number of keyed-hash comparisons; a test counts both.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from accounts import events
+from accounts.crypto import blind_index, same
+from accounts.keys import digits, name_key, reference_key, zip_key
+from accounts.models import Account, Agency, IdentifyAttempt
+
+MAY_IDENTIFY = (
+    Account.Status.OPEN,
+    Account.Status.DISPUTED,
+    Account.Status.CEASE,
+    Account.Status.PAID,
+    Account.Status.UNMAPPED,
+)
+"""Whoever owes on another status gets the same refusal as a stranger, and a phone number (AUTH-04)."""
+
+FAILURES_PER_LOCK = 5
+FIRST_LOCK = timedelta(minutes=15)
+LONGEST_LOCK = timedelta(hours=24)
+FAILURES_PER_IP_HOUR = 20
+REFERENCES_PER_IP_HOUR = 10
+NO_HASH = "-" * 64
+CANDIDATES = 3
+"""Accounts compared for one reference (it may live on several connections); missing ones are compared all the same."""
+
+
+class LockedOut(Exception):
+    """Wait until `until`; the lock is soft, the same for references that exist and that do not."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
+
+
+def identify(
+    *, agency: Agency, reference: str, last_name: str, factor_value: str, ip: str, now: datetime
+) -> Account | None:
+    """Return the account that all three facts name, or None; write the attempt either way.
+
+    :raises LockedOut: too many failures for this reference, or from this address.
+    """
+    hashed = blind_index(reference_key(reference) or "-", agency_id=agency.pk, field="attempt")
+    if until := _locked_until(hashed, ip, now):
+        raise LockedOut(until)
+    found = _match(agency, reference, last_name, factor_value)
+    with transaction.atomic():
+        IdentifyAttempt.objects.create(reference_hash=hashed, ip=ip, ok=found is not None, at=now)
+        if found is None:
+            events.record("consumer.identification_failed", now=now, data={"ip": ip})
+    return found
+
+
+def _match(agency: Agency, reference: str, last_name: str, factor_value: str) -> Account | None:
+    column = "ssn4_index" if agency.factor == Agency.Factor.SSN4 else "zip_index"
+    field = "ssn4" if agency.factor == Agency.Factor.SSN4 else "zip"
+    given = digits(factor_value)[-4:] if field == "ssn4" else zip_key(factor_value)
+    name = blind_index(name_key(last_name) or "-", agency_id=agency.pk, field="last_name")
+    factor = blind_index(given or "-", agency_id=agency.pk, field=field)
+    candidates: list[Account | None] = list(
+        Account.objects.select_related("consumer").filter(reference_key=reference_key(reference) or "-")[
+            :CANDIDATES
+        ]
+    )
+    candidates += [None] * (CANDIDATES - len(candidates))
+    matched: list[Account] = []
+    for account in candidates:
+        stored_name = account.consumer.last_name_key if account else "-"
+        stored_factor = getattr(account.consumer, column) if account else NO_HASH
+        name_ok = same(name, blind_index(stored_name or "--", agency_id=agency.pk, field="last_name"))
+        factor_ok = same(factor, stored_factor)
+        if name_ok & factor_ok & (account is not None and account.status in MAY_IDENTIFY):
+            matched.append(account)
+    return matched[0] if len(matched) == 1 else None
+
+
+def _locked_until(hashed: str, ip: str, now: datetime) -> datetime | None:
+    """AUTH-03: five failures lock a reference for 15 minutes, then 30, up to a day; an address has hourly limits."""
+    tries = list(
+        IdentifyAttempt.objects.filter(reference_hash=hashed, at__gt=now - 2 * LONGEST_LOCK)
+        .order_by("-at")
+        .values_list("ok", "at")[:100]
+    )
+    from_ip = list(
+        IdentifyAttempt.objects.filter(ip=ip, ok=False, at__gt=now - timedelta(hours=1))
+        .order_by("-at")
+        .values_list("reference_hash", "at")[:100]
+    )
+    failures = []
+    for ok, at in tries:
+        if ok:
+            break
+        failures.append(at)
+    locks = len(failures) // FAILURES_PER_LOCK
+    if locks and len(failures) % FAILURES_PER_LOCK == 0:
+        until = failures[0] + min(FIRST_LOCK * 2 ** (locks - 1), LONGEST_LOCK)
+        if until > now:
+            return until
+    others = {reference for reference, _at in from_ip} | {hashed}
+    if len(from_ip) >= FAILURES_PER_IP_HOUR or len(others) > REFERENCES_PER_IP_HOUR:
+        return from_ip[-1][1] + timedelta(hours=1)
+    return None
