@@ -22,15 +22,17 @@ ICONS = {
     "alert": '<path d="M12 3.5 21.5 20h-19z"/><path d="M12 10v4.5M12 17.2v.1"/>',
     "back": '<path d="M15 5 8 12l7 7"/>',
     "bank": '<path d="M3 9.5 12 4l9 5.5zM5.5 10v7.5M10 10v7.5M14 10v7.5M18.5 10v7.5M3 20.5h18"/>',
-    "calendar": '<rect x="3.5" y="5" width="17" height="15.5" rx="2"/><path d="M3.5 10h17M8 2.8V7M16 2.8V7"/>',
+    "calendar": '<rect x="3" y="5" width="18" height="15" rx="2"/><path d="M3 10h18M8 2.8V7M16 2.8V7"/>',
     "card": '<rect x="2.5" y="5" width="19" height="14" rx="2.5"/><path d="M2.5 10h19M6.5 15h4"/>',
     "check": '<path d="m4.5 12.5 5 5 10-11"/>',
     "clock": '<circle cx="12" cy="12" r="8.8"/><path d="M12 7v5.2l3.4 2"/>',
     "document": '<path d="M6 2.8h8.5L19 7.3v13.9H6z"/><path d="M14 3v5h5M9.2 12.5h6.6M9.2 16h6.6"/>',
     "exit": '<path d="M13.5 4H5v16h8.5M10 12h11M17.5 8.2 21.3 12l-3.8 3.8"/>',
-    "help": '<circle cx="12" cy="12" r="8.8"/><path d="M9.6 9.6a2.5 2.5 0 1 1 3.5 2.3c-.8.4-1.1.9-1.1 1.8M12 16.7v.1"/>',
+    "help": '<circle cx="12" cy="12" r="8.8"/>'
+    '<path d="M9.6 9.6a2.5 2.5 0 1 1 3.5 2.3c-.8.4-1.1.9-1.1 1.8M12 16.7v.1"/>',
     "info": '<circle cx="12" cy="12" r="8.8"/><path d="M12 11v5.5M12 7.6v.1"/>',
-    "language": '<circle cx="12" cy="12" r="8.8"/><path d="M3.2 12h17.6M12 3.2c5 5.4 5 12.2 0 17.6-5-5.4-5-12.2 0-17.6z"/>',
+    "language": '<circle cx="12" cy="12" r="8.8"/>'
+    '<path d="M3.2 12h17.6M12 3.2c5 5.4 5 12.2 0 17.6-5-5.4-5-12.2 0-17.6z"/>',
     "lock": '<rect x="4.5" y="10.5" width="15" height="10" rx="2"/><path d="M8 10.5V7.3a4 4 0 0 1 8 0v3.2"/>',
     "mail": '<rect x="2.5" y="5" width="19" height="14" rx="2"/><path d="m3 7 9 6.5L21 7"/>',
     "phone": '<path d="M6 3.5h3l1.7 4.3-2 1.6a11.5 11.5 0 0 0 5.9 5.9l1.6-2 4.3 1.7v3c0 1.4-1.1 2.5-2.5 2.4'
@@ -41,7 +43,7 @@ ICONS = {
 
 @register.filter
 def money(cents: int | None, currency: str = "USD") -> str:
-    """Write integer cents as a sum: 100000 -> "$1,000.00", the same in English and in US Spanish (LANG-03)."""
+    """Write integer cents as a sum: 100000 -> "$1,000.00", also in US Spanish (LANG-03)."""
     if cents is None or cents == "":
         return ""
     whole, rest = divmod(abs(int(cents)), 100)
@@ -102,5 +104,5 @@ def icon(name: str):
     """Draw one of our icons; it is decoration, so the text beside it must say the same."""
     return format_html(
         '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{}</svg>',
-        mark_safe(ICONS[name]),  # noqa: S308 - drawn above, nothing from outside
+        mark_safe(ICONS[name]),
     )
