@@ -42,11 +42,7 @@ def confirmed(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 def step_up_required(request: HttpRequest) -> HttpResponse:
     """Answer 403 with the stable code, as JSON where JSON was asked for."""
-    here = (
-        request.get_full_path()
-        if request.method == "GET"
-        else request.headers.get("HX-Current-URL", "/home/")
-    )
+    here = request.get_full_path() if request.method == "GET" else request.headers.get("HX-Current-URL", "/home/")
     if request.headers.get("Accept", "").startswith("application/json"):
         return JsonResponse({"code": "step_up_required"}, status=403)
     response = render(request, "403_step_up.html", {"next": here, "code": "step_up_required"}, status=403)

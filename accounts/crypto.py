@@ -35,9 +35,7 @@ def unseal(sealed: str, *, context: str) -> str:
     version, _sep, text = sealed.partition(":")
     try:
         raw = base64.b64decode(text, validate=True)
-        return (
-            AESGCM(settings.FIELD_KEYS[int(version)]).decrypt(raw[:12], raw[12:], context.encode()).decode()
-        )
+        return AESGCM(settings.FIELD_KEYS[int(version)]).decrypt(raw[:12], raw[12:], context.encode()).decode()
     except (KeyError, ValueError, InvalidTag) as error:
         raise CannotOpen(f"A sealed value of {context} cannot be opened.") from error
 

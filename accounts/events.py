@@ -16,32 +16,29 @@ from django.db import connection, transaction
 from accounts.models import Account, Agency, Consumer, Event
 from accounts.tenancy import acting
 
-KINDS = frozenset(
-    """
-    account.placed account.updated account.recalled account.status_changed balance.changed
-    consumer.identified consumer.identification_failed consumer.logged_in consumer.stepped_up consumer.contact_changed
-    language.set consent.granted consent.withdrawn esign.granted esign.withdrawn optout.address optout.medium
-    cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired offer.withdrawn
-    affordability.submitted affordability.decided hardship.requested hardship.granted hardship.ended
-    method.added method.removed authorization.created authorization.revoked
-    payment.intended payment.succeeded payment.declined payment.pending payment.returned payment.charged_back
-    payment.refunded payment.voided payment.posted payment.started
-    postdate.scheduled postdate.changed postdate.cancel_requested postdate.cancelled postdate.due postdate.skipped
-    postdate.hold_requested arrangement.created arrangement.performing arrangement.late arrangement.broken
-    arrangement.changed arrangement.paused arrangement.completed arrangement.cancelled
-    promise.made promise.kept promise.broken settlement.completed settlement.broken account.paid_in_full
-    message.queued message.held message.sent message.delivered message.opened message.clicked message.bounced
-    message.complained message.failed message.received message.unsubscribed message.replied letter.required
-    dispute.opened dispute.resolved document.uploaded callback.requested question.asked
-    campaign.started campaign.stopped campaign.finished session.started session.abandoned session.ended page.viewed
-    notice.due notice.sent notice.failed oc_request.opened sol_notice.acknowledged incident.opened
-    contact_plan.requested batch.created batch.approved batch.exported batch.posted
-    host.unreachable host.recovered delivery.abandoned account.card_disabled
-    """.split()
-)
+CATALOGUE = """
+account.placed account.updated account.recalled account.status_changed account.card_disabled account.paid_in_full
+balance.changed consumer.identified consumer.identification_failed consumer.logged_in consumer.stepped_up
+consumer.contact_changed language.set consent.granted consent.withdrawn esign.granted esign.withdrawn optout.address
+optout.medium cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired offer.withdrawn
+affordability.submitted affordability.decided hardship.requested hardship.granted hardship.ended method.added
+method.removed authorization.created authorization.revoked payment.started payment.intended payment.succeeded
+payment.declined payment.pending payment.returned payment.charged_back payment.refunded payment.voided payment.posted
+postdate.scheduled postdate.changed postdate.cancel_requested postdate.cancelled postdate.due postdate.skipped
+postdate.hold_requested arrangement.created arrangement.performing arrangement.late arrangement.broken
+arrangement.changed arrangement.paused arrangement.completed arrangement.cancelled promise.made promise.kept
+promise.broken settlement.completed settlement.broken message.queued message.held message.sent message.delivered
+message.opened message.clicked message.bounced message.complained message.failed message.received
+message.unsubscribed message.replied letter.required dispute.opened dispute.resolved document.uploaded
+callback.requested question.asked campaign.started campaign.stopped campaign.finished session.started
+session.abandoned session.ended page.viewed notice.due notice.sent notice.failed oc_request.opened
+sol_notice.acknowledged incident.opened contact_plan.requested batch.created batch.approved batch.exported
+batch.posted host.unreachable host.recovered delivery.abandoned
+"""
+KINDS = frozenset(CATALOGUE.split())
 
 listeners: list[Callable[[], None]] = []
-"""Port: upper floors that want a nudge after a commit that wrote events. An empty list nudges nobody; polls find all."""
+"""Port: upper floors that want a nudge after a commit that wrote events. Empty nudges nobody; polls find all."""
 
 _context: ContextVar[tuple[str, str]] = ContextVar("event_context", default=("system", ""))
 
@@ -114,9 +111,7 @@ def assign_sequences(*, limit: int = 2_000) -> list[Event]:
     for agency_id in sorted(set(waiting)):
         with transaction.atomic():
             agency = Agency.objects.select_for_update(no_key=True).only("last_sequence").get(pk=agency_id)
-            batch = list(
-                Event.objects.filter(agency_id=agency_id, sequence__isnull=True).order_by("id")[:limit]
-            )
+            batch = list(Event.objects.filter(agency_id=agency_id, sequence__isnull=True).order_by("id")[:limit])
             if not batch:
                 continue
             for offset, event in enumerate(in_account_order(batch), start=1):

@@ -14,9 +14,7 @@ class IdentifyForm(forms.Form):
         label=_("Reference number"),
         max_length=60,
         help_text=_("It is on our letter or message to you."),
-        widget=forms.TextInput(
-            {"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
-        ),
+        widget=forms.TextInput({"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}),
     )
     last_name = forms.CharField(
         label=_("Last name"), max_length=80, widget=forms.TextInput({"autocomplete": "family-name"})
@@ -35,18 +33,14 @@ class IdentifyForm(forms.Form):
             self.fields["factor"] = forms.CharField(
                 label=_("ZIP code"),
                 max_length=10,
-                widget=forms.TextInput(
-                    {"inputmode": "numeric", "autocomplete": "postal-code", "class": "short"}
-                ),
+                widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "postal-code", "class": "short"}),
             )
         self.factor = factor
 
     def clean_reference(self) -> str:
         value = self.cleaned_data["reference"]
         if not reference_key(value):
-            raise forms.ValidationError(
-                _("Enter the number as it is printed on our letter."), "reference_unreadable"
-            )
+            raise forms.ValidationError(_("Enter the number as it is printed on our letter."), "reference_unreadable")
         return value
 
     def clean_factor(self) -> str:

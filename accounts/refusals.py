@@ -36,9 +36,7 @@ class Refusal:
         return translate(self.template) % spoken
 
 
-def refuse(
-    template: str, code: str, *, field: str | None = None, currency: str = "USD", **params: object
-) -> Refusal:
+def refuse(template: str, code: str, *, field: str | None = None, currency: str = "USD", **params: object) -> Refusal:
     """Make a refusal whose English sentence is the template filled with the params."""
     sentence = template % _spoken(params, "en", currency, lambda text: text)
     return Refusal(code, sentence, field, params, template, currency)

@@ -95,12 +95,16 @@ class Row(models.Model):
     agency = models.ForeignKey("accounts.Agency", models.PROTECT, editable=False, related_name="+")
 
     objects = TenantManager()
-    unscoped = models.Manager()
+    unscoped = models.Manager()  # noqa: DJ012 - ruff takes it for a field
 
     class Meta:
         abstract = True
         base_manager_name = "unscoped"
         default_manager_name = "objects"
+
+    def save(self, *args, **kwargs) -> None:
+        self.claim_for_acting_agency()
+        super().save(*args, **kwargs)
 
     def claim_for_acting_agency(self) -> None:
         """Take the acting agency as this row's, or refuse a row of another one."""
@@ -110,13 +114,7 @@ class Row(models.Model):
         if self.agency_id is None and agency != ALL_AGENCIES:
             self.agency_id = uuid.UUID(agency)
         if agency not in (ALL_AGENCIES, str(self.agency_id)):
-            raise WrongAgency(
-                f"{type(self).__name__} of agency {self.agency_id} written while acting for {agency}."
-            )
-
-    def save(self, *args, **kwargs) -> None:
-        self.claim_for_acting_agency()
-        super().save(*args, **kwargs)
+            raise WrongAgency(f"{type(self).__name__} of agency {self.agency_id} written while acting for {agency}.")
 
 
 POLICY = """

@@ -76,16 +76,12 @@ def code(request: HttpRequest) -> HttpResponse:
         request.session.pop(HELD_CODE, None)
         held = None
     if action in ("send", "resend"):
-        form = ContactForm(
-            request.POST if action == "send" else {"contact": str(held and held.pk)}, contacts=contacts
-        )
+        form = ContactForm(request.POST if action == "send" else {"contact": str(held and held.pk)}, contacts=contacts)
         if form.is_valid():
             held = next(contact for contact in contacts if str(contact.pk) == form.cleaned_data["contact"])
             request.session[HELD_CODE] = str(held.pk)
             try:
-                codes.send(
-                    visit=request.visit, contact_point=held, purpose=Code.Purpose.STEP_UP, now=request.now
-                )
+                codes.send(visit=request.visit, contact_point=held, purpose=Code.Purpose.STEP_UP, now=request.now)
             except codes.TooSoon as early:
                 return _code_page(request, contacts, held, CodeForm(), onward, error=_wait(early.seconds))
             return redirect(f"{request.path}?next={onward}")

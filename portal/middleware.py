@@ -18,7 +18,7 @@ SITE_PATHS = (*STAFF_PATHS, "/api/", "/health/", "/metrics", "/hooks/", "/static
 
 
 class RequestId:
-    """Give every request an id: the caller's if it is a UUID, else a new one; it is echoed and stands in every event."""
+    """Give every request an id: the caller's if it is a UUID, else a new one; it stands in every event."""
 
     def __init__(self, get_response) -> None:
         self.get_response = get_response
@@ -38,9 +38,7 @@ class RequestId:
 def client_ip(request) -> str:
     """Return the visitor's address; believe X-Forwarded-For only as far as our own proxies wrote it."""
     if settings.TRUSTED_PROXIES:
-        chain = [
-            part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()
-        ]
+        chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
         if len(chain) >= settings.TRUSTED_PROXIES:
             return chain[-settings.TRUSTED_PROXIES]
     return request.META["REMOTE_ADDR"]

@@ -18,9 +18,7 @@ class Client(Row):
     class Meta(Row.Meta):
         verbose_name = _("client")
         verbose_name_plural = _("clients")
-        constraints = [
-            models.UniqueConstraint(name="client_number_once", fields=["agency", "connection_id", "number"])
-        ]
+        constraints = [models.UniqueConstraint(name="client_number_once", fields=["agency", "connection_id", "number"])]
 
     def __str__(self) -> str:
         return self.name
@@ -60,9 +58,7 @@ class Account(Row):
     debt_type = models.CharField(_("debt type"), max_length=40, blank=True)
     itemization_on = models.DateField(_("itemization date"), null=True)
     itemization_basis = models.CharField(max_length=40, blank=True)
-    itemization = models.JSONField(
-        default=dict, blank=True, help_text="balance, interest, fees, payments, credits"
-    )
+    itemization = models.JSONField(default=dict, blank=True, help_text="balance, interest, fees, payments, credits")
     validation_sent_on = models.DateField(null=True)
     sol_status = models.CharField(max_length=10, blank=True)
     sol_on = models.DateField(null=True)

@@ -30,9 +30,7 @@ class Agency(models.Model):
     address = models.TextField(_("postal address"), max_length=300, help_text=_("One line per line."))
     phone = models.CharField(_("phone"), max_length=30)
     email = models.EmailField(_("e-mail for consumers"), blank=True)
-    hours = models.CharField(
-        _("hours"), max_length=120, help_text=_("For example: Mon to Fri, 8 am to 6 pm ET")
-    )
+    hours = models.CharField(_("hours"), max_length=120, help_text=_("For example: Mon to Fri, 8 am to 6 pm ET"))
     licences = models.TextField(_("licence lines"), max_length=1000, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=40, default="America/New_York")
     currency = models.CharField(_("currency"), max_length=3, default="usd", editable=False)
@@ -40,9 +38,7 @@ class Agency(models.Model):
     allow_visa_credit = models.BooleanField(
         _("accept Visa credit cards"),
         default=False,
-        help_text=_(
-            "Visa bars credit cards for overdue consumer debt (CARD-01). Leave off unless counsel says so."
-        ),
+        help_text=_("Visa bars credit cards for overdue consumer debt (CARD-01). Leave off unless counsel says so."),
     )
     balance_fresh_hours = models.PositiveIntegerField(
         _("oldest balance we charge on, hours"),

@@ -42,9 +42,7 @@ class Consumer(Row):
             )
         ]
         indexes = [
-            models.Index(
-                name="consumer_by_ssn", fields=["agency", "ssn_index"], condition=~models.Q(ssn_index="")
-            ),
+            models.Index(name="consumer_by_ssn", fields=["agency", "ssn_index"], condition=~models.Q(ssn_index="")),
             models.Index(name="consumer_by_name", fields=["agency", "last_name_key"]),
         ]
 
@@ -67,14 +65,10 @@ class ContactPoint(Row):
     host_status = models.CharField(_("status"), max_length=40, blank=True)
     textable = models.BooleanField(_("the number to text"), default=False)
     position = models.PositiveSmallIntegerField(default=0)
-    route = models.CharField(
-        _("route"), max_length=40, blank=True, help_text=_("How it was allowed: RF-13 to RF-16")
-    )
+    route = models.CharField(_("route"), max_length=40, blank=True, help_text=_("How it was allowed: RF-13 to RF-16"))
     evidence = models.JSONField(default=dict, blank=True)
     source = models.CharField(max_length=10, default="host")
-    code_usable_from = models.DateTimeField(
-        null=True, blank=True, help_text=_("A new one waits 24 hours, AUTH-09")
-    )
+    code_usable_from = models.DateTimeField(null=True, blank=True, help_text=_("A new one waits 24 hours, AUTH-09"))
     opted_out_at = models.DateTimeField(null=True, blank=True)
     bad_at = models.DateTimeField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
@@ -117,9 +111,7 @@ class Consent(Row):
     version = models.CharField(max_length=20)
     language = models.CharField(max_length=5, default="en")
     source = models.CharField(max_length=20, help_text="page, link, host, staff")
-    demonstrated = models.BooleanField(
-        default=False, help_text="ES-02: a code from the document itself was typed in"
-    )
+    demonstrated = models.BooleanField(default=False, help_text="ES-02: a code from the document itself was typed in")
     ip = models.GenericIPAddressField(null=True)
     at = models.DateTimeField()
 

@@ -1,4 +1,4 @@
-"""One row, three readers: the audit line, the timeline, the outbox (docs/money.md, events catalogue in accounts.events)."""
+"""One row, three readers: the audit line, the timeline, the outbox (the catalogue is in accounts/events.py)."""
 
 import pgtrigger
 from django.db import models
@@ -27,9 +27,7 @@ class Event(Row):
         verbose_name_plural = _("events")
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(
-                name="event_sequence_dense_per_account", fields=["account", "account_seq"]
-            ),
+            models.UniqueConstraint(name="event_sequence_dense_per_account", fields=["account", "account_seq"]),
             models.UniqueConstraint(name="event_sequence_once_per_agency", fields=["agency", "sequence"]),
         ]
         indexes = [

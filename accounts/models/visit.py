@@ -31,9 +31,7 @@ class Visit(Row):
     class Meta(Row.Meta):
         verbose_name = _("visit")
         verbose_name_plural = _("visits")
-        indexes = [
-            models.Index(name="visit_live", fields=["seen_at"], condition=models.Q(ended_at__isnull=True))
-        ]
+        indexes = [models.Index(name="visit_live", fields=["seen_at"], condition=models.Q(ended_at__isnull=True))]
 
 
 class Code(Row):
@@ -47,9 +45,7 @@ class Code(Row):
     contact_point = TenantForeignKey(ContactPoint, related_name="+")
     purpose = models.CharField(max_length=8, choices=Purpose)
     code_hash = models.CharField(max_length=64)
-    sealed_code = models.TextField(
-        blank=True, help_text="for the sender only; wiped when handed to the provider"
-    )
+    sealed_code = models.TextField(blank=True, help_text="for the sender only; wiped when handed to the provider")
     tries = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()

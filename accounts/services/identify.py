@@ -65,9 +65,7 @@ def _match(agency: Agency, reference: str, last_name: str, factor_value: str) ->
     name = blind_index(name_key(last_name) or "-", agency_id=agency.pk, field="last_name")
     factor = blind_index(given or "-", agency_id=agency.pk, field=field)
     candidates: list[Account | None] = list(
-        Account.objects.select_related("consumer").filter(reference_key=reference_key(reference) or "-")[
-            :CANDIDATES
-        ]
+        Account.objects.select_related("consumer").filter(reference_key=reference_key(reference) or "-")[:CANDIDATES]
     )
     candidates += [None] * (CANDIDATES - len(candidates))
     matched: list[Account] = []

@@ -65,18 +65,14 @@ def step_up(request: HttpRequest, *, now: datetime) -> None:
         Visit.objects.filter(pk=visit.pk).update(level=Visit.Level.CONFIRMED)
         visit.level = Visit.Level.CONFIRMED
         events.record("consumer.stepped_up", account=visit.account, now=now, data={"visit": str(visit.pk)})
-        events.record(
-            "consumer.logged_in", account=visit.account, now=now, data={"visit": str(visit.pk), "level": 2}
-        )
+        events.record("consumer.logged_in", account=visit.account, now=now, data={"visit": str(visit.pk), "level": 2})
     request.session.cycle_key()
 
 
 def end(*, visit: Visit, reason: str, now: datetime) -> None:
     """End a visit once; a visit that began to pay and did not is told as abandoned."""
     with transaction.atomic():
-        ended = Visit.objects.filter(pk=visit.pk, ended_at__isnull=True).update(
-            ended_at=now, end_reason=reason
-        )
+        ended = Visit.objects.filter(pk=visit.pk, ended_at__isnull=True).update(ended_at=now, end_reason=reason)
         if not ended:
             return
         visit = Visit.objects.select_related("account").get(pk=visit.pk)
@@ -106,9 +102,7 @@ def end_all_of(*, consumer_id: UUID, reason: str, now: datetime) -> None:
 def speak(*, visit: Visit, language: str, now: datetime) -> None:
     """Remember the language a consumer chose and tell the host once per change (LANG-02)."""
     with transaction.atomic():
-        changed = (
-            Consumer.objects.filter(pk=visit.consumer_id).exclude(language=language).update(language=language)
-        )
+        changed = Consumer.objects.filter(pk=visit.consumer_id).exclude(language=language).update(language=language)
         Visit.objects.filter(pk=visit.pk).update(language=language)
         if changed:
             events.record("language.set", account=visit.account, now=now, data={"language": language})

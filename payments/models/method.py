@@ -81,7 +81,7 @@ class Method(Row):
 
 
 class Authorization(Row):
-    """What the consumer signed: exact text, amounts, dates, method and the evidence of who, when, from where (EFT-01)."""
+    """What the consumer signed: exact text, amounts, dates, method and the evidence of who, when and where (EFT-01)."""
 
     consumer = TenantForeignKey(Consumer, related_name="authorizations")
     account = TenantForeignKey(Account, related_name="authorizations")

@@ -13,9 +13,7 @@ class Command(migrate.Command):
     def handle(self, *args, **options):
         with acting_for(ALL_AGENCIES):
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT set_config('lock_timeout', %s, false)", [settings.MIGRATION_LOCK_TIMEOUT]
-                )
+                cursor.execute("SELECT set_config('lock_timeout', %s, false)", [settings.MIGRATION_LOCK_TIMEOUT])
             try:
                 return super().handle(*args, **options)
             finally:
