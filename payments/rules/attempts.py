@@ -37,15 +37,11 @@ class FailedAttempt:
 _SENTENCES = {
     "card_never_again": gettext_noop("This card was refused for good. Please use another way to pay."),
     "card_needs_consumer": gettext_noop("The details of this card must be checked before it is tried again."),
-    "too_many_tries_month": gettext_noop(
-        "This amount was tried too often with this card in the last 30 days."
-    ),
+    "too_many_tries_month": gettext_noop("This amount was tried too often with this card in the last 30 days."),
     "too_many_tries_day": gettext_noop("This card was declined too often today. Please try again tomorrow."),
     "retry_too_soon": gettext_noop("It is too soon to try this card again."),
     "retries_used_up": gettext_noop("This payment was tried again as often as is allowed."),
-    "return_not_retryable": gettext_noop(
-        "The bank's reason for returning this payment rules out another try."
-    ),
+    "return_not_retryable": gettext_noop("The bank's reason for returning this payment rules out another try."),
     "retry_too_late": gettext_noop("The first try is too long ago to try this payment again."),
     "retry_other_amount": gettext_noop("A returned payment can be tried again for the same amount only."),
 }

@@ -17,9 +17,9 @@ VERSION = "2026-11-21"
 _BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "discover": "Discover"}
 
 # The seven slots of a consumer's debit authorization (ACH-05); a card's agreement fixes the same (CARD-05).
-SLOTS = ("single_or_recurring", "amounts", "timing", "name", "account", "date", "revocation")
+SLOTS: tuple[str, ...] = ("single_or_recurring", "amounts", "timing", "name", "account", "date", "revocation")
 # To whom and for what: without these nobody could tell which debt was paid (EFT-01, CARD-02).
-_ALWAYS = ("payee", "debt")
+_ALWAYS: tuple[str, ...] = ("payee", "debt")
 
 
 class IncompleteAuthorization(ValueError):
@@ -140,9 +140,7 @@ def _clauses(parts: Parts, language: str) -> dict[str, str]:
 def _facts(parts: Parts, words: dict, language: str) -> dict[str, str]:
     dates = [format_date(day, language) for day, _ in parts.lines]
     amounts = [format_cents(cents, parts.currency, language) for _, cents in parts.lines]
-    lines = [
-        f"{n}. {day}: {cents}" for n, (day, cents) in enumerate(zip(dates, amounts, strict=True), start=1)
-    ]
+    lines = [f"{n}. {day}: {cents}" for n, (day, cents) in enumerate(zip(dates, amounts, strict=True), start=1)]
     facts = {
         "agency": parts.agency_name,
         "address": ", ".join(parts.agency_address.split("\n")),
@@ -206,8 +204,7 @@ _ENGLISH: dict = {
         "schedule": "Number of payments: {count}. First payment: {first}. Last payment: {last}. Total:"
         " {total}. No payment is taken before its date.",
     },
-    "notice": "Before each payment that is more than five days away, I will be told its date and amount in"
-    " writing.",
+    "notice": "Before each payment that is more than five days away, I will be told its date and amount in writing.",
     "changes": "Amounts and dates change only if I agree. If an amount will differ from this list, I will"
     " be told in writing at least 10 days before.",
     "stored_credential": "I agree that the payment processor stores my card and charges it for these"

@@ -22,10 +22,7 @@ def routing_number_is_valid(routing: str) -> bool:
     """Test nine digits, a prefix in use, and the 3-7-1 check digit (ACH-17): 021000021 yes, 021000022 no."""
     if not _is_digits(routing) or len(routing) != 9 or int(routing[:2]) not in _PREFIXES:
         return False
-    return (
-        routing != "0" * 9
-        and sum(w * int(digit) for w, digit in zip(_WEIGHTS, routing, strict=True)) % 10 == 0
-    )
+    return routing != "0" * 9 and sum(w * int(digit) for w, digit in zip(_WEIGHTS, routing, strict=True)) % 10 == 0
 
 
 def check_bank_account(routing: str, number: str, account_type: str) -> list[Refusal]:

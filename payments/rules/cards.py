@@ -30,9 +30,7 @@ _BANK_ACCOUNT = gettext_noop("your bank account")
 _NOTHING_ELSE = gettext_noop("another way to pay that the agency can name")
 
 _SENTENCES = {
-    "card_brand_not_accepted": gettext_noop(
-        "%(brand)s cards are not accepted here. You can use %(alternatives)s."
-    ),
+    "card_brand_not_accepted": gettext_noop("%(brand)s cards are not accepted here. You can use %(alternatives)s."),
     "visa_credit_not_accepted": gettext_noop(
         "Visa credit cards cannot be used to pay a debt. You can use %(alternatives)s."
     ),
@@ -140,16 +138,13 @@ _FUNDS = gettext_noop(
     " smaller amount, another day or another way to pay."
 )
 _UNKNOWN = gettext_noop(
-    "Your bank declined the payment and did not say why. Nothing was taken. Ask your bank, or use another"
-    " way to pay."
+    "Your bank declined the payment and did not say why. Nothing was taken. Ask your bank, or use another way to pay."
 )
 _CONFIRM = gettext_noop("Your bank wants you to confirm this payment. Nothing was taken yet.")
 _NUMBER = gettext_noop("The card number is not right. Nothing was taken. Please check it.")
 _EXPIRED = gettext_noop("This card has expired, or its date is not right. Nothing was taken.")
 _CVC = gettext_noop("The security code of the card is not right. Nothing was taken. Please check it.")
-_ADDRESS = gettext_noop(
-    "The ZIP code or address does not match the card. Nothing was taken. Please check it."
-)
+_ADDRESS = gettext_noop("The ZIP code or address does not match the card. Nothing was taken. Please check it.")
 _DATA = gettext_noop("Your bank does not recognise these card details. Nothing was taken. Please check them.")
 
 # Grade, sentence, next step. Source: Stripe's decline codes, graded by Visa's and Mastercard's tables.

@@ -94,9 +94,7 @@ _SENTENCES = {
     ),
     "authorization_missing": gettext_noop("There is no authorization for this payment."),
     "authorization_revoked": gettext_noop("The authorization for this payment was withdrawn."),
-    "authorization_not_covering": gettext_noop(
-        "The authorization does not cover %(amount_cents)s on %(due_on)s."
-    ),
+    "authorization_not_covering": gettext_noop("The authorization does not cover %(amount_cents)s on %(due_on)s."),
     "stored_credential_missing": gettext_noop("There is no consent to keep this card for later payments."),
     "executor_is_host": gettext_noop("This payment is taken by the agency's own system."),
     "attempt_undecided": gettext_noop("Another payment on this account is still being decided."),
@@ -184,9 +182,7 @@ def _method(facts: ChargeFacts) -> list[Refusal]:
             found.append(_no("bank_not_validated", "method"))
         found += check_bank_tries(facts.now, facts.amount_cents, facts.failed)
     if facts.method == "card":
-        found += check_card(
-            facts.card_brand, facts.card_funding, facts.card_policy, ach_allowed=facts.ach_allowed
-        )
+        found += check_card(facts.card_brand, facts.card_funding, facts.card_policy, ach_allowed=facts.ach_allowed)
         blank = missing_disclosures(facts.disclosures) if facts.disclosures else ("disclosures",)
         if blank:
             found.append(_no("card_disclosures_missing", "method", missing=blank))

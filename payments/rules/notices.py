@@ -6,6 +6,7 @@ All dates are the consumer's local dates; business days are those of the `strict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from accounts.calendars import add_business_days, business_days_between, roll_back, roll_forward, strict
 from accounts.refusals import Refusal, gettext_noop, refuse
@@ -68,12 +69,10 @@ def _before(due_on: date, business_days: int) -> date:
 _SENTENCES = {
     "notice_not_proven": gettext_noop("No notice of the payment on %(due_on)s is proven."),
     "notice_too_late": gettext_noop(
-        "The notice of the payment on %(due_on)s was sent on %(sent_on)s. The last day for it was"
-        " %(latest_on)s."
+        "The notice of the payment on %(due_on)s was sent on %(sent_on)s. The last day for it was %(latest_on)s."
     ),
     "notice_too_early": gettext_noop(
-        "The notice of the payment on %(due_on)s was sent on %(sent_on)s. The first day for it was"
-        " %(earliest_on)s."
+        "The notice of the payment on %(due_on)s was sent on %(sent_on)s. The first day for it was %(earliest_on)s."
     ),
     "letter_too_late": gettext_noop(
         "A letter about the payment on %(due_on)s cannot arrive in time. Choose a day up to %(near_on)s or"
@@ -82,9 +81,7 @@ _SENTENCES = {
 }
 
 
-def check_notice(
-    created_on: date, due_on: date, sent_on: date | None, channel: str = "email"
-) -> list[Refusal]:
+def check_notice(created_on: date, due_on: date, sent_on: date | None, channel: str = "email") -> list[Refusal]:
     """Say why a scheduled debit lacks its proof of notice; an empty list where none is needed or all is well.
 
     `sent_on` is the consumer's local date of the proven sending, `channel` is `email` or `letter`.
@@ -94,13 +91,11 @@ def check_notice(
     if sent_on is None:
         return [refuse(_SENTENCES["notice_not_proven"], "notice_not_proven", due_on=due_on)]
     window = letter_window(due_on) if channel == "letter" else predebit_window(due_on)
-    dates = {"due_on": due_on, "sent_on": sent_on}
+    dates: dict[str, Any] = {"due_on": due_on, "sent_on": sent_on}
     if sent_on > window.latest:
         return [refuse(_SENTENCES["notice_too_late"], "notice_too_late", latest_on=window.latest, **dates)]
     if sent_on < window.earliest:
-        return [
-            refuse(_SENTENCES["notice_too_early"], "notice_too_early", earliest_on=window.earliest, **dates)
-        ]
+        return [refuse(_SENTENCES["notice_too_early"], "notice_too_early", earliest_on=window.earliest, **dates)]
     return []
 
 

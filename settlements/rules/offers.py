@@ -118,21 +118,21 @@ class Terms:
 
 def payment_options(*levels: PaymentOptions | None) -> Allowed:
     """Join what the levels allow: one "no" is no, the higher minimum counts, the trace names who said it."""
-    levels = tuple(level for level in levels if level is not None)
+    said = [level for level in levels if level is not None]
     trace: list[Origin] = []
 
     def allows(field: str) -> bool:
-        for level in levels:
+        for level in said:
             if getattr(level, field) is False:
                 trace.append(Origin(field, level.level, level.version, field, False))
                 return False
         return True
 
     def minimum(field: str) -> int:
-        said = [(getattr(level, field), level) for level in levels if getattr(level, field)]
-        if not said:
+        minimums = [(getattr(level, field), level) for level in said if getattr(level, field)]
+        if not minimums:
             return 0
-        cents, level = max(said, key=lambda pair: pair[0])
+        cents, level = max(minimums, key=lambda pair: pair[0])
         trace.append(Origin(field, level.level, level.version, field, cents))
         return cents
 
@@ -152,9 +152,7 @@ def payment_options(*levels: PaymentOptions | None) -> Allowed:
 _SENTENCES = {
     "settlement_without_amount": gettext_noop("A settlement needs an amount or a percent."),
     "settlement_amount_not_positive": gettext_noop("The settlement amount must be more than zero."),
-    "settlement_percent_out_of_range": gettext_noop(
-        "The settlement percent must be more than 0 and at most 100."
-    ),
+    "settlement_percent_out_of_range": gettext_noop("The settlement percent must be more than 0 and at most 100."),
     "settlement_payments_out_of_range": gettext_noop("The number of payments must be from 1 to %(most)s."),
     "settlement_days_out_of_range": gettext_noop("The number of days must be from 0 to %(most)s."),
 }
@@ -164,7 +162,7 @@ def check_settlement(settlement: HostSettlement) -> list[Refusal]:
     """Say why a settlement is a row error; an unusable one makes no offer and hides the global one."""
     found: list[Refusal] = []
 
-    def no(code: str, field: str, **params: object) -> None:
+    def no(code: str, field: str, **params: Any) -> None:
         found.append(refuse(_SENTENCES[code], code, field=field, **params))
 
     if settlement.amount_cents is None and settlement.percent_bps is None:
@@ -252,8 +250,9 @@ def _amount(balance_cents: int, said: HostSettlement) -> tuple[int, Origin]:
 def _max_payments(said: HostSettlement, allowed: Allowed) -> tuple[int, Origin]:
     limit = said.max_payments or 1
     if limit > 1 and not allowed.recurring_methods:
-        banned = next(origin for origin in allowed.trace if origin.number.startswith("recurring_"))
-        return 1, banned._replace(number="max_payments")
+        ban = Origin("", "account", None, "recurring_methods", ())
+        ban = next((origin for origin in allowed.trace if origin.number.startswith("recurring_")), ban)
+        return 1, ban._replace(number="max_payments")
     return limit, Origin("max_payments", said.level, said.version, "max_payments", said.max_payments)
 
 
@@ -261,7 +260,7 @@ def _last_date(today: date, said: HostSettlement) -> tuple[date, Origin]:
     days = said.max_days
     if days is None and said.max_date is None:
         return today, Origin("last_date", said.level, said.version, "max_days", None)
-    limits = []
+    limits: list[tuple[date, str, object]] = []
     if days is not None:
         limits.append((today + timedelta(days=days), "max_days", days))
     if said.max_date is not None:

@@ -101,9 +101,7 @@ def propose(
     if terms.minimum_payment_cents:
         most = min(most, max(terms.amount_cents // terms.minimum_payment_cents, 1))
     endless = (
-        iter(dates)
-        if frequency == "custom"
-        else payment_dates(first_date, frequency, anchor_day=anchor_day, days=days)
+        iter(dates) if frequency == "custom" else payment_dates(first_date, frequency, anchor_day=anchor_day, days=days)
     )
     planned = tuple(takewhile(lambda day: day <= terms.last_date, islice(endless, most)))
     for wanted in range(len(planned), 0, -1):
@@ -116,9 +114,7 @@ def propose(
 
 _SENTENCES = {
     "empty": gettext_noop("There are no payments in this schedule."),
-    "sum_not_exact": gettext_noop(
-        "The payments add up to %(sum_cents)s. They must add up to %(amount_cents)s."
-    ),
+    "sum_not_exact": gettext_noop("The payments add up to %(sum_cents)s. They must add up to %(amount_cents)s."),
     "payment_not_positive": gettext_noop("Payment %(number)s must be more than zero."),
     "payment_below_minimum": gettext_noop("Payment %(number)s must be at least %(minimum_cents)s."),
     "too_many_payments": gettext_noop("There are %(count)s payments. The most for this offer is %(limit)s."),
@@ -176,9 +172,7 @@ def check(
     return found
 
 
-def _check_amounts(
-    lines: Sequence[Line], terms: Terms, consumer_chose_amount: bool, no: Callable[..., None]
-) -> None:
+def _check_amounts(lines: Sequence[Line], terms: Terms, consumer_chose_amount: bool, no: Callable[..., None]) -> None:
     several = len(lines) > 1
     minimum = terms.minimum_payment_cents if several else terms.allowed.minimum_single_cents
     # The whole sum at once is always possible, however small.
@@ -192,9 +186,7 @@ def _check_amounts(
             no("payment_below_minimum", field, number=index + 1, minimum_cents=minimum)
 
 
-def _check_dates(
-    lines: Sequence[Line], terms: Terms, method: str, calendar: Calendar, no: Callable[..., None]
-) -> None:
+def _check_dates(lines: Sequence[Line], terms: Terms, method: str, calendar: Calendar, no: Callable[..., None]) -> None:
     for index, line in enumerate(lines):
         field, number, due_on = f"lines.{index}.due_on", index + 1, line.due_on
         if index and due_on <= lines[index - 1].due_on:
