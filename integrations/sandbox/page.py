@@ -42,9 +42,7 @@ def markup(value) -> str:
 
 
 def frame(*, title: str, kind: str, heading: str, clock: str, body: str) -> str:
-    return FRAME.format(
-        title=escape(title), kind=escape(kind), heading=escape(heading), clock=escape(clock), body=body
-    )
+    return FRAME.format(title=escape(title), kind=escape(kind), heading=escape(heading), clock=escape(clock), body=body)
 
 
 def section(key: str, title: str, *parts: str, note: str = "") -> Html:
@@ -56,8 +54,7 @@ def section(key: str, title: str, *parts: str, note: str = "") -> Html:
 def tiles(*pairs: tuple[str, object, str]) -> Html:
     """Figures with their names; the third value is "", "good" or "bad"."""
     made = "".join(
-        f'<div class="tile {tone}"><dt>{escape(name)}</dt><dd>{markup(value)}</dd></div>'
-        for name, value, tone in pairs
+        f'<div class="tile {tone}"><dt>{escape(name)}</dt><dd>{markup(value)}</dd></div>' for name, value, tone in pairs
     )
     return Html(f'<dl class="tiles">{made}</dl>')
 
@@ -93,8 +90,7 @@ def code(value) -> Html:
 def button(label: str, action: str, *, tone: str = "", **fields) -> Html:
     """A form with one button, so that the page works without a script."""
     hidden = "".join(
-        f'<input type="hidden" name="{escape(name)}" value="{escape(str(value))}">'
-        for name, value in fields.items()
+        f'<input type="hidden" name="{escape(name)}" value="{escape(str(value))}">' for name, value in fields.items()
     )
     return Html(
         f'<form method="post" action="/_sandbox/{action}">{hidden}'
@@ -105,8 +101,7 @@ def button(label: str, action: str, *, tone: str = "", **fields) -> Html:
 def choice(label: str, action: str, *, name: str, options: tuple[str, ...], **fields) -> Html:
     """A form with one list to choose from and a button."""
     hidden = "".join(
-        f'<input type="hidden" name="{escape(key)}" value="{escape(str(value))}">'
-        for key, value in fields.items()
+        f'<input type="hidden" name="{escape(key)}" value="{escape(str(value))}">' for key, value in fields.items()
     )
     listed = "".join(f"<option>{escape(option)}</option>" for option in options)
     return Html(
@@ -117,9 +112,7 @@ def choice(label: str, action: str, *, name: str, options: tuple[str, ...], **fi
 
 
 def group(title: str, *buttons: str) -> Html:
-    return Html(
-        f'<div class="group"><h3>{escape(title)}</h3><div class="buttons">{"".join(buttons)}</div></div>'
-    )
+    return Html(f'<div class="group"><h3>{escape(title)}</h3><div class="buttons">{"".join(buttons)}</div></div>')
 
 
 def details(key: str, summary: str, value) -> Html:
@@ -133,8 +126,7 @@ def bars(counts: list[tuple[str, int]]) -> Html:
     """A histogram as a list of meters."""
     most = max((count for _, count in counts), default=0) or 1
     rows = "".join(
-        f"<li><span>{escape(name)}</span>"
-        f'<meter min="0" max="{most}" value="{count}"></meter><b>{count}</b></li>'
+        f'<li><span>{escape(name)}</span><meter min="0" max="{most}" value="{count}"></meter><b>{count}</b></li>'
         for name, count in counts
     )
     return Html(f'<ol class="bars">{rows}</ol>')

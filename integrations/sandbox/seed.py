@@ -158,9 +158,7 @@ def special(number: str, record: dict, today: date) -> dict:
     def day(offset: int) -> str:
         return (today + timedelta(days=offset)).isoformat()
 
-    def item(
-        key: str, offset: int, amount: str, status: str, method: str = "CARD", last4: str = "4242"
-    ) -> dict:
+    def item(key: str, offset: int, amount: str, status: str, method: str = "CARD", last4: str = "4242") -> dict:
         return {
             "HostID": f"{record['ConsumerID'][0]}{number}-{key}",
             "PortalID": "",
@@ -205,8 +203,7 @@ def special(number: str, record: dict, today: date) -> dict:
             area = "602" if record["ConsumerID"][0] == "A" else "208"
             return {
                 "Phones": [
-                    {"Type": kind, "Status": status, "Number": f"+1{area}555{line}"}
-                    for kind, status, line in phones
+                    {"Type": kind, "Status": status, "Number": f"+1{area}555{line}"} for kind, status, line in phones
                 ]
             }
         case "100244":

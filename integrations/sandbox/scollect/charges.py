@@ -35,9 +35,7 @@ ORDER BY not_before, rowid
 
 
 class Charges:
-    def __init__(
-        self, *, store: Store, clock: Clock, records: Records, ledger: Ledger, client: Client, setting
-    ):
+    def __init__(self, *, store: Store, clock: Clock, records: Records, ledger: Ledger, client: Client, setting):
         self.store = store
         self.clock = clock
         self.records = records
@@ -61,9 +59,7 @@ class Charges:
             key = self.begin(item["host_id"])
             if key:
                 done.append(self.execute(key))
-        for item in self.store.rows(
-            "SELECT * FROM items WHERE status = 'PROCESSED' AND settles_at <= ?", now
-        ):
+        for item in self.store.rows("SELECT * FROM items WHERE status = 'PROCESSED' AND settles_at <= ?", now):
             done.append(self.settle(item))
         return done
 
@@ -132,8 +128,7 @@ class Charges:
     def retry_unknown(self) -> float:
         """Ask again about attempts whose outcome nobody knows; answer the seconds until the next."""
         for row in self.store.rows(
-            "SELECT key FROM attempts WHERE state IN ('started', 'unknown') AND next_try_at <= ?"
-            " AND tries > 0",
+            "SELECT key FROM attempts WHERE state IN ('started', 'unknown') AND next_try_at <= ? AND tries > 0",
             time.time(),
         ):
             self.execute(row["key"])
@@ -225,9 +220,7 @@ class Charges:
 
     def line(self, item: sqlite3.Row, attempt: sqlite3.Row | None) -> dict:
         unknown = attempt is not None and attempt["state"] in ("started", "unknown")
-        balance = self.store.scalar(
-            "SELECT balance_cents FROM accounts WHERE file_number = ?", item["file_number"]
-        )
+        balance = self.store.scalar("SELECT balance_cents FROM accounts WHERE file_number = ?", item["file_number"])
         return {
             "FileNumber": item["file_number"],
             "HostID": item["host_id"],

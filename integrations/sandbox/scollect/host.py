@@ -1,4 +1,10 @@
-"""The SCollect host: its API for the portal, and the control calls of the sandbox."""
+"""The SCollect host: its API for the portal, and the control calls of the sandbox.
+
+The portal's side, with the outbound key: GET /accounts/<FileNumber>, POST /events.
+Control, under /_sandbox/: configure, clock, advance {"days", "hours", "seconds", "months"}, faults (see faults.py),
+accounts (whole records), accounts/<FileNumber> (some fields), seed {"agency", "push"}, push (see pushes.py),
+outcome {"PortalID" or "HostID", "Status"}; to read: received, state, charges, pushes.
+"""
 
 from pathlib import Path
 from typing import ClassVar

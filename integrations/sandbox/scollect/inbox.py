@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS events (
     committed_at TEXT, received_at TEXT NOT NULL, latency_ms REAL, outcome TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT '', answer TEXT, duplicates INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS events_by_account ON events (file_number);
-CREATE INDEX IF NOT EXISTS events_refused ON events (outcome) WHERE outcome <> 'accepted';
+CREATE INDEX IF NOT EXISTS events_counted ON events (outcome, duplicates);
+CREATE INDEX IF NOT EXISTS events_by_type ON events (type);
 CREATE TABLE IF NOT EXISTS positions (file_number TEXT PRIMARY KEY, account_sequence INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS order_faults (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, file_number TEXT NOT NULL,
@@ -109,8 +110,7 @@ class Inbox:
         expected = got if row is None else row["account_sequence"] + 1
         if got != expected:
             db.execute(
-                "INSERT INTO order_faults (kind, file_number, expected, got, event_id, at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO order_faults (kind, file_number, expected, got, event_id, at) VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     "gap" if got > expected else "out_of_order",
                     number,

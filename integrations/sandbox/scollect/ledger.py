@@ -130,9 +130,7 @@ class Ledger:
             return self.cancel(block) if item else None
         if name not in ("postdate.scheduled", "postdate.changed"):
             return None
-        if item and (
-            name == "postdate.scheduled" or item["status"] != "PENDING" or item["part"] != "postdate"
-        ):
+        if item and (name == "postdate.scheduled" or item["status"] != "PENDING" or item["part"] != "postdate"):
             return {"HostID": item["host_id"], "Status": item["status"], "Changed": False}
         number = self.account_of(event)
         self.amount_of(block)

@@ -41,15 +41,14 @@ TONES = {
 
 
 def render(host) -> str:
-    with host.store.lock:
-        body = "".join((summary(host), controls(host), events(host), accounts(host), pushes(host)))
-        return frame(
-            title=f"{host.setting('name')}: SCollect sandbox host",
-            kind="SCollect style sandbox host",
-            heading=host.setting("name"),
-            clock=host.clock.now().strftime("%a %d %b %Y, %H:%M:%S"),
-            body=body,
-        )
+    body = "".join((summary(host), controls(host), events(host), accounts(host), pushes(host)))
+    return frame(
+        title=f"{host.setting('name')}: SCollect sandbox host",
+        kind="SCollect style sandbox host",
+        heading=host.setting("name"),
+        clock=host.clock.now().strftime("%a %d %b %Y, %H:%M:%S"),
+        body=body,
+    )
 
 
 def summary(host) -> Html:
@@ -74,9 +73,7 @@ def summary(host) -> Html:
 
 def controls(host) -> Html:
     set_up = [
-        badge("portal connected", "good")
-        if host.pushes.configured()
-        else badge("portal not configured", "wait"),
+        badge("portal connected", "good") if host.pushes.configured() else badge("portal not configured", "wait"),
         badge("processor key set", "good")
         if host.setting("processor_key")
         else badge("processor not configured", "wait"),
@@ -133,9 +130,7 @@ def last_command(host) -> Html:
     result = last["result"]
     if "done" in result:
         lines = result["done"] + result.get("held", [])
-        said = f"The clock moved to {at(result['now'])}. " + (
-            "What was due:" if lines else "Nothing was due."
-        )
+        said = f"The clock moved to {at(result['now'])}. " + ("What was due:" if lines else "Nothing was due.")
         listed = "".join(
             f"<li>{markup(line['FileNumber'])}: {markup(line['Method'])} {markup(line['Amount'])} "
             f"{badge(line['Outcome'], TONES.get(line['Outcome'], 'wait'))} {markup(line['Code'])}</li>"
@@ -143,9 +138,7 @@ def last_command(host) -> Html:
         )
         return Html(f'<div class="said">{markup(said)}<ul>{listed}</ul></div>')
     if "answers" in result:
-        replies = "; ".join(
-            f"{answer['status']} {json.dumps(answer['answer'])}" for answer in result["answers"]
-        )
+        replies = "; ".join(f"{answer['status']} {json.dumps(answer['answer'])}" for answer in result["answers"])
         return Html(f'<div class="said">{result["pushed"]} records pushed. {markup(replies[:600])}</div>')
     return Html(f'<div class="said">Done: {markup(last["name"])} at {markup(at(last["at"]))}.</div>')
 
@@ -171,9 +164,7 @@ def account(host, row) -> Html:
         f"version {row['version']}",
         f"as of {at(row['as_of'])}",
         body.get("ClientName", ""),
-        "Settlement " + ", ".join(f"{key} {value}" for key, value in offer.items() if key != "Text")
-        if offer
-        else "",
+        "Settlement " + ", ".join(f"{key} {value}" for key, value in offer.items() if key != "Text") if offer else "",
     ]
     # What the portal touched is open; the rest of the portfolio stays folded.
     opened = " open" if any(item["portal_id"] for item in items) else ""
@@ -269,9 +260,7 @@ def pushes(host) -> Html:
         for push in host.pushes.log(PUSHES_SHOWN)
     ]
     heads = ["At", "Why", "Accounts", "Answer", "Took", "The portal said"]
-    return section(
-        "pushes", "Pushes to the portal", table(heads, lines, empty="Nothing pushed yet.", numeric=(4,))
-    )
+    return section("pushes", "Pushes to the portal", table(heads, lines, empty="Nothing pushed yet.", numeric=(4,)))
 
 
 def milliseconds(value: float | None) -> str:

@@ -41,9 +41,7 @@ class Pushes:
         with self.one_at_a_time:
             while True:
                 latest = time.time() if not all_of_them else float("inf")
-                due = self.store.rows(
-                    "SELECT * FROM pushes WHERE due_at <= ? ORDER BY due_at LIMIT ?", latest, CHUNK
-                )
+                due = self.store.rows("SELECT * FROM pushes WHERE due_at <= ? ORDER BY due_at LIMIT ?", latest, CHUNK)
                 if not due or not self.push_due(due) or all_of_them:
                     break
         next_at = self.store.scalar("SELECT min(due_at) FROM pushes")
@@ -65,8 +63,7 @@ class Pushes:
                 else:
                     pause = min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(row["tries"], 10))
                     db.execute(
-                        "UPDATE pushes SET tries = tries + 1, due_at = ?, last_error = ?"
-                        " WHERE file_number = ?",
+                        "UPDATE pushes SET tries = tries + 1, due_at = ?, last_error = ? WHERE file_number = ?",
                         (time.time() + pause, json.dumps(outcome["answer"])[:300], row["file_number"]),
                     )
         return taken
@@ -98,9 +95,7 @@ class Pushes:
             for _ in range(max(1, int(said.get("times", 1)))):
                 for start in range(0, len(records), size):
                     chunk = records[start : start + size]
-                    answers.append(
-                        self.send(chunk, why=why, as_list=as_list, compress=bool(said.get("gzip")))
-                    )
+                    answers.append(self.send(chunk, why=why, as_list=as_list, compress=bool(said.get("gzip"))))
         return {"pushed": len(records), "answers": answers}
 
     def chosen(self, numbers: list[str], said: dict) -> tuple[list[dict], str]:
@@ -118,9 +113,7 @@ class Pushes:
     def send(self, records: list[dict], *, why: str, as_list: bool = False, compress: bool = False) -> dict:
         """Make one request and log it; a status of None means that no answer came."""
         body = records if as_list or len(records) != 1 else records[0]
-        url = (
-            f"{self.setting('portal_url').rstrip('/')}/api/v1/hosts/{self.setting('connection_id')}/accounts"
-        )
+        url = f"{self.setting('portal_url').rstrip('/')}/api/v1/hosts/{self.setting('connection_id')}/accounts"
         headers = {
             "Authorization": f"Bearer {self.setting('inbound_key')}",
             "Content-Type": "application/json",
@@ -130,9 +123,7 @@ class Pushes:
             headers["Host"] = self.setting("portal_host")
         started = time.perf_counter()
         try:
-            heard = self.client.call(
-                "POST", url, headers=headers, body=json.dumps(body).encode(), compress=compress
-            )
+            heard = self.client.call("POST", url, headers=headers, body=json.dumps(body).encode(), compress=compress)
             status = heard.status
             answer = heard.body if heard.body is not None else heard.text[:500]
         except NoAnswer as silence:
@@ -140,8 +131,7 @@ class Pushes:
         took = (time.perf_counter() - started) * 1000
         with self.store.write() as db:
             row_id = db.execute(
-                "INSERT INTO push_log (at, why, records, first, status, answer, took_ms)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO push_log (at, why, records, first, status, answer, took_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     stamp(datetime.now(UTC)),
                     why,

@@ -60,9 +60,7 @@ class Records:
             if known is None:
                 as_of = stamp(moment(record["AsOf"]) if record.get("AsOf") else self.clock.now())
                 version = int(record.get("Version") or 1) - 1
-                db.execute(
-                    "INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", (number, body, balance, as_of, version)
-                )
+                db.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", (number, body, balance, as_of, version))
             elif changed:
                 db.execute(
                     "UPDATE accounts SET body = ?, balance_cents = ? WHERE file_number = ?",
@@ -136,9 +134,7 @@ class Records:
         """Lower what is owed, or raise it by a negative sum; the itemization goes on adding up to it."""
         with self.store.write() as db:
             body = json.loads(
-                db.execute("SELECT body FROM accounts WHERE file_number = ?", (file_number,)).fetchone()[
-                    "body"
-                ]
+                db.execute("SELECT body FROM accounts WHERE file_number = ?", (file_number,)).fetchone()["body"]
             )
             if body.get("Itemization"):
                 paid = cents(body["Itemization"].get("Payments", "0")) + by_cents
@@ -154,9 +150,7 @@ class Records:
     def touch(self, file_number: str, *, push_at: float | None = None) -> None:
         """Raise AsOf and Version after a change, keep that version, and want it pushed (Unix seconds)."""
         with self.store.write() as db:
-            row = db.execute(
-                "SELECT as_of, version FROM accounts WHERE file_number = ?", (file_number,)
-            ).fetchone()
+            row = db.execute("SELECT as_of, version FROM accounts WHERE file_number = ?", (file_number,)).fetchone()
             # AsOf rises even when the clock was moved back.
             as_of = max(self.clock.now(), moment(row["as_of"]) + timedelta(microseconds=1))
             version = row["version"] + 1
@@ -180,13 +174,12 @@ class Records:
 
     def record(self, file_number: str) -> dict | None:
         """Make the whole record as SCollect pushes it."""
+        # While the lock is held nobody writes, so the account and its items belong together.
         with self.store.lock:
             row = self.store.row("SELECT * FROM accounts WHERE file_number = ?", file_number)
             if row is None:
                 return None
-            items = self.store.rows(
-                "SELECT * FROM items WHERE file_number = ? ORDER BY date, rowid", file_number
-            )
+            items = self.store.rows("SELECT * FROM items WHERE file_number = ? ORDER BY date, rowid", file_number)
         return {
             **json.loads(row["body"]),
             "CurrentBalance": dollars(row["balance_cents"]),
@@ -218,9 +211,7 @@ class Records:
 
     def history(self, file_number: str) -> list[dict]:
         """Answer every kept version, newest first."""
-        rows = self.store.rows(
-            "SELECT body FROM versions WHERE file_number = ? ORDER BY version DESC", file_number
-        )
+        rows = self.store.rows("SELECT body FROM versions WHERE file_number = ? ORDER BY version DESC", file_number)
         return [json.loads(row["body"]) for row in rows]
 
 
