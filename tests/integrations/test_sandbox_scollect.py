@@ -86,9 +86,7 @@ class Portal(Stub):
     def wait_for(self, file_number, count=1):
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
-            found = [
-                push for push in self.pushes if isinstance(push, dict) and push["FileNumber"] == file_number
-            ]
+            found = [push for push in self.pushes if isinstance(push, dict) and push["FileNumber"] == file_number]
             if len(found) >= count:
                 return found
             time.sleep(0.01)
@@ -456,9 +454,7 @@ def test_a_gap_and_a_latecomer_are_reported_but_a_duplicate_is_not(host):
 
 
 def test_one_bad_event_does_not_spoil_its_list(host):
-    results = host.send(
-        {"EventID": "x"}, paid(1) | {"FileNumber": "A-9"}, paid(2, Amount="1.001"), paid(1, "p2")
-    )
+    results = host.send({"EventID": "x"}, paid(1) | {"FileNumber": "A-9"}, paid(2, Amount="1.001"), paid(1, "p2"))
     assert [result["Reason"] for result in results] == [
         "malformed_event",
         "unknown_account",
@@ -557,11 +553,7 @@ def test_a_held_post_date_waits_until_it_is_let_go(host, processor):
 
 def test_a_changed_post_date_is_charged_at_its_new_date_and_amount(host, processor):
     host.send(postdate(1))
-    host.send(
-        postdate(
-            2, name="postdate.changed", Date="2026-03-20", Amount="90.00", NotBefore="2026-03-20T13:00:00Z"
-        )
-    )
+    host.send(postdate(2, name="postdate.changed", Date="2026-03-20", Amount="90.00", NotBefore="2026-03-20T13:00:00Z"))
     assert host.control("advance", {"days": 15})["done"] == []
     assert host.control("advance", {"days": 5})["done"][0]["Amount"] == "90.00"
 
@@ -704,8 +696,7 @@ def test_kill_9_loses_neither_what_was_received_nor_the_push_that_waited(host, p
     host.start()
     assert statuses(portal.wait_for("A-1")[0]) == [("p1", "POSTED")]
     assert (
-        host.send(paid(2) | {"EventID": host.control("received")["events"][0]["EventID"]})[0]["Outcome"]
-        == "duplicate"
+        host.send(paid(2) | {"EventID": host.control("received")["events"][0]["EventID"]})[0]["Outcome"] == "duplicate"
     )
     assert host.control("clock")["now"].startswith("2026-03-02")
 
