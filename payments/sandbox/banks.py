@@ -104,9 +104,7 @@ def is_banking_day(day: date) -> bool:
         return False
     fixed = {(1, 1), (6, 19), (7, 4), (11, 11), (12, 25)}
     yesterday = day - timedelta(days=1)
-    if (day.month, day.day) in fixed or (
-        yesterday.weekday() == 6 and (yesterday.month, yesterday.day) in fixed
-    ):
+    if (day.month, day.day) in fixed or (yesterday.weekday() == 6 and (yesterday.month, yesterday.day) in fixed):
         return False
     nth = (day.day - 1) // 7 + 1
     mondays = {(1, 3), (2, 3), (9, 1), (10, 2)}

@@ -30,9 +30,7 @@ class Card:
 
 
 def _declined(decline_code: str, advice: str, network: str, note: str, **more: str) -> Card:
-    return replace(
-        Card("visa", "credit", "decline", "card_declined", decline_code, advice, network, note), **more
-    )
+    return replace(Card("visa", "credit", "decline", "card_declined", decline_code, advice, network, note), **more)
 
 
 LATER, NEVER, CHECK = "try_again_later", "do_not_try_again", "confirm_card_data"
@@ -75,9 +73,7 @@ CARDS = {
     "4000000000009979": _declined("stolen_card", NEVER, "43", "Stolen card"),
     "4000000000006975": _declined("card_velocity_exceeded", LATER, "61", "Too often, over its limit"),
     "4100000000000019": _declined("fraudulent", NEVER, "59", "Always blocked as risky"),
-    "4000000000000069": Card(
-        "visa", "credit", "decline", "expired_card", "expired_card", CHECK, "54", "Expired card"
-    ),
+    "4000000000000069": Card("visa", "credit", "decline", "expired_card", "expired_card", CHECK, "54", "Expired card"),
     "4000000000000127": Card(
         "visa", "credit", "decline", "incorrect_cvc", "incorrect_cvc", CHECK, "N7", "Wrong security code"
     ),
@@ -185,9 +181,7 @@ def add_script(store: Store, number: str, wanted: dict[str, Any]) -> Card:
 
 def card_error(code: str, message: str, *, param: str | None = None, **more: Any) -> ApiError:
     """Make a 402 about a card; it is kept, as the attempt happened."""
-    return ApiError(
-        402, {"type": "card_error", "code": code, "message": message, "param": param, **more}, keep=True
-    )
+    return ApiError(402, {"type": "card_error", "code": code, "message": message, "param": param, **more}, keep=True)
 
 
 def read_number(
@@ -203,9 +197,7 @@ def read_number(
     month, year = given.get("exp_month") or 0, given.get("exp_year") or 0
     year += 2000 if 0 < year < 100 else 0
     if not 1 <= month <= 12:
-        raise card_error(
-            "invalid_expiry_month", "Your card's expiration month is invalid.", param="exp_month"
-        )
+        raise card_error("invalid_expiry_month", "Your card's expiration month is invalid.", param="exp_month")
     today = time.gmtime(now)
     if (year, month) < (today.tm_year, today.tm_mon) or year > today.tm_year + 50:
         raise card_error("invalid_expiry_year", "Your card's expiration year is invalid.", param="exp_year")

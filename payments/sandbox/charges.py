@@ -172,9 +172,7 @@ def create_refund(call: Call) -> dict[str, Any]:
     """
     given = call.params
     if bool(given.get("charge")) == bool(given.get("payment_intent")):
-        raise refused(
-            "One of the following params should be provided for this request: payment_intent or charge."
-        )
+        raise refused("One of the following params should be provided for this request: payment_intent or charge.")
     if given.get("payment_intent"):
         intent = call.get("payment_intent", given["payment_intent"], param="payment_intent")
         reference = intent["latest_charge"]
@@ -188,9 +186,7 @@ def create_refund(call: Call) -> dict[str, Any]:
             code="payment_intent_unexpected_state",
         )
     if charge["disputed"]:
-        raise refused(
-            f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
-        )
+        raise refused(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
     left = charge["amount"] - charge["amount_refunded"]
     if left == 0:
         raise refused(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
@@ -265,9 +261,7 @@ def update_refund(call: Call, reference: str) -> dict[str, Any]:
     return call.save(refund)
 
 
-def dispute(
-    call: Call, charge: dict[str, Any], *, reason: str, code: str, amount: int | None = None
-) -> dict[str, Any]:
+def dispute(call: Call, charge: dict[str, Any], *, reason: str, code: str, amount: int | None = None) -> dict[str, Any]:
     """Open a dispute of a paid charge; the processor takes the money back at once."""
     kind = charge["payment_method_details"]["type"]
     brand = charge["payment_method_details"][kind].get("brand")

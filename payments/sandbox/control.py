@@ -1,4 +1,5 @@
 """Control calls under ``/_sandbox/``: what a test or a demonstration does that a merchant cannot."""
+# ruff: noqa: S608 - statements are put together from this program's own words only; values are bound.
 
 import json
 import time
@@ -6,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from . import banks, cards, charges, intents, methods, setups
+from . import banks, cards, charges, debits, intents, methods, setups
 from .calls import Call
 from .errors import refused
 from .store import Store
@@ -46,9 +47,7 @@ def put_account(store: Store, given: dict[str, Any], base_url: str) -> dict[str,
         other = store.row("SELECT account FROM keys WHERE secret = ?", secret)
         if other and other["account"] != account:
             raise refused(f"The key of {credential} belongs to another account.")
-    store.rows(
-        "INSERT OR IGNORE INTO accounts (id, publishable_key) VALUES (?, ?)", account, f"pk_test_{account}"
-    )
+    store.rows("INSERT OR IGNORE INTO accounts (id, publishable_key) VALUES (?, ?)", account, f"pk_test_{account}")
     for name in ("publishable_key", "webhook_url", "webhook_host", "webhook_secret"):
         if name in given:
             store.rows(f"UPDATE accounts SET {name} = ? WHERE id = ?", given[name], account)
@@ -107,7 +106,8 @@ def put_fault(store: Store, given: dict[str, Any], base_url: str) -> dict[str, A
         raise refused(f"mode is one of {', '.join(FAULTS)}", param="mode")
     default = 1.0 if given["mode"] == "slow" else SILENT_SECONDS
     store.rows(
-        "INSERT INTO faults (path, method, account, mode, remaining, skip, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        """INSERT INTO faults (path, method, account, mode, remaining, skip, seconds)
+        VALUES (?, ?, ?, ?, ?, ?, ?)""",
         given.get("path", "/v1/"),
         given.get("method"),
         given.get("account"),
@@ -156,7 +156,7 @@ def run_due(store: Store, *, base_url: str = "") -> int:
         store.rows("DELETE FROM due WHERE id = ?", row["id"])
         call = Call(store=store, account=row["account"], now=row["at"], base_url=base_url)
         if row["kind"] == "settle":
-            intents.settle(call, call.get("payment_intent", row["object"]))
+            debits.settle(call, call.get("payment_intent", row["object"]))
         else:
             refund = call.get("refund", row["object"])
             charges.finish_refund(call, refund, failed=row["kind"] == "refund_failure")
@@ -168,13 +168,11 @@ def put_settlement(store: Store, given: dict[str, Any], base_url: str) -> dict[s
     """End one bank debit, or all that are processing, now; by its number or as told."""
     wanted = given.get("payment_intent")
     rows = store.rows("SELECT account, object FROM due WHERE kind = 'settle' ORDER BY at, id")
-    targets = (
-        [(_owner(store, wanted), wanted)] if wanted else [(row["account"], row["object"]) for row in rows]
-    )
+    targets = [(_owner(store, wanted), wanted)] if wanted else [(row["account"], row["object"]) for row in rows]
     for account, reference in targets:
         call = call_for(store, account, base_url=base_url)
         intent = call.get("payment_intent", reference)
-        intents.settle(call, intent, outcome=given.get("outcome"), return_code=given.get("return_code"))
+        debits.settle(call, intent, outcome=given.get("outcome"), return_code=given.get("return_code"))
         store.rows("DELETE FROM due WHERE kind = 'settle' AND object = ?", reference)
     return {"settled": [reference for _, reference in targets]}
 
@@ -201,9 +199,7 @@ def put_dispute(store: Store, given: dict[str, Any], base_url: str) -> dict[str,
         raise refused("Only a paid charge that is not disputed yet can be disputed.", param="charge")
     by_bank = charge["payment_method_details"]["type"] == "us_bank_account"
     code = given.get("network_reason_code") or ("R10" if by_bank else "10.4")
-    reason = given.get("reason") or (
-        banks.CODES.get(code) or "debit_not_authorized" if by_bank else "fraudulent"
-    )
+    reason = given.get("reason") or (banks.CODES.get(code) or "debit_not_authorized" if by_bank else "fraudulent")
     return charges.dispute(call, charge, reason=reason, code=code, amount=given.get("amount"))
 
 
@@ -216,9 +212,7 @@ def put_webhooks(store: Store, given: dict[str, Any], base_url: str) -> dict[str
         event = given["resend"]
         account = _owner(store, event)
         kind = store.get(account, "event", event)["type"]
-        store.rows(
-            "INSERT INTO deliveries (account, event, type, due) VALUES (?, ?, ?, 0)", account, event, kind
-        )
+        store.rows("INSERT INTO deliveries (account, event, type, due) VALUES (?, ?, ?, 0)", account, event, kind)
     if given.get("flush"):
         store.rows("UPDATE deliveries SET due = 0 WHERE status = 'pending'")
     return webhooks(store)
@@ -237,7 +231,8 @@ def ledger(store: Store, *, account: str | None = None) -> list[dict[str, Any]]:
     """List every charge, refund and dispute with who caused it: the judge of double charges."""
     where, values = ("AND account = ?", [account]) if account else ("", [])
     rows = store.rows(
-        f"SELECT account, body FROM objects WHERE kind IN ('charge', 'refund', 'dispute') {where} ORDER BY seq",
+        f"""SELECT account, body FROM objects WHERE kind IN ('charge', 'refund', 'dispute') {where}
+        ORDER BY seq""",
         *values,
     )
     entries = []

@@ -16,13 +16,9 @@ class ApiError(Exception):
         self.keep = keep
 
 
-def refused(
-    message: str, *, param: str | None = None, code: str | None = None, status: int = 400, **more
-) -> ApiError:
+def refused(message: str, *, param: str | None = None, code: str | None = None, status: int = 400, **more) -> ApiError:
     """Make the error of a request that was not carried out."""
-    return ApiError(
-        status, {"message": message, "param": param, "code": code, "type": "invalid_request_error", **more}
-    )
+    return ApiError(status, {"message": message, "param": param, "code": code, "type": "invalid_request_error", **more})
 
 
 def missing(kind: str, reference: str, *, param: str = "id") -> ApiError:

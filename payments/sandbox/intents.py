@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from . import banks, cards, charges, methods
+from . import cards, charges, debits, methods, outcomes
 from .calls import Call
 from .errors import ApiError, refused
 from .parameters import merged_metadata, require
@@ -129,7 +129,7 @@ def update(call: Call, reference: str) -> dict[str, Any]:
     intent = call.get("payment_intent", reference, param="intent")
     given = call.params
     if intent["status"] not in OPEN and set(given) - {"metadata", "description"}:
-        raise unexpected(
+        raise outcomes.unexpected(
             intent, f"This PaymentIntent's could not be updated because it is {intent['status']}."
         )
     if given.get("amount") is not None:
@@ -149,12 +149,6 @@ def update(call: Call, reference: str) -> dict[str, Any]:
     return call.save(intent)
 
 
-def unexpected(intent: dict[str, Any], message: str) -> ApiError:
-    """Make the refusal of something that the intent's status does not allow."""
-    kind = intent["object"]
-    return refused(message, code=f"{kind}_unexpected_state", **{kind: public(intent)})
-
-
 def confirm(call: Call, reference: str) -> dict[str, Any]:
     """Try to take the money.
 
@@ -163,7 +157,7 @@ def confirm(call: Call, reference: str) -> dict[str, Any]:
     intent = call.get("payment_intent", reference, param="intent")
     given = call.params
     if intent["status"] not in OPEN:
-        raise unexpected(
+        raise outcomes.unexpected(
             intent, f"You cannot confirm this PaymentIntent because it has already {_done(intent['status'])}."
         )
     off_session = given.get("off_session") is True
@@ -178,18 +172,18 @@ def confirm(call: Call, reference: str) -> dict[str, Any]:
     method = methods.chosen(call, intent)
     if kept["redirects"] and not kept["return_url"] and not off_session:
         raise refused(
-            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
-            "these payment methods might redirect your customer off of your page, you must provide a `return_url`. "
-            "If you don't want to accept redirect-based payment methods, set "
-            "`automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to "
-            "`never` when creating Setup Intents and Payment Intents.",
+            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because "
+            "some of these payment methods might redirect your customer off of your page, you must provide a "
+            "`return_url`. If you don't want to accept redirect-based payment methods, set "
+            "`automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` "
+            "to `never` when creating Setup Intents and Payment Intents.",
             param="return_url",
         )
     intent |= {"payment_method": method["id"], "next_action": None, "last_payment_error": None}
     kept["error_on_action"] = given.get("error_on_requires_action") is True
     if method["type"] == "card":
         return _confirm_card(call, intent, method, off_session=off_session)
-    return _confirm_bank(call, intent, method)
+    return debits.confirm(call, intent, method, mandate=_mandate_of(call, intent, method))
 
 
 def _done(status: str) -> str:
@@ -203,25 +197,19 @@ def _mandate_of(call: Call, intent: dict[str, Any], method: dict[str, Any]) -> s
     if given.get("mandate"):
         return call.get("mandate", given["mandate"], param="mandate")["id"]
     if given.get("mandate_data"):
-        return methods.make_mandate(
-            call, method, given["mandate_data"], multi_use=bool(intent["setup_future_usage"])
-        )
+        return methods.make_mandate(call, method, given["mandate_data"], multi_use=bool(intent["setup_future_usage"]))
     return method["_"].get("mandate")
 
 
-def _confirm_card(
-    call: Call, intent: dict[str, Any], method: dict[str, Any], *, off_session: bool
-) -> dict[str, Any]:
+def _confirm_card(call: Call, intent: dict[str, Any], method: dict[str, Any], *, off_session: bool) -> dict[str, Any]:
     card = cards.script(call.store, method["_"]["number"])
     asks = card.outcome == "challenge_always" or (
         card.outcome == "challenge" and not (off_session and method["_"].get("set_up"))
     )
     intent["_"]["mandate"] = _mandate_of(call, intent, method)
     if asks and (off_session or intent["_"]["error_on_action"]):
-        needed = cards.Card(
-            card.brand, card.funding, "decline", "authentication_required", "authentication_required"
-        )
-        return decline(call, intent, method, needed)
+        needed = cards.Card(card.brand, card.funding, "decline", "authentication_required", "authentication_required")
+        return outcomes.decline(call, intent, method, needed)
     if asks:
         intent |= {"status": "requires_action", "next_action": next_action(call, intent)}
         call.save(intent)
@@ -245,186 +233,13 @@ def _charge_card(
     call: Call, intent: dict[str, Any], method: dict[str, Any], card: cards.Card, *, authenticated: bool
 ) -> dict[str, Any]:
     if card.decline_code:
-        return decline(call, intent, method, card)
-    charge = charges.create(
-        call, intent, method, mandate=intent["_"].get("mandate"), authenticated=authenticated
-    )
+        return outcomes.decline(call, intent, method, card)
+    charge = charges.create(call, intent, method, mandate=intent["_"].get("mandate"), authenticated=authenticated)
     charges.succeed(call, charge)
-    finish(call, intent, charge, method)
+    outcomes.finish(call, intent, charge, method)
     if card.outcome == "dispute":
         charges.dispute(call, charge, reason="fraudulent", code="10.4")
     return intent
-
-
-def decline(call: Call, intent: dict[str, Any], method: dict[str, Any], card: cards.Card) -> dict[str, Any]:
-    """Write a declined attempt.
-
-    :raises ApiError: always: 402 with the declined intent in it.
-    """
-    code, message = card.code or "card_declined", cards.message_of(card)
-    charge = charges.create(call, intent, method, mandate=None, authenticated=False)
-    charges.fail(call, charge, code=code, message=message, outcome=charges.outcome_of(card=card))
-    param = {"incorrect_cvc": "cvc", "expired_card": "exp_month"}.get(code)
-    error = {
-        "advice_code": card.advice_code,
-        "charge": charge["id"],
-        "code": code,
-        "decline_code": card.decline_code,
-        "doc_url": f"https://docs.stripe.com/error-codes#{code.replace('_', '-')}",
-        "message": message,
-        "network_advice_code": charge["outcome"]["network_advice_code"],
-        "network_decline_code": card.network_code,
-        "param": param,
-        "payment_method": public(method),
-        "type": "card_error",
-    }
-    fail(call, intent, charge, method, {name: value for name, value in error.items() if value is not None})
-    raise ApiError(402, {**error, "payment_intent": public(intent)}, keep=True)
-
-
-def fail(
-    call: Call,
-    intent: dict[str, Any],
-    charge: dict[str, Any] | None,
-    method: dict[str, Any],
-    error: dict[str, Any],
-) -> None:
-    """Write that the attempt failed and the intent waits for another payment method."""
-    if not method["customer"]:
-        method["_"]["spent"] = True
-        call.save(method)
-    intent |= {
-        "last_payment_error": error,
-        "latest_charge": charge["id"] if charge else intent["latest_charge"],
-        "next_action": None,
-        "payment_method": None,
-        "processing": None,
-        "status": "requires_payment_method",
-    }
-    call.save(intent)
-    call.emit("payment_intent.payment_failed", intent)
-
-
-def finish(call: Call, intent: dict[str, Any], charge: dict[str, Any], method: dict[str, Any]) -> None:
-    """Write that the intent succeeded; save the payment method when that was asked for."""
-    intent |= {
-        "amount_received": intent["amount"],
-        "latest_charge": charge["id"],
-        "next_action": None,
-        "processing": None,
-        "status": "succeeded",
-    }
-    keep_method(call, intent, method)
-    call.save(intent)
-    call.emit("payment_intent.succeeded", intent)
-
-
-def keep_method(call: Call, intent: dict[str, Any], method: dict[str, Any]) -> None:
-    """Attach a used payment method to its customer, or mark it as spent."""
-    if intent["setup_future_usage"] == "off_session":
-        method["_"]["set_up"] = True
-    if method["customer"]:
-        call.save(method)
-    elif intent["setup_future_usage"] and intent["customer"]:
-        methods.save_to(call, method, intent["customer"])
-    elif not intent["setup_future_usage"]:
-        method["_"]["spent"] = True
-        call.save(method)
-
-
-def _confirm_bank(call: Call, intent: dict[str, Any], method: dict[str, Any]) -> dict[str, Any]:
-    mandate = _mandate_of(call, intent, method)
-    if not mandate:
-        raise refused(
-            "You must collect the customer's agreement: mandate_data is required for us_bank_account.",
-            param="mandate_data",
-            code="parameter_missing",
-        )
-    intent["_"]["mandate"] = mandate
-    bank = banks.BANKS[method["_"]["number"]]
-    if bank.outcome == "block":
-        return decline(call, intent, method, cards.Card("", "", "decline", "card_declined", "fraudulent"))
-    if not method["_"].get("verified"):
-        options = (intent["payment_method_options"].get("us_bank_account") or {}).get("verification_method")
-        if options == "instant":
-            raise refused(
-                "This bank account is not verified. Validate it with a SetupIntent first.",
-                param="payment_method",
-                code="bank_account_unverified",
-            )
-        intent |= {"status": "requires_action", "next_action": microdeposits(call)}
-        call.save(intent)
-        call.emit("payment_intent.requires_action", intent)
-        return intent
-    return submit(call, intent, method)
-
-
-def microdeposits(call: Call) -> dict[str, Any]:
-    """Say that two small sums, or a code, will show on the account."""
-    return {
-        "type": "verify_with_microdeposits",
-        "verify_with_microdeposits": {
-            "arrival_date": banks.banking_days_later(call.now, banks.MICRODEPOSIT_DAYS),
-            "hosted_verification_url": f"{call.base_url}/microdeposits",
-            "microdeposit_type": "descriptor_code",
-        },
-    }
-
-
-def submit(call: Call, intent: dict[str, Any], method: dict[str, Any]) -> dict[str, Any]:
-    """Send the debit to the bank: the answer comes four banking days later."""
-    charge = charges.create(call, intent, method, mandate=intent["_"].get("mandate"), authenticated=False)
-    intent |= {
-        "latest_charge": charge["id"],
-        "next_action": None,
-        "processing": {"type": "us_bank_account"},
-        "status": "processing",
-    }
-    keep_method(call, intent, method)
-    call.save(intent)
-    call.emit("charge.pending", charge)
-    call.emit("payment_intent.processing", intent)
-    if banks.BANKS[method["_"]["number"]].outcome != "stay":
-        call.plan(intent, "settle", banks.banking_days_later(call.now, banks.DEBIT_DAYS))
-    return intent
-
-
-def settle(
-    call: Call, intent: dict[str, Any], *, outcome: str | None = None, return_code: str | None = None
-) -> None:
-    """End a bank debit: paid, or returned with an ACH return code.
-
-    Without an outcome the account number decides.
-    """
-    if intent["status"] != "processing":
-        return
-    charge = call.get("charge", intent["latest_charge"])
-    method = call.get("payment_method", intent["payment_method"])
-    bank = banks.BANKS[method["_"]["number"]]
-    if outcome == "failed" or return_code or (outcome is None and bank.outcome == "fail"):
-        network = return_code or bank.return_code or "R01"
-        code = banks.CODES.get(network) or "debit_not_authorized"
-        message = banks.MESSAGES[code]
-        charges.fail(
-            call, charge, code=code, message=message, outcome=charges.outcome_of(return_code=network)
-        )
-        charges.block(call, charge, network)
-        error = {
-            "charge": charge["id"],
-            "code": code,
-            "message": message,
-            "network_decline_code": network,
-            "payment_method": public(method),
-            "type": "invalid_request_error",
-        }
-        fail(call, intent, charge, call.get("payment_method", method["id"]), error)
-        return
-    charges.succeed(call, charge)
-    intent |= {"amount_received": intent["amount"], "processing": None, "status": "succeeded"}
-    call.save(intent)
-    call.emit("payment_intent.succeeded", intent)
-    if bank.outcome == "dispute" and outcome is None:
-        charges.dispute(call, charge, reason="debit_not_authorized", code="R10")
 
 
 def waits_for_consumer(intent: dict[str, Any]) -> bool:
@@ -436,23 +251,19 @@ def waits_for_consumer(intent: dict[str, Any]) -> bool:
 def authenticate(call: Call, intent: dict[str, Any], *, passed: bool) -> dict[str, Any]:
     """Carry on after 3-D Secure."""
     if not waits_for_consumer(intent):
-        raise unexpected(intent, "This PaymentIntent does not wait for authentication.")
+        raise outcomes.unexpected(intent, "This PaymentIntent does not wait for authentication.")
     method = call.get("payment_method", intent["payment_method"])
     if passed:
-        return _charge_card(
-            call, intent, method, cards.script(call.store, method["_"]["number"]), authenticated=True
-        )
+        return _charge_card(call, intent, method, cards.script(call.store, method["_"]["number"]), authenticated=True)
     code = "payment_intent_authentication_failure"
-    message = (
-        "The provided PaymentMethod has failed authentication. Try again or provide another payment method."
-    )
+    message = "The provided PaymentMethod has failed authentication. Try again or provide another payment method."
     error = {
         "code": code,
         "message": message,
         "type": "invalid_request_error",
         "payment_method": public(method),
     }
-    fail(call, intent, None, method, error)
+    outcomes.fail(call, intent, None, method, error)
     raise ApiError(400, {**error, "payment_intent": public(intent)}, keep=True)
 
 
@@ -460,7 +271,7 @@ def cancel(call: Call, reference: str) -> dict[str, Any]:
     """Make sure that an intent never takes money."""
     intent = call.get("payment_intent", reference, param="intent")
     if intent["status"] not in OPEN:
-        raise unexpected(
+        raise outcomes.unexpected(
             intent,
             f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a "
             "PaymentIntent with one of the following statuses may be canceled: requires_payment_method, "

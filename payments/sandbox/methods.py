@@ -69,9 +69,7 @@ def build(call: Call, given: dict[str, Any]) -> dict[str, Any]:
         shown, kept = banks.read_numbers(call.account, given.get("us_bank_account") or {})
         require(given.get("billing_details") or {}, "name")
     else:
-        raise refused(
-            f"Invalid payment_method type: {kind}", param="type", code="payment_method_invalid_parameter"
-        )
+        raise refused(f"Invalid payment_method type: {kind}", param="type", code="payment_method_invalid_parameter")
     billing = given.get("billing_details") or {}
     return call.new(
         "pm",
@@ -105,11 +103,7 @@ def update_method(call: Call, reference: str) -> dict[str, Any]:
             method["billing_details"][name] = value or None
     if method["type"] == "card":
         method["card"].update(
-            {
-                name: value
-                for name, value in (call.params.get("card") or {}).items()
-                if name.startswith("exp_")
-            }
+            {name: value for name, value in (call.params.get("card") or {}).items() if name.startswith("exp_")}
         )
     method["allow_redisplay"] = call.params.get("allow_redisplay") or method["allow_redisplay"]
     method["metadata"] = merged_metadata(method["metadata"], call.params.get("metadata"))
@@ -156,9 +150,7 @@ def attach(call: Call, reference: str) -> dict[str, Any]:
     if method["type"] == "card":
         card = cards.script(call.store, method["_"]["number"])
         if card.outcome == "decline":
-            raise cards.card_error(
-                card.code or "card_declined", cards.message_of(card), decline_code=card.decline_code
-            )
+            raise cards.card_error(card.code or "card_declined", cards.message_of(card), decline_code=card.decline_code)
     elif not method["_"].get("verified"):
         raise refused(
             "You must verify this bank account, with a SetupIntent or a PaymentIntent, before attaching it.",
@@ -179,9 +171,9 @@ def refuse_spent(method: dict[str, Any]) -> None:
     """Refuse a payment method that was used without being saved, or was detached."""
     if method["_"].get("spent"):
         raise refused(
-            "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, "
-            "or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, "
-            "you must attach it to a Customer first.",
+            "The provided PaymentMethod was previously used with a PaymentIntent without Customer "
+            "attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod "
+            "multiple times, you must attach it to a Customer first.",
             param="payment_method",
         )
 
@@ -190,9 +182,7 @@ def detach(call: Call, reference: str) -> dict[str, Any]:
     """Take a payment method away from its customer, for good."""
     method = call.get("payment_method", reference, param="payment_method")
     if not method["customer"]:
-        raise refused(
-            "The payment method you provided is not attached to a customer so detachment is impossible."
-        )
+        raise refused("The payment method you provided is not attached to a customer so detachment is impossible.")
     return _detach(call, method)
 
 
@@ -316,9 +306,7 @@ def chosen(call: Call, intent: dict[str, Any]) -> dict[str, Any]:
     :raises ApiError: 400 when none is named, more than one is, or it cannot be used.
     """
     given = call.params
-    ways = [
-        name for name in ("confirmation_token", "payment_method", "payment_method_data") if given.get(name)
-    ]
+    ways = [name for name in ("confirmation_token", "payment_method", "payment_method_data") if given.get(name)]
     if len(ways) > 1:
         raise refused(f"You may only specify one of these parameters: {', '.join(ways)}.", param=ways[1])
     if given.get("confirmation_token"):
@@ -329,8 +317,8 @@ def chosen(call: Call, intent: dict[str, Any]) -> dict[str, Any]:
         method = load(call, given.get("payment_method") or intent["payment_method"])
     else:
         raise refused(
-            f"You cannot confirm this {intent['object'].replace('_', ' ').title().replace(' ', '')} because it's "
-            "missing a payment method. You can either update it with a payment method and then confirm it "
+            f"You cannot confirm this {intent['object'].replace('_', ' ').title().replace(' ', '')} because "
+            "it's missing a payment method. You can either update it with a payment method and then confirm it "
             "again, or confirm it again directly with a payment method or ConfirmationToken.",
             code=f"{intent['object']}_unexpected_state",
             **{intent["object"]: public(intent)},
@@ -338,8 +326,8 @@ def chosen(call: Call, intent: dict[str, Any]) -> dict[str, Any]:
     refuse_spent(method)
     if method["customer"] and method["customer"] != intent["customer"]:
         raise refused(
-            "The provided PaymentMethod belongs to a Customer. You must supply its Customer in the `customer` "
-            "parameter.",
+            "The provided PaymentMethod belongs to a Customer. You must supply its Customer in the "
+            "`customer` parameter.",
             param="payment_method",
         )
     if method["type"] not in intent["payment_method_types"]:
@@ -348,9 +336,7 @@ def chosen(call: Call, intent: dict[str, Any]) -> dict[str, Any]:
             param="payment_method",
             code="payment_method_type_not_allowed",
         )
-    blocked = method["type"] == "us_bank_account" and method["us_bank_account"]["status_details"].get(
-        "blocked"
-    )
+    blocked = method["type"] == "us_bank_account" and method["us_bank_account"]["status_details"].get("blocked")
     if blocked:
         raise refused(
             f"The bank account has been blocked after the return {blocked['network_code']}.",

@@ -28,25 +28,18 @@ def _table(head: list[str], rows: list[list[str]], empty: str) -> str:
 
 
 def _badge(status: str) -> str:
-    tone = {"succeeded": "good", "delivered": "good", "won": "good", "failed": "bad", "lost": "bad"}.get(
-        status, "wait"
-    )
+    tone = {"succeeded": "good", "delivered": "good", "won": "good", "failed": "bad", "lost": "bad"}.get(status, "wait")
     return f'<span class="badge {tone}">{escape(status.replace("_", " "))}</span>'
 
 
 def _movement(entry: dict[str, Any]) -> list[str]:
-    by = (
-        " ".join(str(entry.get(name) or "") for name in ("brand", "funding"))
-        if entry.get("brand")
-        else "bank"
-    )
+    by = " ".join(str(entry.get(name) or "") for name in ("brand", "funding")) if entry.get("brand") else "bank"
     return [
         escape(_moment(entry["created"])),
         escape(entry["account"]),
         escape(entry["kind"]),
         f'<span class="sum">{_sum(entry["amount"])}</span>',
-        _badge(entry["status"])
-        + (f" <small>{escape(entry['decline_code'])}</small>" if entry["decline_code"] else ""),
+        _badge(entry["status"]) + (f" <small>{escape(entry['decline_code'])}</small>" if entry["decline_code"] else ""),
         escape(f"{by} {entry['last4']}" if entry.get("last4") else ""),
         escape(entry.get("credential") or ""),
         f"<code>{escape(entry['id'])}</code>",
@@ -112,11 +105,16 @@ def render(store: Store) -> str:
 <header><h1>Sandbox processor</h1>
 <p>A stand-in for the card and bank debit processor. No real money moves here.
 Its clock says <strong>{escape(control.clock(store)["now"])}</strong>.</p></header>
-<dl class="tiles"><div><dt>Taken</dt><dd>{_sum(taken)}</dd></div><div><dt>Given back</dt><dd>{_sum(given)}</dd></div>
-<div><dt>Bank debits on their way</dt><dd>{len(waiting)}</dd></div><div><dt>Webhooks</dt><dd class="small">{counts}</dd></div></dl>
+<dl class="tiles">
+<div><dt>Taken</dt><dd>{_sum(taken)}</dd></div>
+<div><dt>Given back</dt><dd>{_sum(given)}</dd></div>
+<div><dt>Bank debits on their way</dt><dd>{len(waiting)}</dd></div>
+<div><dt>Webhooks</dt><dd class="small">{counts}</dd></div></dl>
 <section><h2>Money</h2>{movements}</section>
 <section><h2>Webhooks</h2>{deliveries}</section>
 <section><h2>Merchant accounts</h2>{merchants}</section>
-<section><h2>Test cards</h2><p>Any future expiry, any security code. Other numbers are declined and never stored.</p>{numbers}</section>
-<section><h2>Test bank accounts</h2><p>Routing number 110000000. Small deposits are 32 and 45 cents, the code is SM11AA.</p>{accounts}</section>
+<section><h2>Test cards</h2>
+<p>Any future expiry, any security code. Other numbers are declined and never stored.</p>{numbers}</section>
+<section><h2>Test bank accounts</h2>
+<p>Routing number 110000000. Small deposits are 32 and 45 cents, the code is SM11AA.</p>{accounts}</section>
 </main></body></html>"""

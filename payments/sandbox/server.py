@@ -1,6 +1,7 @@
 """The HTTP side: keys, idempotency, planned faults, static files."""
 
 import base64
+import contextlib
 import hashlib
 import http.server
 import json
@@ -119,9 +120,7 @@ class Processor:
         message = f"Invalid API Key provided: {key[:8]}****" if key else "You did not provide an API key."
         raise refused(message, status=401)
 
-    def _check_browser(
-        self, route: routes.Route, account: str, params: dict[str, Any], ids: list[str]
-    ) -> None:
+    def _check_browser(self, route: routes.Route, account: str, params: dict[str, Any], ids: list[str]) -> None:
         if not route.in_browser:
             raise refused(
                 "This API call cannot be made with a publishable API key. Please use a secret API key.",
@@ -129,26 +128,22 @@ class Processor:
                 status=401,
             )
         if ids and not str(params.get("client_secret", "")).startswith(f"{ids[0]}_secret_"):
-            raise refused(
-                "Missing required param: client_secret.", param="client_secret", code="parameter_missing"
-            )
+            raise refused("Missing required param: client_secret.", param="client_secret", code="parameter_missing")
         if ids:
             kind = "setup_intent" if ids[0].startswith("seti_") else "payment_intent"
             body = self.store.get(account, kind, ids[0], param="intent")
             if body["client_secret"] != params["client_secret"]:
                 raise missing(kind, ids[0], param="intent")
 
-    def _answer_once(
-        self, route: routes.Route, call: Call, ids: list[str], *, fault: Any, fingerprint: str
-    ) -> Answer:
+    def _answer_once(self, route: routes.Route, call: Call, ids: list[str], *, fault: Any, fingerprint: str) -> Answer:
         """Carry a request out unless its idempotency key was used: then the first answer, byte for byte."""
         key = call.idempotency_key
         slot = (call.account, key or call.request_id or "")
         with self.lock:
             if slot in self.running:
                 message = (
-                    "There is currently another in-progress request using this Idempotent Key (that probably means "
-                    f"you submitted twice, and the other request is still going through): {key}."
+                    "There is currently another in-progress request using this Idempotent Key (that probably "
+                    f"means you submitted twice, and the other request is still going through): {key}."
                 )
                 error = ApiError(
                     409, {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": message}
@@ -185,16 +180,12 @@ class Processor:
             return Answer(500, as_error(error, ""))
         return answer
 
-    def _carry_out(
-        self, route: routes.Route, call: Call, ids: list[str], fault: Any, fingerprint: str
-    ) -> Answer:
+    def _carry_out(self, route: routes.Route, call: Call, ids: list[str], fault: Any, fingerprint: str) -> Answer:
         mode, key = fault["mode"] if fault else None, call.idempotency_key
         headers = [("Request-Id", call.request_id or ""), ("Stripe-Version", API_VERSION)]
         if key:
             headers.append(("Idempotency-Key", key))
-        asked = hashlib.sha256(
-            f"{fingerprint} {json.dumps(call.params, sort_keys=True)}".encode()
-        ).hexdigest()
+        asked = hashlib.sha256(f"{fingerprint} {json.dumps(call.params, sort_keys=True)}".encode()).hexdigest()
         try:
             with self.store.transaction():
                 used = key and self.store.row(
@@ -202,8 +193,9 @@ class Processor:
                 )
                 if used and used["fingerprint"] != asked:
                     message = (
-                        "Keys for idempotent requests can only be used with the same parameters they were first used "
-                        f"with. Try using a key other than '{key}' if you meant to execute a different request."
+                        "Keys for idempotent requests can only be used with the same parameters they were "
+                        f"first used with. Try using a key other than '{key}' if you meant to execute a "
+                        "different request."
                     )
                     raise ApiError(400, {"type": "idempotency_error", "message": message})
                 if used:
@@ -321,10 +313,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer = self._answer(self.rfile.read(length))
         if answer.closed:
             self.close_connection = True
-            try:
+            with contextlib.suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             return
         self._write(answer)
 

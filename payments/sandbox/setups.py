@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from . import banks, cards, intents, methods
+from . import banks, cards, debits, intents, methods, outcomes
 from .calls import Call
 from .errors import ApiError, refused
 from .parameters import merged_metadata
@@ -74,20 +74,14 @@ def confirm(call: Call, reference: str) -> dict[str, Any]:
     """
     setup = call.get("setup_intent", reference, param="intent")
     if setup["status"] not in intents.OPEN:
-        raise intents.unexpected(
-            setup, f"You cannot confirm this SetupIntent because it is {setup['status']}."
-        )
+        raise outcomes.unexpected(setup, f"You cannot confirm this SetupIntent because it is {setup['status']}.")
     given, kept = call.params, setup["_"]
     kept["return_url"] = given.get("return_url") or kept.get("return_url")
     kept["sdk"] = given.get("use_stripe_sdk") is True
     setup["payment_method_options"] = given.get("payment_method_options") or setup["payment_method_options"]
     method = methods.chosen(call, setup)
     setup |= {"payment_method": method["id"], "next_action": None, "last_setup_error": None}
-    if (
-        method["type"] == "us_bank_account"
-        and not given.get("mandate_data")
-        and not method["_"].get("mandate")
-    ):
+    if method["type"] == "us_bank_account" and not given.get("mandate_data") and not method["_"].get("mandate"):
         raise refused(
             "You must collect the customer's agreement: mandate_data is required for us_bank_account.",
             param="mandate_data",
@@ -95,9 +89,7 @@ def confirm(call: Call, reference: str) -> dict[str, Any]:
         )
     if given.get("mandate_data"):
         setup["mandate"] = methods.make_mandate(call, method, given["mandate_data"], multi_use=True)
-    return (
-        _confirm_card(call, setup, method) if method["type"] == "card" else _confirm_bank(call, setup, method)
-    )
+    return _confirm_card(call, setup, method) if method["type"] == "card" else _confirm_bank(call, setup, method)
 
 
 def _confirm_card(call: Call, setup: dict[str, Any], method: dict[str, Any]) -> dict[str, Any]:
@@ -118,14 +110,12 @@ def _confirm_card(call: Call, setup: dict[str, Any], method: dict[str, Any]) -> 
 
 
 def _confirm_bank(call: Call, setup: dict[str, Any], method: dict[str, Any]) -> dict[str, Any]:
-    way = (setup["payment_method_options"].get("us_bank_account") or {}).get(
-        "verification_method"
-    ) or "automatic"
+    way = (setup["payment_method_options"].get("us_bank_account") or {}).get("verification_method") or "automatic"
     if way not in ("automatic", "instant", "microdeposits", "skip"):
         param = "payment_method_options[us_bank_account][verification_method]"
         raise refused(f"Invalid verification_method: {way}", param=param)
     if way == "microdeposits" and not method["_"].get("verified"):
-        return _wait(call, setup, intents.microdeposits(call))
+        return _wait(call, setup, debits.microdeposits(call))
     if banks.BANKS[method["_"]["number"]].outcome == "unverifiable":
         error = {
             "code": "bank_account_verification_failed",
@@ -143,9 +133,7 @@ def _wait(call: Call, setup: dict[str, Any], action: dict[str, Any]) -> dict[str
     return setup
 
 
-def _fail(
-    call: Call, setup: dict[str, Any], method: dict[str, Any], error: dict[str, Any], *, status: int
-) -> None:
+def _fail(call: Call, setup: dict[str, Any], method: dict[str, Any], error: dict[str, Any], *, status: int) -> None:
     error = {**{name: value for name, value in error.items() if value}, "payment_method": public(method)}
     methods.end_mandate(call, method)
     call.save(method)
@@ -175,7 +163,7 @@ def _finish(call: Call, setup: dict[str, Any], method: dict[str, Any]) -> dict[s
 def authenticate(call: Call, setup: dict[str, Any], *, passed: bool) -> dict[str, Any]:
     """Carry on after 3-D Secure."""
     if not intents.waits_for_consumer(setup):
-        raise intents.unexpected(setup, "This SetupIntent does not wait for authentication.")
+        raise outcomes.unexpected(setup, "This SetupIntent does not wait for authentication.")
     method = call.get("payment_method", setup["payment_method"])
     if passed:
         return _finish(call, setup, method)
@@ -194,7 +182,7 @@ def verify_microdeposits(call: Call, kind: str, reference: str) -> dict[str, Any
     """
     intent = call.get(kind, reference, param="intent")
     if (intent["next_action"] or {}).get("type") != "verify_with_microdeposits":
-        raise intents.unexpected(intent, "This intent does not wait for microdeposits.")
+        raise outcomes.unexpected(intent, "This intent does not wait for microdeposits.")
     tries = intent["_"]["tries"] = intent["_"].get("tries", 0) + 1
     amounts, code = call.params.get("amounts"), call.params.get("descriptor_code")
     if tries > LARGEST_TRIES or not (
@@ -214,16 +202,14 @@ def verify_microdeposits(call: Call, kind: str, reference: str) -> dict[str, Any
     method = call.get("payment_method", intent["payment_method"])
     method["_"]["verified"] = True
     call.save(method)
-    return _finish(call, intent, method) if kind == "setup_intent" else intents.submit(call, intent, method)
+    return _finish(call, intent, method) if kind == "setup_intent" else debits.submit(call, intent, method)
 
 
 def cancel(call: Call, reference: str) -> dict[str, Any]:
     """End a setup intent that saved nothing."""
     setup = call.get("setup_intent", reference, param="intent")
     if setup["status"] not in intents.OPEN:
-        raise intents.unexpected(
-            setup, f"You cannot cancel this SetupIntent because it is {setup['status']}."
-        )
+        raise outcomes.unexpected(setup, f"You cannot cancel this SetupIntent because it is {setup['status']}.")
     reason = call.params.get("cancellation_reason") or None
     setup |= {"cancellation_reason": reason, "next_action": None, "status": "canceled"}
     call.save(setup)

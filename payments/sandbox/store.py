@@ -1,4 +1,5 @@
 """The store: everything the processor knows, in one SQLite file that survives a kill."""
+# ruff: noqa: S608 - statements are put together from this program's own words only; values are bound.
 
 import json
 import secrets
@@ -39,7 +40,8 @@ CREATE TABLE IF NOT EXISTS faults (
 CREATE TABLE IF NOT EXISTS cards (number TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, event TEXT NOT NULL, type TEXT NOT NULL,
-    due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, status TEXT NOT NULL DEFAULT 'pending', answer TEXT);
+    due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, status TEXT NOT NULL DEFAULT 'pending',
+    answer TEXT);
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (account, due) WHERE status = 'pending';
 CREATE TABLE IF NOT EXISTS due (
     id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, kind TEXT NOT NULL, object TEXT NOT NULL,
@@ -120,7 +122,7 @@ class Store:
         )
 
     def now(self) -> int:
-        """Return the sandbox's own time in epoch seconds: the wall clock plus what a control call moved it by."""
+        """Return the sandbox's own time in epoch seconds: the wall clock plus the move asked for."""
         return int(time.time() + float(self.setting("clock_offset", "0")))
 
     def save(self, account: str, body: dict[str, Any]) -> None:
@@ -146,9 +148,7 @@ class Store:
 
     def find(self, account: str, kind: str, reference: str) -> dict[str, Any] | None:
         """Return an object of this account, or None."""
-        found = self.row(
-            "SELECT body FROM objects WHERE id = ? AND account = ? AND kind = ?", reference, account, kind
-        )
+        found = self.row("SELECT body FROM objects WHERE id = ? AND account = ? AND kind = ?", reference, account, kind)
         return json.loads(found["body"]) if found else None
 
     def get(self, account: str, kind: str, reference: str, *, param: str = "id") -> dict[str, Any]:

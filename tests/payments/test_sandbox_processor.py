@@ -109,9 +109,7 @@ def test_each_test_card_has_its_brand_and_funding(merchant, number, brand, fundi
         ("4000056655669996", "card_declined", "insufficient_funds", "try_again_later", "51"),
     ],
 )
-def test_a_decline_takes_nothing_and_says_why(
-    merchant, number, code, decline_code, advice_code, network_decline_code
-):
+def test_a_decline_takes_nothing_and_says_why(merchant, number, code, decline_code, advice_code, network_decline_code):
     error = declined(merchant, number).error
     assert (error.type, error.code, error.decline_code) == ("card_error", code, decline_code)
     assert (error.advice_code, error.network_decline_code) == (advice_code, network_decline_code)
@@ -275,9 +273,7 @@ def test_a_key_still_running_is_answered_409(merchant, program):
     )
     results = []
     slow = threading.Thread(
-        target=lambda: results.append(
-            merchant.v1.payment_intents.create(params, {"idempotency_key": "k"}).status
-        )
+        target=lambda: results.append(merchant.v1.payment_intents.create(params, {"idempotency_key": "k"}).status)
     )
     slow.start()
     while program.control("GET", "faults")["faults"]:
@@ -377,9 +373,7 @@ def test_payments_are_found_by_metadata_and_page_by_page(merchant):
         merchant.v1.payment_intents.create(
             {"amount": 10_00 + number, "currency": "usd", "metadata": {"n": str(number)}}
         )
-    found = merchant.v1.payment_intents.search(
-        {"query": "metadata['n']:'1' AND status:'requires_payment_method'"}
-    )
+    found = merchant.v1.payment_intents.search({"query": "metadata['n']:'1' AND status:'requires_payment_method'"})
     assert [one.amount for one in found.data] == [10_01]
     page = merchant.v1.payment_intents.list({"limit": 2})
     assert (page.has_more, [one.amount for one in page.data]) == (True, [10_02, 10_01])
@@ -401,9 +395,7 @@ def test_a_canceled_intent_never_takes_money(merchant):
 
 def test_refunds_never_exceed_what_was_taken(merchant):
     intent = merchant.v1.payment_intents.create(merchant.payment())
-    refund = merchant.v1.refunds.create(
-        {"payment_intent": intent.id, "amount": 20_00, "metadata": {"r": "1"}}
-    )
+    refund = merchant.v1.refunds.create({"payment_intent": intent.id, "amount": 20_00, "metadata": {"r": "1"}})
     assert refund.status == "succeeded"
     with pytest.raises(stripe.InvalidRequestError) as caught:
         merchant.v1.refunds.create({"payment_intent": intent.id, "amount": 30_01})
@@ -502,9 +494,7 @@ def test_webhooks_are_signed_in_order_and_tried_again(program, listener):
 
 def test_webhooks_can_be_held_turned_round_doubled_and_repeated(program, listener):
     merchant = program.merchant(next(names), webhook_url=listener.url, webhook_secret="whsec_test")
-    program.control(
-        "POST", "webhooks", {"account": merchant.id, "paused": True, "reversed": True, "copies": 2}
-    )
+    program.control("POST", "webhooks", {"account": merchant.id, "paused": True, "reversed": True, "copies": 2})
     merchant.v1.payment_intents.create(merchant.payment())
     assert listener.received == []
     program.control("POST", "webhooks", {"account": merchant.id, "paused": False})
