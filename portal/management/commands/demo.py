@@ -1,0 +1,119 @@
+"""Start the whole product on this machine, walk the main job through it over HTTP, then stay up for a person to try."""
+
+import signal
+import sys
+import time
+
+from django.core.management.base import BaseCommand
+
+from portal.local import HOME
+from portal.local.stack import AGENCIES, CannotStart, Stack, call, claim_port
+from portal.local.walk import Broken, walk
+from portal.management.commands.seed_demo import PASSWORD
+
+
+class Command(BaseCommand):
+    """make demo [ONCE=1] [PORT=8000]."""
+
+    help = __doc__
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("--once", action="store_true", help="end after the walk, status 0 or 1")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args, once: bool, port: int, **options) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        began = time.monotonic()
+        stack = Stack(port=port, database=f"quittance_demo_{port}", redis_db=1, folder=HOME / f"demo-{port}")
+        try:
+            claim_port(port)
+            self.stdout.write("Starting: sandbox processor, mail provider and two hosts, then the site and its workers.")
+            introduce(stack)
+            self.stdout.write(f"Everything runs after {time.monotonic() - began:.1f} s. The walk:\n\n")
+            self.stdout.flush()
+            walk(stack, say=self._say)
+            if not once:
+                self._stay(stack)
+        except (CannotStart, Broken) as error:
+            self.stderr.write(self.style.ERROR(f"error: {error}"))
+            sys.exit(1)
+        except KeyboardInterrupt:
+            self.stdout.write("\nStopping.")
+        finally:
+            stack.stop()
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _stay(self, stack: Stack) -> None:
+        web = f"localhost:{stack.port}"
+        self._say(f"""
+Try it (Ctrl-C stops everything):
+
+  Consumer    http://acme.{web}/     reference 100245, last name and last four: see the host's page
+  Consumer    http://birch.{web}/    the other agency: ZIP instead of Social Security number
+  Staff       http://{web}/admin/    acme-admin or birch-admin (own agency), platform (all); password: {PASSWORD}
+  API         http://{web}/api/v1/docs/
+  Mailbox     {stack.urls["mail"]}/     the codes and receipts arrive here
+  Host        {stack.urls["host-acme"]}/     what Acme's SCollect received; move its clock to charge post-dates
+  Host        {stack.urls["host-birch"]}/
+  Processor   {stack.urls["processor"]}/     cards to try: 4000056655665556 (Visa debit), 5555555555554444
+""")
+        while True:
+            time.sleep(1)
+            for name, process in stack.processes.items():
+                if process.poll() is not None:
+                    raise CannotStart(f"{name} ended with status {process.returncode}; see {HOME / 'logs'}")
+
+
+def introduce(stack: Stack) -> None:
+    """Bring up an empty product and make everybody known to everybody; the accounts come from the hosts."""
+    import json
+    import shutil
+
+    shutil.rmtree(stack.folder, ignore_errors=True)
+    stack.fresh()
+    stack.start_sandboxes()
+    keys = json.loads(stack.manage("seed_demo", stdin=json.dumps(stack.urls)))
+    domain = stack.environment["PORTAL_DOMAIN"]
+    for slug in AGENCIES:
+        mine = keys[slug]
+        call(
+            stack.urls["processor"],
+            "/_sandbox/accounts",
+            {
+                "id": f"acct_{slug}",
+                "publishable_key": f"pk_test_{slug}",
+                "secret_keys": {"portal": f"sk_test_{slug}_portal", "host": f"sk_test_{slug}_host"},
+                "webhook_url": f"{stack.urls['web']}/hooks/processor/{mine['processor_account']}",
+                "webhook_host": domain,
+                "webhook_secret": mine["webhook_secret"],
+            },
+        )
+        call(
+            stack.urls["mail"],
+            "/_sandbox/domains",
+            {
+                "domain": mine["mail_domain"],
+                "api_key": mine["mail_api_key"],
+                "signing_key": mine["mail_signing_key"],
+                "webhook_url": f"{stack.urls['web']}/hooks/mail/{mine['mail_provider']}",
+                "webhook_host": domain,
+            },
+        )
+        call(
+            stack.urls[f"host-{slug}"],
+            "/_sandbox/configure",
+            {
+                "portal_url": stack.urls["web"],
+                "portal_host": domain,
+                "connection_id": mine["connection"],
+                "inbound_key": mine["inbound_key"],
+                "outbound_key": mine["outbound_key"],
+                "processor_url": stack.urls["processor"],
+                "processor_key": f"sk_test_{slug}_host",
+            },
+        )
+    stack.start_site()
