@@ -160,6 +160,8 @@ def confirm(call: Call, reference: str) -> dict[str, Any]:
         raise outcomes.unexpected(
             intent, f"You cannot confirm this PaymentIntent because it has already {_done(intent['status'])}."
         )
+    if given.get("amount_to_confirm") not in (None, intent["amount"]):
+        raise refused("The amount to confirm is not the PaymentIntent's amount.", param="amount_to_confirm")
     off_session = given.get("off_session") is True
     kept = intent["_"]
     kept["origin"] = call.origin()

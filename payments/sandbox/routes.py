@@ -7,6 +7,7 @@ from typing import Any
 
 from . import charges, intents, methods, parameters, queries, setups
 from .calls import Call
+from .errors import missing
 from .parameters import BOOLEAN, FREE, INTEGER, TEXT, texts
 from .store import public
 
@@ -42,6 +43,13 @@ def _customer_methods(call: Call, reference: str) -> dict[str, Any]:
     call.get("customer", reference, param="customer")
     call.params["customer"] = reference
     return {**queries.listing(call, "payment_method"), "url": f"/v1/customers/{reference}/payment_methods"}
+
+
+def _customer_method(call: Call, customer: str, reference: str) -> dict[str, Any]:
+    method = call.get("payment_method", reference, param="payment_method")
+    if method["customer"] != customer:
+        raise missing("payment_method", reference, param="payment_method")
+    return method
 
 
 def _read_method(call: Call, reference: str) -> dict[str, Any]:
@@ -97,6 +105,7 @@ ROUTES = [
     _route("POST", P + "customers/{id}", parameters.CUSTOMER, methods.update_customer),
     _route("DELETE", P + "customers/{id}", {}, methods.delete_customer),
     _route("GET", P + "customers/{id}/payment_methods", {**PAGE, "type": TEXT}, _customer_methods),
+    _route("GET", P + "customers/{id}/payment_methods/{id}", {}, _customer_method),
     _route("POST", P + "payment_methods", parameters.METHOD_DATA, methods.create_method),
     _route("GET", P + "payment_methods", {**MORE, "type": TEXT}, _list("payment_method")),
     _route("GET", P + "payment_methods/{id}", {}, _read_method),

@@ -271,9 +271,12 @@ class Processor:
         """Do what the clock has passed, once a second."""
         while True:
             time.sleep(1)
-            if self.store.row("SELECT 1 FROM due WHERE at <= ? LIMIT 1", self.store.now()):
-                with self.store.transaction():
-                    control.run_due(self.store)
+            try:
+                if self.store.row("SELECT 1 FROM due WHERE at <= ? LIMIT 1", self.store.now()):
+                    with self.store.transaction():
+                        control.run_due(self.store)
+            except Exception as error:  # a defect of this program: say so and stay up
+                print(f"defect: {type(error).__name__}: {error}", flush=True)
 
 
 def public_of(body: Any) -> Any:
