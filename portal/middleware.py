@@ -3,6 +3,7 @@
 import uuid
 
 import structlog
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
@@ -64,6 +65,8 @@ class AgencyAtTheEdge:
             return self.get_response(request)
         if slug and slug != host:
             return self._consumer(request, slug)
+        if not request.path.startswith(SITE_PATHS) and request.path != "/":
+            raise_not_found(request)
         return self._site(request)
 
     def _consumer(self, request, slug: str):
@@ -77,10 +80,14 @@ class AgencyAtTheEdge:
                 return self.get_response(request)
 
     def _site(self, request):
-        if not request.path.startswith(SITE_PATHS) and request.path != "/":
-            raise_not_found(request)
+        response = self._staff(request) if request.path.startswith(STAFF_PATHS) else self.get_response(request)
+        if request.path.startswith((*STAFF_PATHS, "/api/v1/docs/")):
+            response._csp_update = settings.STAFF_CONTENT_SECURITY_POLICY
+        return response
+
+    def _staff(self, request):
         user = request.user
-        if not (request.path.startswith(STAFF_PATHS) and user.is_authenticated and user.is_staff):
+        if not (user.is_authenticated and user.is_staff):
             return self.get_response(request)
         # The staff's own pages are in the language of their profile only; consumers' cookies do not reach them.
         translation.activate(settings.LANGUAGE_CODE)
@@ -114,8 +121,6 @@ class StaffSecondFactor:
             and user is not None
             and user.is_authenticated
         ):
-            from allauth.mfa.utils import is_mfa_enabled
-
             if not is_mfa_enabled(user):
                 return HttpResponseRedirect(reverse("mfa_index"))
         return self.get_response(request)

@@ -145,9 +145,7 @@ MIGRATION_LOCK_TIMEOUT = "5s"  # a migration that waits for a lock must not queu
 
 REDIS_URL = env("REDIS_URL")
 REDIS_TIMEOUT = 1.0  # seconds: Redis is a nudge and a counter, never the truth
-CACHES = {
-    "default": {"BACKEND": "portal.cache.OptionalRedis", "LOCATION": REDIS_URL, "KEY_PREFIX": "quittance"}
-}
+CACHES = {"default": {"BACKEND": "portal.cache.OptionalRedis", "LOCATION": REDIS_URL, "KEY_PREFIX": "quittance"}}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"  # a lost Redis must not end anybody's session
 SESSION_COOKIE_NAME = "__Host-session" if TLS else "session"
 SESSION_COOKIE_HTTPONLY = True
@@ -203,9 +201,7 @@ HOST_FRESH_TIMEOUT = 0.8  # seconds a consumer waits at login for the host's own
 HOST_TIMEOUT = 10.0  # seconds for one delivery to a host
 HOST_ANSWER_LIMIT = 1 * 2**20  # bytes read of a host's answer
 PROCESSOR_TIMEOUT = 20.0  # seconds; then the outcome is unknown and the sweep asks
-INTENT_LIFE = (
-    15 * 60
-)  # seconds an undecided intent may live before it is voided at the processor and released
+INTENT_LIFE = 15 * 60  # seconds an undecided intent may live before it is voided at the processor and released
 IDLE_SECONDS = 15 * 60  # AUTH-08, A11Y-08
 IDLE_WARNING_SECONDS = 14 * 60
 CODE_SECONDS = 600  # AUTH-07
@@ -243,10 +239,10 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
     }
 }
-# The theme's Alpine evaluates strings and sets inline styles; the relaxation ends at /admin/.
-ADMIN_CONTENT_SECURITY_POLICY = {
-    "script-src": [SELF, "'unsafe-eval'", NONCE],
-    "style-src": [SELF, "'unsafe-inline'"],
+# The theme's Alpine evaluates strings and sets inline styles; the relaxation ends with the staff's pages and the API's.
+STAFF_CONTENT_SECURITY_POLICY = {
+    "script-src": ["'unsafe-eval'"],
+    "style-src": ["'unsafe-inline'"],
 }
 
 # Staff --------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Start the whole product on this machine, walk the main job through it over HTTP, then stay up for a person to try."""
 
+import json
+import shutil
 import signal
 import sys
 import time
@@ -28,10 +30,9 @@ class Command(BaseCommand):
         stack = Stack(port=port, database=f"quittance_demo_{port}", redis_db=1, folder=HOME / f"demo-{port}")
         try:
             claim_port(port)
-            self.stdout.write("Starting: sandbox processor, mail provider and two hosts, then the site and its workers.")
+            self._say("Starting a sandbox processor, mail provider and two hosts, then the site and its workers.")
             introduce(stack)
-            self.stdout.write(f"Everything runs after {time.monotonic() - began:.1f} s. The walk:\n\n")
-            self.stdout.flush()
+            self._say(f"Everything runs after {time.monotonic() - began:.1f} s. The walk:\n")
             walk(stack, say=self._say)
             if not once:
                 self._stay(stack)
@@ -70,9 +71,6 @@ Try it (Ctrl-C stops everything):
 
 def introduce(stack: Stack) -> None:
     """Bring up an empty product and make everybody known to everybody; the accounts come from the hosts."""
-    import json
-    import shutil
-
     shutil.rmtree(stack.folder, ignore_errors=True)
     stack.fresh()
     stack.start_sandboxes()
