@@ -16,7 +16,7 @@ def outcome_of(*, card: cards.Card | None = None, return_code: str | None = None
     """Build a charge's ``outcome``; neither argument means that the network approved."""
     declined = card is not None or return_code is not None
     blocked = card is not None and card.decline_code == "fraudulent"
-    reason = card.decline_code if card else banks.CODES.get(return_code)
+    reason = card.decline_code if card else banks.CODES.get(return_code or "")
     return {
         "advice_code": card.advice_code if card else None,
         "network_advice_code": "03" if card and card.advice_code == cards.NEVER else None,
@@ -39,7 +39,14 @@ def _details(
     kind = method["type"]
     shown = method[kind]
     if kind == "us_bank_account":
-        names = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
+        names: tuple[str, ...] = (
+            "account_holder_type",
+            "account_type",
+            "bank_name",
+            "fingerprint",
+            "last4",
+            "routing_number",
+        )
         return {
             "type": kind,
             kind: {

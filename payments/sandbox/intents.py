@@ -5,7 +5,7 @@ from typing import Any
 
 from . import cards, charges, debits, methods, outcomes
 from .calls import Call
-from .errors import ApiError, refused
+from .errors import ApiError, refused, unexpected
 from .parameters import merged_metadata, require
 from .store import public
 
@@ -129,9 +129,7 @@ def update(call: Call, reference: str) -> dict[str, Any]:
     intent = call.get("payment_intent", reference, param="intent")
     given = call.params
     if intent["status"] not in OPEN and set(given) - {"metadata", "description"}:
-        raise outcomes.unexpected(
-            intent, f"This PaymentIntent's could not be updated because it is {intent['status']}."
-        )
+        raise unexpected(intent, f"This PaymentIntent's could not be updated because it is {intent['status']}.")
     if given.get("amount") is not None:
         _check_amount(given["amount"])
         intent["amount"] = given["amount"]
@@ -157,7 +155,7 @@ def confirm(call: Call, reference: str) -> dict[str, Any]:
     intent = call.get("payment_intent", reference, param="intent")
     given = call.params
     if intent["status"] not in OPEN:
-        raise outcomes.unexpected(
+        raise unexpected(
             intent, f"You cannot confirm this PaymentIntent because it has already {_done(intent['status'])}."
         )
     if given.get("amount_to_confirm") not in (None, intent["amount"]):
@@ -253,7 +251,7 @@ def waits_for_consumer(intent: dict[str, Any]) -> bool:
 def authenticate(call: Call, intent: dict[str, Any], *, passed: bool) -> dict[str, Any]:
     """Carry on after 3-D Secure."""
     if not waits_for_consumer(intent):
-        raise outcomes.unexpected(intent, "This PaymentIntent does not wait for authentication.")
+        raise unexpected(intent, "This PaymentIntent does not wait for authentication.")
     method = call.get("payment_method", intent["payment_method"])
     if passed:
         return _charge_card(call, intent, method, cards.script(call.store, method["_"]["number"]), authenticated=True)
@@ -273,7 +271,7 @@ def cancel(call: Call, reference: str) -> dict[str, Any]:
     """Make sure that an intent never takes money."""
     intent = call.get("payment_intent", reference, param="intent")
     if intent["status"] not in OPEN:
-        raise outcomes.unexpected(
+        raise unexpected(
             intent,
             f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a "
             "PaymentIntent with one of the following statuses may be canceled: requires_payment_method, "

@@ -4,9 +4,8 @@ from typing import Any
 
 from . import banks, cards
 from .calls import Call
-from .errors import refused
+from .errors import refused, unexpected
 from .parameters import merged_metadata, require
-from .store import public
 
 EMPTY_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 TOKEN_SECONDS = 12 * 3600
@@ -316,12 +315,11 @@ def chosen(call: Call, intent: dict[str, Any]) -> dict[str, Any]:
     elif given.get("payment_method") or intent["payment_method"]:
         method = load(call, given.get("payment_method") or intent["payment_method"])
     else:
-        raise refused(
+        raise unexpected(
+            intent,
             f"You cannot confirm this {intent['object'].replace('_', ' ').title().replace(' ', '')} because "
             "it's missing a payment method. You can either update it with a payment method and then confirm it "
             "again, or confirm it again directly with a payment method or ConfirmationToken.",
-            code=f"{intent['object']}_unexpected_state",
-            **{intent["object"]: public(intent)},
         )
     refuse_spent(method)
     if method["customer"] and method["customer"] != intent["customer"]:

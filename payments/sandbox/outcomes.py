@@ -4,14 +4,8 @@ from typing import Any
 
 from . import cards, charges, methods
 from .calls import Call
-from .errors import ApiError, refused
+from .errors import ApiError
 from .store import public
-
-
-def unexpected(intent: dict[str, Any], message: str) -> ApiError:
-    """Make the refusal of something that the intent's status does not allow."""
-    kind = intent["object"]
-    return refused(message, code=f"{kind}_unexpected_state", **{kind: public(intent)})
 
 
 def decline(call: Call, intent: dict[str, Any], method: dict[str, Any], card: cards.Card) -> dict[str, Any]:

@@ -24,7 +24,9 @@ def _table(head: list[str], rows: list[list[str]], empty: str) -> str:
         return f'<p class="empty">{escape(empty)}</p>'
     top = "".join(f'<th scope="col">{escape(one)}</th>' for one in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    name = escape(head[0])
+    region = f'<div class="scroll" tabindex="0" role="region" aria-label="Table by {name}">'
+    return f"{region}<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _badge(status: str) -> str:
@@ -100,11 +102,12 @@ def render(store: Store) -> str:
     )
     counts = ", ".join(f"{number} {status}" for status, number in sorted(hooks["counts"].items())) or "none"
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta http-equiv="refresh" content="10">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sandbox processor</title><link rel="stylesheet" href="/page.css"></head><body><main>
 <header><h1>Sandbox processor</h1>
 <p>A stand-in for the card and bank debit processor. No real money moves here.
-Its clock says <strong>{escape(control.clock(store)["now"])}</strong>.</p></header>
+Its clock says <strong>{escape(control.clock(store)["now"])}</strong>.
+<a href="/">Look again</a></p></header>
 <dl class="tiles">
 <div><dt>Taken</dt><dd>{_sum(taken)}</dd></div>
 <div><dt>Given back</dt><dd>{_sum(given)}</dd></div>

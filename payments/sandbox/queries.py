@@ -61,7 +61,7 @@ def _position(call: Call, kind: str, reference: str, param: str) -> int:
 def listing(call: Call, kind: str) -> dict[str, Any]:
     """Return a page of an account's objects, newest first."""
     given, limit = call.params, page_size(call.params)
-    where, values = "account = ? AND kind = ?", [call.account, kind]
+    where, values = "account = ? AND kind = ?", list[Any]([call.account, kind])
     for name in ("customer", "payment_intent", "charge"):
         if given.get(name):
             where, values = f"{where} AND {name} = ?", [*values, given[name]]

@@ -87,8 +87,8 @@ class Processor:
         except ApiError as error:
             return Answer(error.status, as_error(error, request), headers=(("Request-Id", request),))
         except UnicodeDecodeError:
-            error = refused("The body is not UTF-8.")
-            return Answer(error.status, as_error(error, request), headers=(("Request-Id", request),))
+            unreadable = refused("The body is not UTF-8.")
+            return Answer(400, as_error(unreadable, request), headers=(("Request-Id", request),))
         call = Call(
             store=self.store,
             account=account,
@@ -260,11 +260,11 @@ class Processor:
             return Answer(404, as_error(refused("No such payment.", status=404), ""))
         wanted = json.dumps({"intent": intent, "outcome": given.get("outcome")}).encode()
         answer = self.sandbox("POST", "/_sandbox/challenges", wanted, base_url)
-        intent_body = json.loads(self.store.row("SELECT body FROM objects WHERE id = ?", intent)["body"])
+        return_url = json.loads(found["body"])["_"].get("return_url")
         shown = json.loads(answer.body)
         return Answer(
             answer.status,
-            as_json({**shown, "return_url": intent_body["_"].get("return_url"), "intent": intent}),
+            as_json({**shown, "return_url": return_url, "intent": intent}),
         )
 
     def tick(self) -> None:
@@ -323,7 +323,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> Answer:
         path = self.path.partition("?")[0]
-        host = self.headers.get("Host") or "{}:{}".format(*self.server.server_address[:2])
+        host = self.headers.get("Host") or "127.0.0.1"
         base_url = f"http://{host}"
         processor = self.processor
         try:

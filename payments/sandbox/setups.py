@@ -1,11 +1,11 @@
 """Setup intents: save a card, validate a bank account."""
 
 import secrets
-from typing import Any
+from typing import Any, NoReturn
 
-from . import banks, cards, debits, intents, methods, outcomes
+from . import banks, cards, debits, intents, methods
 from .calls import Call
-from .errors import ApiError, refused
+from .errors import ApiError, refused, unexpected
 from .parameters import merged_metadata
 from .store import public
 
@@ -74,7 +74,7 @@ def confirm(call: Call, reference: str) -> dict[str, Any]:
     """
     setup = call.get("setup_intent", reference, param="intent")
     if setup["status"] not in intents.OPEN:
-        raise outcomes.unexpected(setup, f"You cannot confirm this SetupIntent because it is {setup['status']}.")
+        raise unexpected(setup, f"You cannot confirm this SetupIntent because it is {setup['status']}.")
     given, kept = call.params, setup["_"]
     kept["return_url"] = given.get("return_url") or kept.get("return_url")
     kept["sdk"] = given.get("use_stripe_sdk") is True
@@ -133,7 +133,7 @@ def _wait(call: Call, setup: dict[str, Any], action: dict[str, Any]) -> dict[str
     return setup
 
 
-def _fail(call: Call, setup: dict[str, Any], method: dict[str, Any], error: dict[str, Any], *, status: int) -> None:
+def _fail(call: Call, setup: dict[str, Any], method: dict[str, Any], error: dict[str, Any], *, status: int) -> NoReturn:
     error = {**{name: value for name, value in error.items() if value}, "payment_method": public(method)}
     methods.end_mandate(call, method)
     call.save(method)
@@ -163,7 +163,7 @@ def _finish(call: Call, setup: dict[str, Any], method: dict[str, Any]) -> dict[s
 def authenticate(call: Call, setup: dict[str, Any], *, passed: bool) -> dict[str, Any]:
     """Carry on after 3-D Secure."""
     if not intents.waits_for_consumer(setup):
-        raise outcomes.unexpected(setup, "This SetupIntent does not wait for authentication.")
+        raise unexpected(setup, "This SetupIntent does not wait for authentication.")
     method = call.get("payment_method", setup["payment_method"])
     if passed:
         return _finish(call, setup, method)
@@ -172,7 +172,7 @@ def authenticate(call: Call, setup: dict[str, Any], *, passed: bool) -> dict[str
         "message": "The provided PaymentMethod has failed authentication. Try again or provide another payment method.",
         "type": "invalid_request_error",
     }
-    return _fail(call, setup, method, error, status=400)
+    _fail(call, setup, method, error, status=400)
 
 
 def verify_microdeposits(call: Call, kind: str, reference: str) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def verify_microdeposits(call: Call, kind: str, reference: str) -> dict[str, Any
     """
     intent = call.get(kind, reference, param="intent")
     if (intent["next_action"] or {}).get("type") != "verify_with_microdeposits":
-        raise outcomes.unexpected(intent, "This intent does not wait for microdeposits.")
+        raise unexpected(intent, "This intent does not wait for microdeposits.")
     tries = intent["_"]["tries"] = intent["_"].get("tries", 0) + 1
     amounts, code = call.params.get("amounts"), call.params.get("descriptor_code")
     if tries > LARGEST_TRIES or not (
@@ -209,7 +209,7 @@ def cancel(call: Call, reference: str) -> dict[str, Any]:
     """End a setup intent that saved nothing."""
     setup = call.get("setup_intent", reference, param="intent")
     if setup["status"] not in intents.OPEN:
-        raise outcomes.unexpected(setup, f"You cannot cancel this SetupIntent because it is {setup['status']}.")
+        raise unexpected(setup, f"You cannot cancel this SetupIntent because it is {setup['status']}.")
     reason = call.params.get("cancellation_reason") or None
     setup |= {"cancellation_reason": reason, "next_action": None, "status": "canceled"}
     call.save(setup)
