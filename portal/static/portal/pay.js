@@ -49,6 +49,7 @@
     const payment = elements.create("payment");
     payment.on("change", () => say(""));
     payment.on("loaderror", () => say(failed));
+    field.replaceChildren();
     payment.mount(field);
 
     form.addEventListener("submit", async (event) => {
