@@ -1,0 +1,67 @@
+"""What a host says of one account, in our words: values only, so that adapters need no models."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One address or number as the host lists it, with the evidence of how it was allowed (RF-12)."""
+
+    kind: str
+    value: str
+    value_key: str
+    label: str = ""
+    host_status: str = ""
+    textable: bool = False
+    route: str = ""
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who owes. `host_consumer_id` is the host's own word for the person and links accounts of one connection."""
+
+    last_name: str
+    first_name: str = ""
+    host_consumer_id: str = ""
+    ssn: str = ""
+    dob: str = ""
+    street1: str = ""
+    street2: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One account as its host tells it at `as_of`; `body_hash` tells two tellings of one version apart."""
+
+    reference: str
+    client_number: str
+    client_name: str
+    person: Person
+    status: str
+    host_status: str
+    balance_cents: int
+    as_of: datetime
+    version: int | None
+    contacts: tuple[Contact, ...] = ()
+    assigned_cents: int | None = None
+    assigned_on: date | None = None
+    listed_on: date | None = None
+    original_creditor: str = ""
+    description: str = ""
+    contract_on: date | None = None
+    debt_type: str = ""
+    itemization_on: date | None = None
+    itemization_basis: str = ""
+    itemization: dict[str, int] = field(default_factory=dict)
+    validation_sent_on: date | None = None
+    sol_status: str = ""
+    sol_on: date | None = None
+    payment_options: dict[str, bool | int] = field(default_factory=dict)
+    body_hash: str = ""

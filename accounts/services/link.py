@@ -1,0 +1,206 @@
+"""Find or make the person behind each placed account, and keep how they can be reached.
+
+Two accounts belong to one consumer only if the host says so (its consumer id, same connection) or full SSN, last name
+and birth date are all present and all equal within the agency. Any blank: not linked. A wrong link tells a stranger
+about a debt (RF-11), so every change of a link ends the visits of both sides.
+"""
+
+from collections import Counter, defaultdict
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Q
+
+from accounts.calendars import consumer_zone
+from accounts.crypto import blind_index
+from accounts.keys import name_key, zip_key
+from accounts.models import Account, Agency, Consumer, ContactPoint
+from accounts.placement import Contact, Person, Placement
+
+GIVEN = ("first_name", "last_name", "ssn", "dob", "street1", "street2", "city", "state", "zip", "language")
+KEYS = ("last_name_key", "ssn_index", "ssn4_index", "dob_index", "zip_index", "time_zone")
+HOST_ID = ("connection_id", "host_consumer_id")
+POINT = ("label", "host_status", "textable", "position", "route", "evidence", "removed_at")
+Facts = tuple[str, str, str]
+
+
+class People:
+    """The consumers of one chunk of placements: read at once, linked one by one, saved at once."""
+
+    def __init__(
+        self, *, agency: Agency, connection_id: UUID, chunk: list[tuple[Placement, Account, bool]], now: datetime
+    ) -> None:
+        self.agency, self.connection_id, self.now = agency, connection_id, now
+        self.moved: set[UUID] = set()
+        self.touched: dict[UUID, Consumer] = {}
+        self.points_touched: dict[UUID, ContactPoint] = {}
+        people = [placement.person for placement, _account, _is_new in chunk]
+        self.keys = {id(person): self._keys(person) for person in people}
+        current_ids = {account.consumer_id for _placement, account, is_new in chunk if not is_new}
+        found = Consumer.objects.filter(
+            Q(pk__in=current_ids)
+            | Q(connection_id=connection_id, host_consumer_id__in={person.host_consumer_id for person in people} - {""})
+            | Q(ssn_index__in={keys["ssn_index"] for keys in self.keys.values()} - {""})
+        )
+        self.by_id: dict[UUID, Consumer] = {}
+        self.by_host_id: dict[str, Consumer] = {}
+        self.by_facts: dict[Facts, list[Consumer]] = defaultdict(list)
+        for consumer in found.order_by("pk"):
+            self._remember(consumer)
+        of_these = Account.objects.filter(consumer_id__in=self.by_id)
+        self.sizes = Counter(dict(of_these.values_list("consumer_id").annotate(Count("pk")).order_by()))
+        self.points: dict[UUID, dict[tuple[str, str], ContactPoint]] = defaultdict(dict)
+        for point in ContactPoint.objects.filter(consumer_id__in=self.by_id):
+            self.points[point.consumer_id][point.kind, point.value_key] = point
+
+    def link(self, placement: Placement, account: Account, *, is_new: bool) -> set[str]:
+        """Set the account's consumer, as the placement tells it; return what changed: `person`, `contacts`."""
+        person, keys = placement.person, self.keys[id(placement.person)]
+        current = None if is_new else self.by_id[account.consumer_id]
+        consumer = self._consumer(person, keys, current)
+        if is_stranger := consumer is None:
+            consumer = Consumer(agency_id=self.agency.pk, connection_id=self.connection_id)
+            consumer.host_consumer_id = person.host_consumer_id
+        if consumer is not current:
+            self._move(account, current, consumer, is_stranger=is_stranger)
+        changed = set()
+        if self._fill(consumer, person, keys, is_stranger=is_stranger):
+            changed.add("person")
+        if self._keep_contacts(consumer, placement.contacts, str(account.pk)):
+            changed.add("contacts")
+        return changed
+
+    def save(self) -> None:
+        """Write everyone and everything that changed, in the order of ids, so that two pushes never deadlock."""
+        for model, rows, columns in (
+            (Consumer, self.touched, (*GIVEN, *KEYS, *HOST_ID)),
+            (ContactPoint, self.points_touched, POINT),
+        ):
+            model.objects.bulk_create(
+                [rows[key] for key in sorted(rows)],
+                update_conflicts=True,
+                unique_fields=["id"],
+                update_fields=list(columns),
+            )
+
+    def _keys(self, person: Person) -> dict[str, str]:
+        def index(value: str, field: str) -> str:
+            return blind_index(value, agency_id=self.agency.pk, field=field)
+
+        return {
+            "last_name_key": name_key(person.last_name),
+            "ssn_index": index(person.ssn, "ssn"),
+            "ssn4_index": index(person.ssn[-4:], "ssn4"),
+            "dob_index": index(person.dob, "dob"),
+            "zip_index": index(zip_key(person.zip), "zip"),
+            "time_zone": consumer_zone(person.zip, fallback=self.agency.time_zone),
+        }
+
+    def _remember(self, consumer: Consumer) -> None:
+        self.by_id[consumer.pk] = consumer
+        if consumer.host_consumer_id and consumer.connection_id == self.connection_id:
+            self.by_host_id[consumer.host_consumer_id] = consumer
+        if facts := facts_of(vars(consumer)):
+            self.by_facts[facts].append(consumer)
+
+    def _consumer(self, person: Person, keys: dict[str, str], current: Consumer | None) -> Consumer | None:
+        facts = facts_of(keys)
+        equals = [other for other in self.by_facts.get(facts, []) if facts_of(vars(other)) == facts] if facts else []
+        alone = current is not None and self.sizes[current.pk] <= 1
+        if person.host_consumer_id:
+            if known := self.by_host_id.get(person.host_consumer_id):
+                return known
+            unnamed = [other for other in equals if not other.host_consumer_id]
+            if current is not None and not current.host_consumer_id and (alone or current in equals):
+                unnamed.insert(0, current)
+            for consumer in unnamed[:1]:
+                consumer.connection_id, consumer.host_consumer_id = self.connection_id, person.host_consumer_id
+                self.touched[consumer.pk] = consumer
+                self.by_host_id[person.host_consumer_id] = consumer
+                return consumer
+            return None
+        if current in equals:
+            return current
+        if equals:
+            return equals[0]
+        if alone:
+            if current.host_consumer_id and current.connection_id == self.connection_id:
+                self.by_host_id.pop(current.host_consumer_id, None)
+                current.host_consumer_id = ""
+                self.touched[current.pk] = current
+            return current
+        return None
+
+    def _move(self, account: Account, current: Consumer | None, consumer: Consumer, *, is_stranger: bool) -> None:
+        if current is not None:
+            self.moved.add(current.pk)
+            self.sizes[current.pk] -= 1
+            self._keep_contacts(current, (), str(account.pk))
+        if not is_stranger:
+            self.moved.add(consumer.pk)
+        self.sizes[consumer.pk] += 1
+        account.consumer = consumer
+
+    def _fill(self, consumer: Consumer, person: Person, keys: dict[str, str], *, is_stranger: bool) -> bool:
+        wanted = {name: getattr(person, name) for name in GIVEN} | keys
+        changed = {name for name, value in wanted.items() if getattr(consumer, name) != value}
+        if not is_stranger and changed & {"ssn_index", "dob_index"}:
+            # The host corrected who this is: whoever signed in with the old facts is asked again.
+            self.moved.add(consumer.pk)
+        for name in changed:
+            setattr(consumer, name, wanted[name])
+        if changed or is_stranger:
+            self.touched[consumer.pk] = consumer
+            self._remember(consumer)
+        return bool(changed)
+
+    def _keep_contacts(self, consumer: Consumer, contacts: tuple[Contact, ...], account_id: str) -> bool:
+        """Take what this account's record lists, and withdraw what it no longer does.
+
+        Another account of the same person may still list it, so each point remembers the accounts that did.
+        """
+        points, listed, changed = self.points[consumer.pk], set(), False
+        for position, contact in enumerate(contacts):
+            key = (contact.kind, contact.value_key)
+            listed.add(key)
+            point = points.get(key)
+            if is_new := point is None:
+                point = ContactPoint(agency_id=self.agency.pk, consumer=consumer, source="host")
+                point.kind, point.value, point.value_key = contact.kind, contact.value, contact.value_key
+                points[key] = point
+            accounts = sorted({*point.evidence.get("accounts", []), account_id})
+            wanted = {
+                "label": contact.label,
+                "host_status": contact.host_status,
+                "textable": contact.textable,
+                "position": position,
+                "route": contact.route,
+                "evidence": {**contact.evidence, "accounts": accounts},
+                "removed_at": None,
+            }
+            if point.source != "host":
+                # The consumer gave it themselves: the host's word adds to that and takes nothing away.
+                wanted |= {name: getattr(point, name) or wanted[name] for name in ("route", "evidence")}
+                wanted |= {"removed_at": point.removed_at}
+            changed |= self._set(point, wanted) or is_new
+        for key, point in points.items():
+            if key in listed or point.source != "host" or point.removed_at:
+                continue
+            others = [other for other in point.evidence.get("accounts", []) if other != account_id]
+            withdrawn = {"evidence": {**point.evidence, "accounts": others}}
+            changed |= self._set(point, withdrawn | ({} if others else {"removed_at": self.now}))
+        return changed
+
+    def _set(self, point: ContactPoint, wanted: dict) -> bool:
+        changed = [name for name, value in wanted.items() if getattr(point, name) != value]
+        for name in changed:
+            setattr(point, name, wanted[name])
+        if changed or point._state.adding:
+            self.points_touched[point.pk] = point
+        return bool(changed)
+
+
+def facts_of(keys: dict) -> Facts | None:
+    """Give the three facts that link, hashed; None when any is blank."""
+    facts = (keys["ssn_index"], keys["last_name_key"], keys["dob_index"])
+    return facts if all(facts) else None

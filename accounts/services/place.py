@@ -1,0 +1,229 @@
+"""Place accounts as their host tells them: set-wise, idempotent, never an older picture over a newer one.
+
+A chunk of placements is one transaction of about fifteen statements whatever its size. Accounts of one connection
+are placed by one transaction at a time, and their rows are locked, so `account_seq` stays dense.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from accounts import events
+from accounts.keys import reference_key
+from accounts.models import Account, Agency, Client, Visit
+from accounts.placement import Placement
+from accounts.services import visits
+from accounts.services.link import People
+from accounts.tenancy import acting
+
+CHUNK = 500
+"""Accounts in one transaction: long enough to be fast, short enough to let a paying consumer through."""
+
+COLUMNS = tuple(
+    line.name
+    for line in fields(Placement)
+    if line.name not in ("reference", "client_number", "client_name", "person", "contacts", "version")
+)
+WRITTEN = ["client", "consumer", "reference_key", "host_version", "updated_at", *COLUMNS]
+QUIET = ("as_of", "body_hash", "balance_cents", "status")
+"""Columns whose change is no `account.updated`: a newer look at the same facts, or an event of their own."""
+
+CARD_FACTS = ("original_creditor", "description", "contract_on")
+"""CARD-02: without each of these a card is not accepted (the reference is always there)."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one placement: `placed`, `updated`, `unchanged`, `stale` or `conflict`, and its account."""
+
+    placement: Placement
+    verdict: str
+    account: Account | None = None
+    changed: set[str] = field(default_factory=set)
+
+    @property
+    def applied(self) -> bool:
+        return self.verdict in ("placed", "updated")
+
+
+def place_accounts(
+    *,
+    connection_id: UUID,
+    placements: Iterable[Placement],
+    now: datetime,
+    then: Callable[[list[Outcome]], None] | None = None,
+) -> list[Outcome]:
+    """Place accounts of one host connection, in chunks; return an outcome for each placement, in order.
+
+    An account that comes twice is placed twice, in the order given.
+
+    :param then: called with each chunk's applied outcomes, inside the chunk's transaction.
+    """
+    placements = list(placements)
+    outcomes: list[Outcome | None] = [None] * len(placements)
+    for turn in _turns(placements):
+        for start in range(0, len(turn), CHUNK):
+            chunk = turn[start : start + CHUNK]
+            with transaction.atomic():
+                made = _Chunk(connection_id, [placements[index] for index in chunk], now).place()
+                if then is not None:
+                    then([outcome for outcome in made if outcome.applied])
+            for index, outcome in zip(chunk, made, strict=True):
+                outcomes[index] = outcome
+    return outcomes
+
+
+def _turns(placements: list[Placement]) -> list[list[int]]:
+    """Split positions so that no account comes twice in a turn."""
+    seen: Counter[str] = Counter()
+    turns: list[list[int]] = []
+    for index, placement in enumerate(placements):
+        turn = seen[placement.reference]
+        seen[placement.reference] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(index)
+    return turns
+
+
+def verdict(placement: Placement, account: Account | None) -> str:
+    """Judge a placement against what we have: by version where both have one, else by as-of time."""
+    if account is None:
+        return "placed"
+    if placement.version is not None and account.host_version is not None:
+        newer = placement.version - account.host_version
+    else:
+        newer = (placement.as_of > account.as_of) - (placement.as_of < account.as_of)
+    if newer < 0:
+        return "stale"
+    if newer > 0:
+        return "updated"
+    return "unchanged" if placement.body_hash == account.body_hash else "conflict"
+
+
+class _Chunk:
+    """Place up to CHUNK accounts, no reference twice, inside the caller's transaction."""
+
+    def __init__(self, connection_id: UUID, placements: list[Placement], now: datetime) -> None:
+        self.connection_id, self.placements, self.now = connection_id, placements, now
+        self.agency = Agency.objects.get(pk=acting())
+        self.facts: list[tuple[str, Account, dict[str, Any]]] = []
+
+    def place(self) -> list[Outcome]:
+        with connection.cursor() as cursor:
+            # Two pushes of one connection at once would both insert the same new account.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(self.connection_id)])
+        references = [placement.reference for placement in self.placements]
+        held = (
+            Account.objects.select_for_update(no_key=True)
+            .filter(connection_id=self.connection_id, reference__in=references)
+            .order_by("pk")
+        )
+        known = {account.reference: account for account in held}
+        outcomes = [
+            Outcome(placement, verdict(placement, account), account)
+            for placement in self.placements
+            for account in [known.get(placement.reference)]
+        ]
+        if applied := [outcome for outcome in outcomes if outcome.applied]:
+            self._apply(applied)
+        return outcomes
+
+    def _apply(self, applied: list[Outcome]) -> None:
+        clients = self._clients(applied)
+        made = {id(outcome) for outcome in applied if outcome.account is None}
+        for outcome in applied:
+            outcome.account = outcome.account or self._new_account(outcome.placement)
+        people = People(
+            agency=self.agency,
+            connection_id=self.connection_id,
+            chunk=[(outcome.placement, outcome.account, id(outcome) in made) for outcome in applied],
+            now=self.now,
+        )
+        for outcome in applied:
+            self._write(outcome, clients[outcome.placement.client_number], people, is_new=id(outcome) in made)
+        people.save()
+        Account.objects.bulk_create(
+            sorted((outcome.account for outcome in applied), key=lambda account: account.pk),
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=WRITTEN,
+        )
+        events.record_all(self.facts, now=self.now)
+        visiting = Visit.objects.filter(consumer_id__in=people.moved, ended_at__isnull=True)
+        for consumer_id in set(visiting.values_list("consumer_id", flat=True)):
+            visits.end_all_of(consumer_id=consumer_id, reason="relinked", now=self.now)
+
+    def _new_account(self, placement: Placement) -> Account:
+        return Account(
+            agency_id=self.agency.pk,
+            connection_id=self.connection_id,
+            reference=placement.reference,
+            reference_key=reference_key(placement.reference),
+            currency=self.agency.currency,
+        )
+
+    def _clients(self, applied: list[Outcome]) -> dict[str, Client]:
+        names = {outcome.placement.client_number: outcome.placement.client_name for outcome in applied}
+        known = Client.objects.filter(connection_id=self.connection_id, number__in=names)
+        clients = {client.number: client for client in known}
+        missing = [
+            Client(connection_id=self.connection_id, number=number, name=name)
+            for number, name in names.items()
+            if number not in clients
+        ]
+        clients |= {client.number: client for client in Client.objects.bulk_create(missing)}
+        for number, client in clients.items():
+            if client.name != names[number]:
+                client.name = names[number]
+                client.save(update_fields=["name"])
+        return clients
+
+    def _write(self, outcome: Outcome, client: Client, people: People, *, is_new: bool) -> None:
+        """Fill the account row and note the events that its changes are."""
+        placement, account = outcome.placement, outcome.account
+        before: dict[str, Any] = {} if is_new else {"consumer_id": account.consumer_id}
+        about_them = people.link(placement, account, is_new=is_new)
+        if not is_new and account.consumer_id == before["consumer_id"]:
+            del before["consumer_id"]
+        wanted = {name: getattr(placement, name) for name in COLUMNS}
+        wanted |= {"client_id": client.pk, "host_version": placement.version}
+        for name, value in wanted.items():
+            if is_new or getattr(account, name) != value:
+                before[name] = getattr(account, name, None)
+                setattr(account, name, value)
+        account.client, account.updated_at = client, self.now
+        outcome.changed = (set(before) - {"host_version"}) | about_them
+        self._note(outcome, before, is_new=is_new)
+
+    def _note(self, outcome: Outcome, before: dict[str, Any], *, is_new: bool) -> None:
+        account = outcome.account
+        about = {"reference": account.reference, "as_of": account.as_of.isoformat()}
+        if is_new:
+            said = {"client": account.client.name, "balance_cents": account.balance_cents, "status": account.status}
+            said |= {"currency": account.currency, "host_status": account.host_status}
+            self.facts.append(("account.placed", account, about | said))
+        else:
+            self._note_changes(outcome, before, about)
+        missing = [name for name in CARD_FACTS if not getattr(account, name)]
+        missed = [name for name in CARD_FACTS if not before.get(name, getattr(account, name))]
+        if missing and (is_new or missing != missed):
+            self.facts.append(("account.card_disabled", account, about | {"missing": missing}))
+
+    def _note_changes(self, outcome: Outcome, before: dict[str, Any], about: dict[str, Any]) -> None:
+        account = outcome.account
+        if "balance_cents" in before:
+            sums = {"before_cents": before["balance_cents"], "after_cents": account.balance_cents}
+            self.facts.append(("balance.changed", account, about | sums | {"currency": account.currency}))
+        if "status" in before:
+            words = {"before": before["status"], "after": account.status, "host_status": account.host_status}
+            self.facts.append(("account.status_changed", account, about | words))
+            if account.status == Account.Status.RECALLED:
+                self.facts.append(("account.recalled", account, about))
+        if names := sorted(outcome.changed.difference(QUIET)):
+            self.facts.append(("account.updated", account, about | {"changed": names}))

@@ -1,0 +1,291 @@
+"""Host adapters: the contract, the registry and what all of them read with.
+
+An adapter translates and never saves: it knows no models and no settings, takes the connection's words at
+construction, and has four methods. One file per style; the mapping table stands at its top.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from importlib import import_module
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from accounts.money import InvalidAmount, to_cents
+from accounts.placement import Placement
+from settlements.rules.offers import HostSettlement
+
+STYLES = {"scollect": "integrations.hosts.scollect:SCollect"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a connection says about its host: address, key, and how its words are to be read."""
+
+    base_url: str
+    outbound_key: str
+    status_map: dict[str, str]
+    cell_phone_type: str
+    cell_phone_status: str
+
+
+class FieldError(NamedTuple):
+    """Say which field of a record is wrong: JSON pointer, stable code, one sentence."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class BadRecord(ValueError):
+    """Refuse this record and tell the host why; the others of its list may land."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+class BadAnswer(ValueError):
+    """Treat the request as unanswered: what came back is not the host's own answer."""
+
+
+class Line(NamedTuple):
+    """A payment or post-date in the host's own list; `portal_id` is ours, echoed, or None."""
+
+    host_id: str
+    portal_id: UUID | None
+    on: date
+    amount_cents: int
+    method: str
+    last4: str
+    status: str
+    updated_at: datetime
+
+
+class Told(NamedTuple):
+    """Hold what one record tells: the account, its settlement or None, and the host's own list."""
+
+    placement: Placement
+    settlement: HostSettlement | None
+    payments: list[Line]
+    postdates: list[Line]
+
+
+class Outgoing(NamedTuple):
+    """Hold one event on its way: `data` is its snapshot, `bank` the unsealed account or what is left of it."""
+
+    id: UUID
+    sequence: int
+    account_sequence: int | None
+    reference: str | None
+    kind: str
+    occurred_at: datetime
+    committed_at: datetime
+    data: dict[str, Any]
+    bank: dict[str, str] | None = None
+
+
+class Result(NamedTuple):
+    """Hold what the host made of one event: taken (now or before), or refused for a reason."""
+
+    taken: bool
+    reason: str
+    answer: dict[str, Any]
+
+
+class Request(NamedTuple):
+    """An HTTP request as a value; a body makes it a POST."""
+
+    url: str
+    headers: tuple[str, ...]
+    body: bytes | None = None
+
+
+class Adapter(Protocol):
+    """Speak one style."""
+
+    def read(self, record: dict) -> Told:
+        """Read an account record; numbers come as int or Decimal.
+
+        :raises BadRecord: with every error of the record.
+        """
+
+    def write(self, event: Outgoing) -> dict:
+        """Write one event as the host reads it; bank numbers only where `event.bank` has them."""
+
+    def events_request(self, messages: list[bytes]) -> Request:
+        """Put several written and encoded events into one request, in order."""
+
+    def account_request(self, reference: str) -> Request:
+        """Ask for one account record."""
+
+    def read_results(self, body: Any) -> dict[str, Result]:
+        """Read the answer to `events_request` by event id; an event that it leaves out is unanswered.
+
+        :raises BadAnswer: not an answer of this style.
+        """
+
+
+def adapter(style: str, words: Words) -> Adapter:
+    """Make the adapter of a style."""
+    module, _colon, name = STYLES[style].partition(":")
+    return getattr(import_module(module), name)(words)
+
+
+# What tables are made of ---------------------------------------------------------------------------------------
+
+
+class Wrong(ValueError):
+    """Tell the code and the sentence of one field error."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+class Field(NamedTuple):
+    """One line of a mapping table: where the host says it, what we call it, how it is read."""
+
+    path: str
+    name: str
+    kind: Callable[[Any], Any]
+    required: bool = False
+    default: Any = None
+
+
+@dataclass(slots=True)
+class Reader:
+    """Read one record by tables; every error is kept, so that the host hears all of them at once."""
+
+    record: dict
+    errors: list[FieldError] = field(default_factory=list)
+
+    def read(self, table: Iterable[Field], *, of: Any = None, at: str = "") -> dict[str, Any]:
+        """Read the fields of a table from the record, or from a part `of` it that stands `at` a pointer."""
+        part = self.record if of is None else of
+        found = {}
+        for line in table:
+            value = part
+            for step in line.path.split("/"):
+                value = value.get(step) if isinstance(value, dict) else None
+            found[line.name] = line.default
+            if value is None or value == "":
+                if line.required:
+                    self.wrong(f"{at}/{line.path}", "required", f"{line.path} is required.")
+                continue
+            try:
+                found[line.name] = line.kind(value)
+            except Wrong as error:
+                self.wrong(f"{at}/{line.path}", error.code, error.message)
+        return found
+
+    def list_of(self, name: str, *, limit: int) -> list[tuple[str, dict]]:
+        """Give the objects of a list with their pointers; absent is empty."""
+        items = self.record.get(name) or []
+        if not isinstance(items, list) or len(items) > limit:
+            self.wrong(f"/{name}", "invalid_list", f"{name} is a list of at most {limit}.")
+            return []
+        found = [(f"/{name}/{index}", item) for index, item in enumerate(items) if isinstance(item, dict)]
+        if len(found) != len(items):
+            self.wrong(f"/{name}", "invalid_list", f"{name} is a list of objects.")
+        return found
+
+    def wrong(self, pointer: str, code: str, message: str) -> None:
+        self.errors.append(FieldError(pointer, code, message))
+
+
+def text(most: int) -> Callable[[Any], str]:
+    """Read text of at most so many characters; a bare number counts as its text."""
+
+    def read(value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise Wrong("invalid_text", "This is a text.")
+        value = str(value).strip()
+        if len(value) > most or "\x00" in value:
+            raise Wrong("too_long", f"At most {most} characters, none of them NUL.")
+        return value
+
+    return read
+
+
+def signed_cents(value: Any) -> int:
+    """Read an amount with at most two decimals."""
+    try:
+        return to_cents(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+    except InvalidAmount as error:
+        raise Wrong("invalid_amount", str(error)) from error
+
+
+def cents(value: Any) -> int:
+    """Read an amount that is not negative."""
+    if (found := signed_cents(value)) < 0:
+        raise Wrong("invalid_amount", "This amount is not negative.")
+    return found
+
+
+def bps(value: Any) -> int:
+    """Read a percent with at most two decimals as basis points."""
+    try:
+        exact = Decimal(str(value)) * 100
+        if not isinstance(value, bool) and exact == int(exact):
+            return int(exact)
+    except (InvalidOperation, OverflowError, ValueError):
+        pass
+    raise Wrong("invalid_percent", "A percent has at most two decimals.")
+
+
+def whole(value: Any) -> int:
+    """Read a whole number."""
+    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,18}", str(value)):
+        raise Wrong("invalid_number", "This is a whole number.")
+    return int(value)
+
+
+def flag(value: Any) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise Wrong("invalid_flag", "This is true or false.")
+    return value
+
+
+def day(value: Any) -> date:
+    """Read an ISO date."""
+    try:
+        if len(value) != 10:
+            raise ValueError
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise Wrong("invalid_date", "A date is YYYY-MM-DD.") from None
+
+
+def instant(value: Any) -> datetime:
+    """Read an ISO date and time with its zone."""
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found.tzinfo is None:
+        raise Wrong("invalid_time", "A time is YYYY-MM-DDTHH:MM:SSZ.")
+    return found.astimezone(UTC)
+
+
+def uuid_or_none(value: Any) -> UUID | None:
+    """Read an id of ours; anything else is the host's own affair."""
+    try:
+        return UUID(value)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def choice(words: dict[str, str]) -> Callable[[Any], str]:
+    """Read one of some words, whatever its case, spaces and hyphens."""
+
+    def read(value: Any) -> str:
+        try:
+            return words[re.sub(r"[\s_-]+", " ", str(value).strip().lower())]
+        except KeyError:
+            raise Wrong("invalid_choice", f"One of: {', '.join(words)}.") from None
+
+    return read

@@ -1,0 +1,337 @@
+"""SCollect style: account records in, events out, JSON over REST both ways (docs/hosts.md)."""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+from accounts.keys import digits, email_key
+from accounts.placement import Contact, Person, Placement
+from integrations import hosts
+from integrations.hosts import (
+    BadAnswer,
+    BadRecord,
+    Field,
+    Line,
+    Outgoing,
+    Reader,
+    Request,
+    Result,
+    Told,
+    Words,
+    bps,
+    cents,
+    choice,
+    day,
+    flag,
+    instant,
+    signed_cents,
+    text,
+    whole,
+)
+from settlements.rules.offers import HostSettlement, check_settlement
+
+# The mapping table: what SCollect says, what we call it, how it is read.
+BASES = {"last statement": "last_statement", "charge off": "charge_off", "last payment": "last_payment"}
+BASES |= {"transaction": "transaction", "judgment": "judgment", "judgement": "judgment"}  # RF-29: one of five
+ACCOUNT = (
+    Field("FileNumber", "reference", text(60), required=True),
+    Field("Status", "host_status", text(60), required=True),
+    Field("ClientNumber", "client_number", text(40), required=True),
+    Field("ClientName", "client_name", text(120), default=""),
+    Field("CurrentBalance", "balance_cents", signed_cents, required=True),
+    Field("AssignedBalance", "assigned_cents", signed_cents),
+    Field("AssignedDate", "assigned_on", day),
+    Field("ListedDate", "listed_on", day),
+    Field("OriginalCreditor", "original_creditor", text(120), default=""),
+    Field("AccountDescription", "description", text(200), default=""),
+    Field("ContractDate", "contract_on", day),
+    Field("DebtType", "debt_type", text(40), default=""),
+    Field("ItemizationDate", "itemization_on", day),
+    Field("ItemizationBasis", "itemization_basis", choice(BASES), default=""),
+    Field("ValidationSentOn", "validation_sent_on", day),
+    Field("SolStatus", "sol_status", text(10), default=""),
+    Field("SolDate", "sol_on", day),
+    Field("AsOf", "as_of", instant, required=True),
+    Field("Version", "version", whole),
+)
+LANGUAGES = {"en": "en", "eng": "en", "english": "en", "es": "es", "spa": "es", "spanish": "es", "español": "es"}
+PERSON = (
+    Field("ConsumerID", "host_consumer_id", text(80), default=""),
+    Field("FirstName", "first_name", text(80), default=""),
+    Field("LastName", "last_name", text(80), required=True),
+    Field("SSN", "ssn", lambda value: _ssn(value), default=""),
+    Field("DOB", "dob", lambda value: day(value).isoformat(), default=""),
+    Field("Address/Street1", "street1", text(120), default=""),
+    Field("Address/Street2", "street2", text(120), default=""),
+    Field("Address/City", "city", text(80), default=""),
+    Field("Address/State", "state", text(2), default=""),
+    Field("Address/Zip", "zip", text(10), default=""),
+    Field("Language", "language", lambda value: LANGUAGES.get(str(value).strip().lower(), "en"), default="en"),
+)
+ITEMIZATION = (
+    Field("Balance", "balance_cents", signed_cents, required=True),
+    Field("Interest", "interest_cents", signed_cents, default=0),
+    Field("Fees", "fees_cents", signed_cents, default=0),
+    Field("Payments", "payments_cents", signed_cents, default=0),
+    Field("Credits", "credits_cents", signed_cents, default=0),
+)
+SETTLEMENT = (
+    Field("Amount", "amount_cents", signed_cents),
+    Field("Percent", "percent_bps", bps),
+    Field("MaxPayments", "max_payments", whole),
+    Field("MaxDate", "max_date", day),
+    Field("MaxDays", "max_days", whole),
+    Field("Text", "text", text(500), default=""),
+)
+OPTIONS = (
+    Field("CanPay", "can_pay", flag),
+    Field("SingleCard", "single_card", flag),
+    Field("RecurringCard", "recurring_card", flag),
+    Field("SingleAch", "single_ach", flag),
+    Field("RecurringAch", "recurring_ach", flag),
+    Field("MinimumSingle", "minimum_single_cents", cents),
+    Field("MinimumRecurring", "minimum_recurring_cents", cents),
+)
+ITEM = (
+    Field("HostID", "host_id", text(80), required=True),
+    Field("PortalID", "portal_id", hosts.uuid_or_none),
+    Field("Date", "on", day, required=True),
+    Field("Amount", "amount_cents", cents, required=True),
+    Field("Method", "method", text(20), default=""),
+    Field("Last4", "last4", text(4), default=""),
+    Field("Status", "status", lambda value: text(30)(value).upper(), required=True),
+    Field("UpdatedAt", "updated_at", instant),
+)
+PHONE = (Field("Type", "label", text(40), default=""), Field("Status", "host_status", text(40), default=""))
+PHONE += (Field("Number", "value", lambda value: _phone(value), required=True),)
+EMAIL = (Field("Address", "value", lambda value: _email(value), required=True),)
+ROUTE = (Field("Route", "route", text(40), default=""),)  # RF-12: how it was allowed; Evidence stays as it is
+
+# Our events in SCollect's words: the Type by exact name, else by noun; the Status of a payment.
+TYPES = {
+    "payment": "PAYMENT", "postdate": "POSTDATE", "message": "EMAIL", "notice": "NOTICE", "letter": "NOTICE",
+    "consumer": "LOGIN", "session": "LOGIN", "payment.started": "ACTIVITY", "consumer.contact_changed": "ACTIVITY",
+    "postdate.cancel_requested": "CANCEL REQUEST", "postdate.hold_requested": "HOLD REQUEST",
+}  # fmt: skip
+PAYMENT_STATUS = {
+    "payment.intended": "INTENDED", "payment.succeeded": "APPROVED", "payment.declined": "DECLINED",
+    "payment.pending": "PENDING", "payment.returned": "RETURNED", "payment.charged_back": "CHARGEBACK",
+    "payment.refunded": "REFUNDED", "payment.voided": "VOIDED", "payment.posted": "POSTED",
+}  # fmt: skip
+TOKEN = {
+    "Processor": "processor", "MerchantAccount": "merchant_account", "Customer": "customer",
+    "PaymentMethod": "payment_method", "NetworkTransactionID": "network_transaction_id", "Brand": "brand",
+    "Funding": "funding", "Last4": "last4", "Expiry": "expiry",
+}  # fmt: skip
+POSTING_AGENT = "Agency"
+MOST_CONTACTS, MOST_ITEMS = 50, 500
+
+
+class SCollect:
+    """Read and write SCollect."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.statuses = {_word(theirs): ours for theirs, ours in words.status_map.items()}
+        self.headers = (f"Authorization: Bearer {words.outbound_key}", "Accept: application/json")
+
+    def read(self, record: dict) -> Told:
+        reader = Reader(record)
+        said, person = reader.read(ACCOUNT), reader.read(PERSON)
+        itemization = self._itemization(reader, said["balance_cents"])
+        options = reader.read(OPTIONS, of=reader.record.get("PaymentOptions") or {}, at="/PaymentOptions")
+        settlement = self._settlement(reader)
+        payments, postdates = self._items(reader, "Payments", said), self._items(reader, "PostDates", said)
+        contacts = self._phones(reader) + self._emails(reader)
+        if reader.errors:
+            raise BadRecord(reader.errors)
+        said |= {
+            # A credit balance is nothing owed; the itemization has already tied with the host's own figure.
+            "balance_cents": max(0, said["balance_cents"]),
+            "listed_on": said["listed_on"] or said["assigned_on"],
+            "client_name": said["client_name"] or said["client_number"],
+            "status": self.statuses.get(_word(said["host_status"]), "unmapped"),
+            "payment_options": {name: value for name, value in options.items() if value is not None},
+        }
+        placement = Placement(person=Person(**person), contacts=tuple(contacts), itemization=itemization, **said)
+        return Told(placement, settlement, payments, postdates)
+
+    def _itemization(self, reader: Reader, balance_cents: int | None) -> dict[str, int]:
+        if not (part := reader.record.get("Itemization")):
+            return {}
+        before = len(reader.errors)
+        sums = reader.read(ITEMIZATION, of=part, at="/Itemization")
+        if balance_cents is not None and len(reader.errors) == before:
+            owed = sums["balance_cents"] + sums["interest_cents"] + sums["fees_cents"]
+            if owed - sums["payments_cents"] - sums["credits_cents"] != balance_cents:
+                sentence = "Balance + Interest + Fees - Payments - Credits is not CurrentBalance (RF-29)."
+                reader.wrong("/Itemization", "itemization_does_not_tie", sentence)
+        return sums
+
+    def _settlement(self, reader: Reader) -> HostSettlement | None:
+        if (part := reader.record.get("Settlement")) is None:
+            return None
+        before = len(reader.errors)
+        settlement = HostSettlement(**reader.read(SETTLEMENT, of=part, at="/Settlement"))
+        if len(reader.errors) == before:
+            for refusal in check_settlement(settlement):
+                reader.wrong(f"/Settlement/{refusal.field}", refusal.code, refusal.sentence)
+        return settlement
+
+    def _items(self, reader: Reader, name: str, said: dict) -> list[Line]:
+        lines: dict[str, Line] = {}
+        for at, item in reader.list_of(name, limit=MOST_ITEMS):
+            line = reader.read(ITEM, of=item, at=at)
+            if line["host_id"] in lines:
+                reader.wrong(f"{at}/HostID", "duplicate", "This HostID is there twice.")
+            lines[line["host_id"]] = Line(**line | {"updated_at": line["updated_at"] or said["as_of"]})
+        return list(lines.values())
+
+    def _phones(self, reader: Reader) -> list[Contact]:
+        wanted = (_word(self.words.cell_phone_type), _word(self.words.cell_phone_status))
+        found: dict[str, Contact] = {}
+        for at, phone in reader.list_of("Phones", limit=MOST_CONTACTS):
+            line = reader.read(PHONE + ROUTE, of=phone, at=at)
+            if line["value"] is None:
+                continue
+            # The first phone of the configured type and status is the one to text; none of them: no texting.
+            cell = (_word(line["label"]), _word(line["host_status"])) == wanted
+            textable = cell and not any(contact.textable for contact in found.values())
+            if textable or line["value"] not in found:
+                contact = Contact("phone", value_key=line["value"], textable=textable, **line, **_evidence(phone))
+                found[line["value"]] = contact
+        return list(found.values())
+
+    def _emails(self, reader: Reader) -> list[Contact]:
+        found: dict[str, Contact] = {}
+        for at, email in reader.list_of("Emails", limit=MOST_CONTACTS):
+            line = reader.read(EMAIL + ROUTE, of=email, at=at)
+            if line["value"] is not None:
+                key = email_key(line["value"])
+                found.setdefault(key, Contact("email", value_key=key, **line, **_evidence(email)))
+        return list(found.values())
+
+    def write(self, event: Outgoing) -> dict:
+        message: dict[str, Any] = {
+            "EventID": str(event.id),
+            "Sequence": event.sequence,
+            "AccountSequence": event.account_sequence,
+            "FileNumber": event.reference,
+            "Event": event.kind,
+            "Type": TYPES.get(event.kind) or TYPES.get(event.kind.partition(".")[0], "ACTIVITY"),
+            "OccurredAt": _stamp(event.occurred_at),
+            "CommittedAt": _stamp(event.committed_at),
+            "PostingAgent": POSTING_AGENT,
+            "Data": event.data,
+        }
+        if event.kind in PAYMENT_STATUS:
+            message["Payment"] = self._payment(event)
+        elif event.kind.startswith("postdate."):
+            message["PostDate"] = self._postdate(event)
+        return message
+
+    def _payment(self, event: Outgoing) -> dict:
+        data, status = event.data, PAYMENT_STATUS[event.kind]
+        executor = (data.get("executor") or "portal").upper()
+        block = {
+            "PortalID": data.get("payment"),
+            "Status": "SUBMIT" if (status, executor) == ("PENDING", "HOST") else status,
+            "Processor": data.get("processor"),
+            "ProcessorReference": data.get("processor_ref"),
+            "DeclineCode": data.get("decline_code"),
+            "Executor": executor,
+        }
+        return _common(block, event)
+
+    def _postdate(self, event: Outgoing) -> dict:
+        data = event.data
+        block = {
+            "PortalID": data.get("postdate"),
+            "ArrangementID": data.get("arrangement"),
+            "Number": data.get("number"),
+            "Of": data.get("of"),
+            "Executor": (data.get("executor") or "host").upper(),
+            "Notifier": (data.get("notifier") or "portal").upper(),
+            "NotBefore": data.get("not_before"),
+        }
+        if token := data.get("token"):
+            named = {theirs: token.get(ours) for theirs, ours in TOKEN.items()}
+            block["Token"] = named | {"AuthorizationID": data.get("authorization")}
+        if event.kind == "postdate.hold_requested":
+            block["Hold"] = data.get("hold", True)
+        return _common(block, event)
+
+    def events_request(self, messages: list[bytes]) -> Request:
+        body = b"[" + b",".join(messages) + b"]"
+        return Request(f"{self._base}/events", (*self.headers, "Content-Type: application/json"), body)
+
+    def account_request(self, reference: str) -> Request:
+        return Request(f"{self._base}/accounts/{quote(reference, safe='')}", self.headers)
+
+    @property
+    def _base(self) -> str:
+        return self.words.base_url.rstrip("/")
+
+    def read_results(self, body: Any) -> dict[str, Result]:
+        results = body.get("results") if isinstance(body, dict) else None
+        if not isinstance(results, list):
+            raise BadAnswer("The answer has no results.")
+        found = {}
+        for line in results:
+            if isinstance(line, dict) and line.get("Outcome") in ("accepted", "duplicate", "refused"):
+                answer = line["Answer"] if isinstance(line.get("Answer"), dict) else {}
+                taken, reason = line["Outcome"] != "refused", str(line.get("Reason") or "")
+                found[str(line.get("EventID"))] = Result(taken, reason[:300], answer)
+        return found
+
+
+def _common(block: dict, event: Outgoing) -> dict:
+    data = event.data
+    if (cents_ := data.get("amount_cents")) is not None:
+        block["Amount"] = f"{cents_ // 100}.{cents_ % 100:02d}"
+    words = {"Date": "date", "Last4": "last4", "Brand": "brand", "Funding": "funding"}
+    block |= {theirs: data[ours] for theirs, ours in words.items() if data.get(ours)}
+    if data.get("kind"):
+        block["Method"] = data["kind"].upper()
+    if data.get("authorization"):
+        block["AuthorizationID"] = data["authorization"]
+    if event.bank is not None:
+        block["Bank"] = {"MethodID": data.get("method"), "Last4": data.get("last4"), **event.bank}
+    return {name: value for name, value in block.items() if value is not None}
+
+
+def _evidence(contact: dict) -> dict[str, dict]:
+    evidence = contact.get("Evidence")
+    return {"evidence": evidence if isinstance(evidence, dict) else {"note": str(evidence)} if evidence else {}}
+
+
+def _stamp(moment) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _word(value: str) -> str:
+    return " ".join(value.split()).casefold()
+
+
+def _ssn(value: Any) -> str:
+    found = digits(str(value))
+    if len(found) != 9:
+        raise hosts.Wrong("invalid_ssn", "An SSN has nine digits.")
+    # A row of one digit is a host's way to leave it blank, and must never link two people.
+    return "" if len(set(found)) == 1 else found
+
+
+def _phone(value: Any) -> str:
+    found = digits(str(value))
+    if not str(value).strip().startswith("+") and len(found) == 10:
+        return f"+1{found}"
+    if 8 <= len(found) <= 15 and (str(value).strip().startswith("+") or (len(found), found[0]) == (11, "1")):
+        return f"+{found}"
+    raise hosts.Wrong("invalid_phone", "A phone number has ten digits, or a + and up to fifteen.")
+
+
+def _email(value: Any) -> str:
+    found = text(254)(value)
+    if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+", found):
+        raise hosts.Wrong("invalid_email", "An address is name@domain.")
+    return found
