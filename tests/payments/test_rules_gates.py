@@ -40,12 +40,8 @@ NOW_BY_CARD = ChargeFacts(
     card_funding="debit",
     disclosures=CardDisclosures("First Bank", "A-1", "Credit card", date(2020, 5, 1), "(555) 010-0100"),
 )
-BY_SCHEDULE = replace(
-    NOW_BY_CARD, scheduled=True, created_on=date(2026, 11, 1), notice_sent_on=date(2026, 11, 23)
-)
-BY_BANK = replace(
-    NOW_BY_CARD, method="ach", card_brand="", card_funding="", disclosures=None, bank_validated=True
-)
+BY_SCHEDULE = replace(NOW_BY_CARD, scheduled=True, created_on=date(2026, 11, 1), notice_sent_on=date(2026, 11, 23))
+BY_BANK = replace(NOW_BY_CARD, method="ach", card_brand="", card_funding="", disclosures=None, bank_validated=True)
 
 
 def codes(facts):
@@ -67,6 +63,10 @@ def test_a_charge_with_everything_in_order_passes(facts):
         ({"dispute_open": True}, "dispute_open"),
         ({"sol_notice_needed": True}, "sol_acknowledgement_needed"),  # SOL-02
         ({"balance_as_of": EIGHT - timedelta(hours=24, seconds=1)}, "balance_not_fresh"),  # STS-07
+        (
+            {"amount_cents": 0, "authority": Authority(True, ((DUE, 0),), True)},
+            "amount_not_positive",
+        ),
         ({"balance_cents": 0}, "nothing_owed"),
         ({"balance_cents": 124_99}, "more_than_owed"),
         ({"unposted_cents": 875_01}, "more_than_owed"),

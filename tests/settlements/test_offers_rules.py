@@ -45,9 +45,7 @@ def test_the_amount_is_rounded_half_up_once_set_2():
 
 
 def test_the_hosts_values_replace_the_global_offer_as_a_whole():
-    host = HostSettlement(
-        percent_bps=60_00, max_payments=3, max_days=90, text="Call us any time.", version=12
-    )
+    host = HostSettlement(percent_bps=60_00, max_payments=3, max_days=90, text="Call us any time.", version=12)
     offer = terms(1_000_00, NEW_YEAR, individual=host, global_offer=GLOBAL)
     assert (offer.amount_cents, offer.max_payments, offer.last_date) == (600_00, 3, date(2023, 4, 1))
     assert offer.text == "Call us any time."
@@ -83,6 +81,8 @@ def test_every_fault_of_a_host_settlement_is_reported_at_once():
     ]
     assert check_settlement(HostSettlement(percent_bps=100_00, max_days=0)) == []
     assert check_settlement(HostSettlement(percent_bps=100_00, max_payments=9_999, max_days=9_999)) == []
+    assert check_settlement(HostSettlement(amount_cents=1, max_payments=1)) == []
+    assert codes(check_settlement(HostSettlement(percent_bps=0))) == ["settlement_percent_out_of_range"]
     absurd = HostSettlement(percent_bps=75_00, max_payments=10**9, max_days=10**9)
     assert len(check_settlement(absurd)) == 2
     assert terms(1_000_00, NEW_YEAR, absurd) is None
@@ -94,6 +94,18 @@ def test_an_amount_counts_before_a_percent_and_the_earlier_limit_before_the_late
     assert (offer.amount_cents, offer.last_date) == (500_00, date(2023, 1, 15))
     assert offer.trace[0].field == "amount_cents"
     assert offer.trace[2] == Origin("last_date", "host", None, "max_date", date(2023, 1, 15))
+
+
+def test_the_whole_balance_in_parts_is_the_hosts_own_offer_without_a_saving():
+    offer = terms(1_000_00, NEW_YEAR, HostSettlement(amount_cents=1_000_00, max_payments=10, max_days=300))
+    assert (offer.amount_cents, offer.saving_cents, offer.max_payments) == (1_000_00, 0, 10)
+    assert offer.trace[0].level == "host"
+
+
+def test_a_method_for_schedules_only_cannot_pay_an_offer_of_one_payment():
+    allowed = payment_options(PaymentOptions(single_ach=False))
+    assert terms(1_000_00, NEW_YEAR, HostSettlement(percent_bps=50_00), allowed=allowed).methods == ("card",)
+    assert terms(1_000_00, NEW_YEAR, global_offer=GLOBAL, allowed=allowed).methods == ("card", "ach")
 
 
 def test_an_offer_ends_with_its_last_day():
@@ -118,9 +130,7 @@ def test_nothing_owed_or_nothing_offered_makes_no_terms():
 def test_the_narrower_payment_option_wins_and_the_trace_names_it():
     allowed = payment_options(
         PaymentOptions(recurring_ach=False, minimum_recurring_cents=25_00, level="agency", version=2),
-        PaymentOptions(
-            can_pay=True, single_ach=True, recurring_ach=True, minimum_recurring_cents=50_00, version=9
-        ),
+        PaymentOptions(can_pay=True, single_ach=True, recurring_ach=True, minimum_recurring_cents=50_00, version=9),
         None,
     )
     assert allowed == Allowed(
