@@ -1,4 +1,8 @@
-"""Addresses of this floor."""
+"""Addresses of this floor, under /api/v1/."""
+
+from django.urls import path
+
+from integrations import api
 
 app_name = "integrations"
-urlpatterns: list = []
+urlpatterns = [path("hosts/<uuid:connection_id>/accounts", api.PushAccounts.as_view(), name="push-accounts")]

@@ -65,12 +65,16 @@ class Line(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Hold what one record tells: the account, its settlement or None, and the host's own list."""
+    """Hold what one record tells: the account, its settlement or None, and the host's own list.
+
+    `remarks` are errors that do not refuse the record: an unusable settlement offers nothing, the rest lands.
+    """
 
     placement: Placement
     settlement: HostSettlement | None
     payments: list[Line]
     postdates: list[Line]
+    remarks: list[FieldError]
 
 
 class Outgoing(NamedTuple):

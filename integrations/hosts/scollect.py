@@ -11,6 +11,7 @@ from integrations.hosts import (
     BadAnswer,
     BadRecord,
     Field,
+    FieldError,
     Line,
     Outgoing,
     Reader,
@@ -140,11 +141,11 @@ class SCollect:
         said, person = reader.read(ACCOUNT), reader.read(PERSON)
         itemization = self._itemization(reader, said["balance_cents"])
         options = reader.read(OPTIONS, of=reader.record.get("PaymentOptions") or {}, at="/PaymentOptions")
-        settlement = self._settlement(reader)
+        settlement, remarks = self._settlement(reader)
         payments, postdates = self._items(reader, "Payments", said), self._items(reader, "PostDates", said)
         contacts = self._phones(reader) + self._emails(reader)
         if reader.errors:
-            raise BadRecord(reader.errors)
+            raise BadRecord(reader.errors + remarks)
         said |= {
             # A credit balance is nothing owed; the itemization has already tied with the host's own figure.
             "balance_cents": max(0, said["balance_cents"]),
@@ -154,7 +155,7 @@ class SCollect:
             "payment_options": {name: value for name, value in options.items() if value is not None},
         }
         placement = Placement(person=Person(**person), contacts=tuple(contacts), itemization=itemization, **said)
-        return Told(placement, settlement, payments, postdates)
+        return Told(placement, settlement, payments, postdates, remarks)
 
     def _itemization(self, reader: Reader, balance_cents: int | None) -> dict[str, int]:
         if not (part := reader.record.get("Itemization")):
@@ -168,15 +169,16 @@ class SCollect:
                 reader.wrong("/Itemization", "itemization_does_not_tie", sentence)
         return sums
 
-    def _settlement(self, reader: Reader) -> HostSettlement | None:
+    def _settlement(self, reader: Reader) -> tuple[HostSettlement | None, list[FieldError]]:
+        """Read the settlement apart: an unusable one is told as an error, but must not hold a balance back."""
         if (part := reader.record.get("Settlement")) is None:
-            return None
-        before = len(reader.errors)
-        settlement = HostSettlement(**reader.read(SETTLEMENT, of=part, at="/Settlement"))
-        if len(reader.errors) == before:
+            return None, []
+        apart = Reader(reader.record)
+        settlement = HostSettlement(**apart.read(SETTLEMENT, of=part, at="/Settlement"))
+        if not apart.errors:
             for refusal in check_settlement(settlement):
-                reader.wrong(f"/Settlement/{refusal.field}", refusal.code, refusal.sentence)
-        return settlement
+                apart.wrong(f"/Settlement/{refusal.field}", refusal.code, refusal.sentence)
+        return (HostSettlement() if apart.errors else settlement), apart.errors
 
     def _items(self, reader: Reader, name: str, said: dict) -> list[Line]:
         lines: dict[str, Line] = {}

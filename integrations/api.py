@@ -1,0 +1,213 @@
+"""The hosts' own API: push accounts."""
+
+import zlib
+from uuid import UUID
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound, ParseError, PermissionDenied
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.tenancy import acting_for
+from integrations.models import HostConnection
+from integrations.services import receive
+
+
+class TooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+    default_detail = "The body is too large: send fewer accounts at once."
+
+
+class AddressNotAllowed(PermissionDenied):
+    default_code = "address_not_allowed"
+    default_detail = "Your key is right, but this address is not on the connection's list."
+
+
+class Caller:
+    """A host that showed its connection's key."""
+
+    is_authenticated = True
+
+    def __init__(self, connection: HostConnection) -> None:
+        self.connection = connection
+
+
+class InboundKey(BaseAuthentication):
+    """Read `Authorization: Bearer <key>` for the connection that the address names."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, None]:
+        scheme, _space, key = get_authorization_header(request).decode("latin-1").partition(" ")
+        connection_id: UUID = request.parser_context["kwargs"]["connection_id"]
+        try:
+            connection = receive.authenticate(
+                connection_id=connection_id,
+                key=key.strip() if scheme.lower() == "bearer" else "",
+                ip=request._request.ip,
+            )
+        except receive.UnknownConnection:
+            raise NotFound("There is no such connection.") from None
+        except receive.WrongKey:
+            raise AuthenticationFailed("This is not the connection's key.", code="invalid_credentials") from None
+        except receive.WrongAddress:
+            raise AddressNotAllowed from None
+        return Caller(connection), None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class InboundKeyScheme(OpenApiAuthenticationExtension):
+    """Describe the key in the API's document."""
+
+    target_class = InboundKey
+    name = "inboundKey"
+
+    def get_security_definition(self, auto_schema) -> dict:
+        return {"type": "http", "scheme": "bearer", "description": "The connection's inbound key, shown once."}
+
+
+class PushError(serializers.Serializer):
+    index = serializers.IntegerField(help_text="Position in the list that was sent.")
+    FileNumber = serializers.CharField(allow_null=True)
+    pointer = serializers.CharField(help_text="JSON pointer into the record.")
+    code = serializers.CharField(help_text="Stable; the message may change.")
+    message = serializers.CharField()
+
+
+class PushAnswer(serializers.Serializer):
+    received = serializers.IntegerField()
+    accepted = serializers.IntegerField()
+    unchanged = serializers.IntegerField(help_text="The same version with the same body.")
+    stale = serializers.IntegerField(help_text="Older than what the portal has: ignored.")
+    refused = serializers.IntegerField()
+    errors = PushError(many=True)
+
+
+class Problem(serializers.Serializer):
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+RECORD = {
+    "FileNumber": "100234",
+    "Status": "ACTIVE",
+    "ClientNumber": "C-010",
+    "ClientName": "Northwind Family Dental",
+    "ConsumerID": "A-0001",
+    "FirstName": "Ada",
+    "LastName": "Examplova",
+    "Address": {"Street1": "18 Placeholder Lane", "City": "Albany", "State": "NY", "Zip": "12207"},
+    "SSN": "900-99-0001",
+    "DOB": "1961-02-03",
+    "CurrentBalance": "1000.00",
+    "AssignedBalance": "1000.00",
+    "AssignedDate": "2026-09-01",
+    "Phones": [{"Type": "Cell Phone", "Status": "Good Number", "Number": "+12125550101", "Route": "RF-16"}],
+    "Emails": [{"Address": "ada@example.com", "Route": "RF-13", "Evidence": {"Source": "agency call"}}],
+    "Settlement": {"Percent": 60, "MaxPayments": 3, "MaxDays": 90},
+    "OriginalCreditor": "Northwind Family Dental",
+    "AccountDescription": "Account ending 0234",
+    "ContractDate": "2024-12-20",
+    "AsOf": "2026-12-01T14:00:00Z",
+    "Version": 7,
+    "Payments": [],
+    "PostDates": [],
+}
+ANSWER = {"received": 3, "accepted": 1, "unchanged": 0, "stale": 1, "refused": 1}
+ANSWER |= {"errors": [{"index": 2, "FileNumber": "A-3", "pointer": "/CurrentBalance", "code": "invalid_amount"}]}
+ANSWER["errors"][0]["message"] = "An amount has digits, and at most two of them after a point."
+REFUSALS = {
+    400: "`malformed_json`: not JSON, or not accounts.",
+    401: "`invalid_credentials`: not the connection's key.",
+    403: "`address_not_allowed`: the key is right, the address is not.",
+    404: "`not_found`: no such connection.",
+    413: "`too_large`: more than 20 MB, unpacked, or more accounts than one request takes.",
+}
+
+
+class PushAccounts(APIView):
+    """Take account records of one host."""
+
+    authentication_classes = [InboundKey]
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(
+        operation_id="push_accounts",
+        summary="Push one account or a list of them",
+        description=(
+            "A push is the whole record: what is absent is removed. Good records land beside refused ones. The same "
+            "push again changes nothing; an older `AsOf` or `Version` is ignored and counted; the same version with "
+            "another body is refused (`conflicting_version`). An unusable `Settlement` is listed as an error, offers "
+            "nothing, and does not hold the rest of its record back. `Content-Encoding: gzip` is welcome."
+        ),
+        request={"application/json": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}},
+        responses={
+            200: PushAnswer,
+            **{code: OpenApiResponse(response=Problem, description=text) for code, text in REFUSALS.items()},
+        },
+        examples=[
+            OpenApiExample("One account", value=RECORD, request_only=True),
+            OpenApiExample("A list", value=[RECORD], request_only=True),
+            OpenApiExample("Some landed", value=ANSWER, response_only=True, status_codes=["200"]),
+        ],
+    )
+    def post(self, request: Request, connection_id: UUID) -> Response:
+        connection = request.user.connection
+        http_request = request._request
+        with acting_for(connection.agency_id):
+            try:
+                answer = receive.receive(
+                    connection=connection,
+                    body=read_body(http_request),
+                    now=http_request.now,
+                    request_id=http_request.id,
+                )
+            except receive.Unreadable as error:
+                raise ParseError(str(error)) from error
+            except receive.TooMany as error:
+                raise TooLarge(str(error)) from error
+        return Response(answer)
+
+
+def read_body(request) -> bytes:
+    """Read the body, unpacked if it is gzip, and never more than settings.DATA_UPLOAD_MAX_MEMORY_SIZE.
+
+    :raises TooLarge: longer, packed or unpacked.
+    :raises ParseError: not gzip although it says so.
+    """
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise TooLarge
+    body = request.read(limit + 1)
+    match request.headers.get("Content-Encoding", "").strip().lower():
+        case "" | "identity":
+            pass
+        case "gzip":
+            body = unpack(body, limit=limit)
+        case other:
+            raise ParseError(f"Content-Encoding {other[:20]} is not known: send gzip or none.")
+    if len(body) > limit:
+        raise TooLarge
+    return body
+
+
+def unpack(packed: bytes, *, limit: int) -> bytes:
+    """Undo gzip up to one byte over the limit: a small body may unfold without end."""
+    unpacking = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacking.decompress(packed, limit + 1)
+    except zlib.error:
+        raise ParseError("The body is not gzip.") from None
+    if not unpacking.eof and len(body) <= limit:
+        raise ParseError("The gzip body ends too early.")
+    return body

@@ -1,0 +1,142 @@
+"""HTTP to hosts over libcurl: kept-alive connections, many at once, no redirects, bounded answers.
+
+Ten to a hundred times faster than requests or httpx here, and one thread drives all hosts at once, so that a slow one
+holds nobody else up.
+"""
+
+import time
+from collections.abc import Hashable
+from typing import NamedTuple
+
+import pycurl
+
+from integrations.hosts import Request
+
+CONNECT_TIMEOUT = 3.0
+"""Seconds; a host that does not answer a connect is down, not slow."""
+IDLE_CONNECTIONS = 64
+USER_AGENT = "User-Agent: Quittance/1"
+HEADER_LIMIT = 200
+"""Header lines kept of an answer."""
+
+
+class Heard(NamedTuple):
+    """What came back: HTTP status (0: no answer), body, Retry-After as sent, the reason of silence, milliseconds."""
+
+    status: int
+    body: bytes
+    retry_after: str
+    error: str
+    duration_ms: float
+
+
+class _Call:
+    """One request in flight and what has come back of it so far."""
+
+    def __init__(self, easy: pycurl.Curl, key: Hashable, request: Request, timeout: float, limit: int) -> None:
+        self.easy, self.key, self.limit = easy, key, limit
+        self.body, self.headers, self.started = bytearray(), [], time.perf_counter()
+        easy.reset()
+        easy.setopt(pycurl.URL, request.url)
+        # Without an empty Expect libcurl may wait a second for "100 Continue" before a larger body.
+        easy.setopt(pycurl.HTTPHEADER, [*request.headers, "Expect:", USER_AGENT])
+        easy.setopt(pycurl.FOLLOWLOCATION, 0)
+        easy.setopt(pycurl.PROTOCOLS_STR, "http,https")
+        easy.setopt(pycurl.PROXY, "")
+        easy.setopt(pycurl.NOSIGNAL, 1)
+        easy.setopt(pycurl.TCP_NODELAY, 1)
+        easy.setopt(pycurl.TIMEOUT_MS, int(timeout * 1000))
+        easy.setopt(pycurl.CONNECTTIMEOUT_MS, int(min(timeout, CONNECT_TIMEOUT) * 1000))
+        easy.setopt(pycurl.WRITEFUNCTION, self._write)
+        easy.setopt(pycurl.HEADERFUNCTION, self._header)
+        if request.body is not None:
+            easy.setopt(pycurl.POST, 1)
+            easy.setopt(pycurl.POSTFIELDSIZE, len(request.body))
+            easy.setopt(pycurl.POSTFIELDS, request.body)
+
+    def _write(self, data: bytes) -> int | None:
+        self.body += data
+        # A short count makes libcurl give up the transfer.
+        return 0 if len(self.body) > self.limit else None
+
+    def _header(self, line: bytes) -> None:
+        if len(self.headers) < HEADER_LIMIT:
+            self.headers.append(line)
+
+    def heard(self, error: str) -> Heard:
+        too_long = len(self.body) > self.limit
+        status = 0 if error or too_long else self.easy.getinfo(pycurl.RESPONSE_CODE)
+        retry_after = ""
+        for line in self.headers:
+            name, _colon, value = line.partition(b":")
+            if name.strip().lower() == b"retry-after":
+                retry_after = value.decode("latin-1").strip()
+        error = f"The answer is longer than {self.limit} bytes." if too_long else error
+        duration_ms = round((time.perf_counter() - self.started) * 1000, 3)
+        return Heard(status, bytes(self.body[: self.limit]), retry_after, error, duration_ms)
+
+
+class Wire:
+    """Many requests at once on one thread; connections stay open between them."""
+
+    def __init__(self) -> None:
+        self.multi = pycurl.CurlMulti()
+        self.multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
+        self.idle: list[pycurl.Curl] = []
+        self.calls: dict[pycurl.Curl, _Call] = {}
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def send(self, key: Hashable, request: Request, *, timeout: float, answer_limit: int) -> None:
+        """Start a request; `key` comes back with its answer."""
+        easy = self.idle.pop() if self.idle else pycurl.Curl()
+        self.calls[easy] = _Call(easy, key, request, timeout, answer_limit)
+        self.multi.add_handle(easy)
+        self.multi.perform()
+
+    def wait(self, seconds: float) -> list[tuple[Hashable, Heard]]:
+        """Let the network work for at most so long, until something is answered; give what was."""
+        deadline = time.perf_counter() + seconds
+        while True:
+            self.multi.perform()
+            if found := self._finished():
+                return found
+            left = deadline - time.perf_counter()
+            if left <= 0 or not self.calls:
+                return []
+            self.multi.select(left)
+
+    def _finished(self) -> list[tuple[Hashable, Heard]]:
+        found = []
+        more = 1
+        while more:
+            more, done, failed = self.multi.info_read()
+            for easy, error in [*((easy, "") for easy in done), *((easy, text) for easy, _number, text in failed)]:
+                call = self.calls.pop(easy)
+                self.multi.remove_handle(easy)
+                found.append((call.key, call.heard(error or "")))
+                self.idle.append(easy)
+        return found
+
+    def close(self) -> None:
+        for easy in self.calls:
+            self.multi.remove_handle(easy)
+            easy.close()
+        for easy in self.idle:
+            easy.close()
+        self.calls.clear()
+        self.idle.clear()
+        self.multi.close()
+
+
+def ask(request: Request, *, timeout: float, answer_limit: int) -> Heard:
+    """Make one request and wait for its answer."""
+    wire = Wire()
+    try:
+        wire.send("only", request, timeout=timeout, answer_limit=answer_limit)
+        while True:
+            for _key, heard in wire.wait(timeout + 1.0):
+                return heard
+    finally:
+        wire.close()
