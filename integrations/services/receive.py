@@ -187,8 +187,6 @@ def _read(reader: Adapter, record: Any, agency_id: UUID) -> Row:
 
 def _follow(applied: list[Outcome], told: dict[int, Told], now: datetime) -> None:
     """Take over offers and the host's own lists, in the transaction of the accounts they belong to."""
-    from payments.services.mirror import mirror
-
     by_account = {outcome.account: told[id(outcome.placement)] for outcome in applied}
     set_host_offers(settlements={account: said.settlement for account, said in by_account.items()}, now=now)
     of_these = {"account__in": list(by_account)}
@@ -197,6 +195,8 @@ def _follow(applied: list[Outcome], told: dict[int, Told], now: datetime) -> Non
     ours |= set(Postdate.objects.filter(**of_these).values_list("account_id", flat=True))
     for account, said in by_account.items():
         if said.payments or said.postdates or account.pk in listed or account.pk in ours:
+            from payments.services.mirror import mirror
+
             mirror(account=account, payments=said.payments, postdates=said.postdates, now=now)
 
 
