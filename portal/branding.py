@@ -2,8 +2,17 @@
 
 from django.conf import settings
 
+from accounts.branding import ACCENT, BRAND, ink_on, is_colour
+
 NAMES = {"en": "English", "es": "Español"}
 """Each language in its own words (A11Y-14)."""
+
+
+def colours(agency) -> dict[str, str]:
+    """Give the agency's colours for its style sheet; one that is not `#rrggbb` never reaches the sheet."""
+    brand = agency.brand if is_colour(agency.brand) else BRAND
+    accent = agency.accent if is_colour(agency.accent) else ACCENT
+    return {"colour": brand, "ink": ink_on(brand), "accent": accent}
 
 
 def face(agency) -> dict:
