@@ -1,0 +1,77 @@
+"""What must hold at any moment: each invariant is a query, and no rows means that it holds.
+
+They run after every fault run and in production by `manage.py reconcile`. All see every agency's rows, so the caller
+opens the scope of all agencies.
+"""
+
+from django.db import connection
+
+UNDECIDED_MINUTES = 30
+"""No outcome may stay unknown longer: the sweep asks every few seconds and intents expire after 15 minutes."""
+
+INVARIANTS = {
+    "I2 ledger entries of a payment sum to zero": """
+        SELECT payment_id, sum(amount_cents) FROM payments_ledgerentry GROUP BY payment_id HAVING sum(amount_cents) <> 0
+    """,
+    "I2 every payment that moved money has ledger entries": """
+        SELECT p.id, p.status FROM payments_payment p
+        WHERE p.status IN ('succeeded', 'returned', 'charged_back', 'refunded')
+        AND NOT EXISTS (SELECT FROM payments_ledgerentry e WHERE e.payment_id = p.id)
+    """,
+    "I3 the sequence of each account is dense": """
+        SELECT account_id, count(*), max(account_seq) FROM accounts_event WHERE account_id IS NOT NULL
+        GROUP BY account_id HAVING count(*) <> max(account_seq)
+    """,
+    "I3 the sequence of each agency is gap-free": """
+        SELECT agency_id, count(sequence), max(sequence) FROM accounts_event
+        GROUP BY agency_id HAVING count(sequence) <> coalesce(max(sequence), 0)
+    """,
+    "I3 every final status has exactly one event": """
+        SELECT p.id, p.status, count(e.id) FROM payments_payment p LEFT JOIN accounts_event e
+        ON e.account_id = p.account_id AND e.data ->> 'payment' = p.id::text AND e.kind = 'payment.' || p.status
+        WHERE p.status <> 'intended' GROUP BY p.id, p.status HAVING count(e.id) <> 1
+    """,
+    "I4 an event is delivered once per connection and account, and never twice": """
+        SELECT connection_id, event_id, account_id, count(*) FROM integrations_delivery
+        GROUP BY connection_id, event_id, account_id HAVING count(*) > 1
+    """,
+    "I5 at most one successful payment per post-date": """
+        SELECT postdate_id, count(*) FROM payments_payment WHERE postdate_id IS NOT NULL AND status = 'succeeded'
+        GROUP BY postdate_id HAVING count(*) > 1
+    """,
+    "I5 the portal charges nothing that the host executes": """
+        SELECT p.id FROM payments_payment p JOIN payments_postdate d ON d.id = p.postdate_id
+        WHERE d.executor = 'host' AND p.executor = 'portal'
+    """,
+    "I6 an arrangement's parts are exactly what was accepted": """
+        SELECT a.id FROM payments_arrangement a WHERE a.total_cents <>
+        (SELECT sum((line ->> 1)::bigint) FROM jsonb_array_elements(a.schedule) AS line)
+    """,
+    "I7 one idempotency key, one payment": """
+        SELECT agency_id, idempotency_key FROM payments_payment GROUP BY 1, 2 HAVING count(*) > 1
+    """,
+    "I9 no row of one agency belongs to an account of another": """
+        SELECT p.id FROM payments_payment p JOIN accounts_account a ON a.id = p.account_id
+        WHERE a.agency_id <> p.agency_id
+        UNION ALL SELECT e.id FROM accounts_event e JOIN accounts_account a ON a.id = e.account_id
+        WHERE a.agency_id <> e.agency_id
+    """,
+    "I11 every accepted webhook is applied within minutes": """
+        SELECT id, kind FROM payments_processorevent
+        WHERE applied_at IS NULL AND received_at < now() - interval '10 minutes'
+    """,
+    "I12 no outcome stays unknown": f"""
+        SELECT id, intended_at FROM payments_payment
+        WHERE status = 'intended' AND intended_at < now() - interval '{UNDECIDED_MINUTES} minutes'
+    """,
+}
+
+
+def findings(limit: int = 20) -> list[tuple[str, tuple]]:
+    """Return (invariant, row) for each violation, at most `limit` rows an invariant."""
+    found = []
+    with connection.cursor() as cursor:
+        for name, sql in INVARIANTS.items():
+            cursor.execute(sql)
+            found += [(name, row) for row in cursor.fetchmany(limit)]
+    return found
