@@ -57,7 +57,7 @@ down: venv ## Stop them; the data stays in .local/
 	@$(PY) -m portal.local down
 
 clean: ## Stop the local servers and remove .local/, .venv/ and caches
-	@if [ -x $(PY) ] && [ -d .local ]; then $(PY) -m portal.local down; fi
+	@if [ -x $(PY) ] && [ -d .local ]; then $(PY) -m portal.local erase; fi
 	rm -rf .local .venv staticfiles test-results .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -8,9 +8,7 @@ import subprocess
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-HOME = Path(
-    os.environ.get("LOCAL_HOME") or CHECKOUT / ".local"
-)  # holds postgres/, valkey/, run/, logs/, env, state.json
+HOME = Path(os.environ.get("LOCAL_HOME") or CHECKOUT / ".local").resolve()  # postgres/, valkey/, run/, logs/, env
 START_SECONDS = 60.0  # recovery after a hard kill of a large database, on a slow disk
 LOG_BYTES = 20 * 2**20  # a larger log is put aside as <name>.1 at the next start
 

@@ -1,9 +1,10 @@
-"""Start, stop and describe the embedded servers: `python -m portal.local up|down|status|env`."""
+"""Start, stop and describe the embedded servers: `python -m portal.local up|down|status|env|erase`."""
 
 import argparse
 import contextlib
 import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 
@@ -15,11 +16,11 @@ SERVERS = {"DATABASE_URL": postgres, "REDIS_URL": valkey}
 def main() -> int:
     """Do what the command line says; 0 done, 1 not running or impossible."""
     parser = argparse.ArgumentParser(prog="python -m portal.local", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "status", "env"])
+    parser.add_argument("command", choices=COMMANDS)
     command = parser.parse_args().command
     try:
         with alone():
-            return {"up": up, "down": down, "status": status, "env": env}[command]()
+            return COMMANDS[command]()
     except (CannotRun, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -40,24 +41,30 @@ def down() -> int:
 
 def status() -> int:
     """Say which servers answer; 1 when one that is needed does not."""
-    answers = {}
+    all_there = True
     for name, server in SERVERS.items():
-        answers[name] = name in os.environ or bool(server.answering())
-        where = (
-            f"{name} of the environment"
-            if name in os.environ
-            else "running"
-            if answers[name]
-            else "not running"
-        )
-        print(f"{name_of(server)}: {where}")
-    return 0 if all(answers.values()) else 1
+        if name in os.environ:
+            print(f"{name_of(server)}: {name} of the environment")
+        else:
+            running = bool(server.answering())
+            print(f"{name_of(server)}: {'running' if running else 'not running'}")
+            all_there = all_there and running
+    return 0 if all_there else 1
 
 
 def env() -> int:
     """Print the settings of this checkout as NAME=value lines, for a shell or a process manager."""
-    for name, value in sorted(environment.read().items()):
-        print(f"{name}={os.environ.get(name, value)}")
+    given = {name: os.environ[name] for name in (*SERVERS, *environment.SECRETS) if name in os.environ}
+    for name, value in sorted((environment.read() | given).items()):
+        print(f"{name}={value}")
+    return 0
+
+
+def erase() -> int:
+    """Stop both servers and remove `.local/` with all data and keys."""
+    down()
+    postgres.erase()
+    shutil.rmtree(HOME)
     return 0
 
 
@@ -76,6 +83,8 @@ def alone() -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
+
+COMMANDS = {"up": up, "down": down, "status": status, "env": env, "erase": erase}
 
 if __name__ == "__main__":
     sys.exit(main())

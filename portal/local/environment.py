@@ -6,15 +6,13 @@ import os
 import secrets
 from pathlib import Path
 
-from . import CHECKOUT, HOME
+from . import HOME
 
 FILE = HOME / "env"
 STATE = HOME / "state.json"
 SECRETS = {
     "SECRET_KEY": lambda: secrets.token_urlsafe(48),
-    "FIELD_KEYS": lambda: (
-        "1:" + base64.b64encode(secrets.token_bytes(32)).decode()
-    ),  # version:key, newest first
+    "FIELD_KEYS": lambda: "1:" + base64.b64encode(secrets.token_bytes(32)).decode(),  # version:key, newest first
     "INDEX_KEY": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
 }
 
@@ -50,7 +48,7 @@ def remember(server: str, facts: dict) -> None:
 def state() -> dict:
     """Return all that is remembered; nothing in a copy of another checkout, whose servers are not ours."""
     known = json.loads(STATE.read_text()) if STATE.exists() else {}
-    return known if known.get("checkout") == str(CHECKOUT) else {"checkout": str(CHECKOUT)}
+    return known if known.get("home") == str(HOME) else {"home": str(HOME)}
 
 
 def replace(path: Path, text: str) -> None:

