@@ -6,9 +6,6 @@ opens the scope of all agencies.
 
 from django.db import connection
 
-UNDECIDED_MINUTES = 30
-"""No outcome may stay unknown longer: the sweep asks every few seconds and intents expire after 15 minutes."""
-
 INVARIANTS = {
     "I2 ledger entries of a payment sum to zero": """
         SELECT payment_id, sum(amount_cents) FROM payments_ledgerentry GROUP BY payment_id HAVING sum(amount_cents) <> 0
@@ -60,9 +57,10 @@ INVARIANTS = {
         SELECT id, kind FROM payments_processorevent
         WHERE applied_at IS NULL AND received_at < now() - interval '10 minutes'
     """,
-    "I12 no outcome stays unknown": f"""
+    # The sweep asks every few seconds and intents expire after 15 minutes.
+    "I12 no outcome stays unknown": """
         SELECT id, intended_at FROM payments_payment
-        WHERE status = 'intended' AND intended_at < now() - interval '{UNDECIDED_MINUTES} minutes'
+        WHERE status = 'intended' AND intended_at < now() - interval '30 minutes'
     """,
 }
 
