@@ -52,6 +52,11 @@ def test_the_routing_number_typed_twice_is_found():
     assert [refusal.code for refusal in refusals] == ["account_number_is_routing_number"]
 
 
+@pytest.mark.parametrize("number", ["123", "123456789012345678", "12345a", "1234 5678", "-1234", "١٢٣٤"])
+def test_an_account_number_has_4_to_17_plain_digits(number):
+    assert [refusal.code for refusal in check_bank_account("110000000", number, "checking")] == ["account_number_shape"]
+
+
 def test_people_may_type_spaces_and_dashes():
     assert typed_digits(" 0210-0002 1 ") == "021000021"
     assert typed_digits("12a") == "12a"
