@@ -67,6 +67,8 @@ class Payment(Row):
     processor_ref = models.CharField(max_length=80, blank=True)
     decline_code = models.CharField(max_length=60, blank=True)
     advice_code = models.CharField(max_length=40, blank=True)
+    network_decline_code = models.CharField(max_length=10, blank=True)
+    network_advice_code = models.CharField(max_length=10, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     next_action_secret = SealedField(blank=True, default="")
     intended_at = models.DateTimeField()

@@ -45,6 +45,7 @@ BANK_OPTIONS = {
 }
 CARD_OPTIONS = {
     **texts("capture_method cvc_token network request_three_d_secure setup_future_usage"),
+    **texts("setup_credential_usage stored_credential_usage"),
     **texts("statement_descriptor_suffix_kana statement_descriptor_suffix_kanji"),
     "mandate_options": FREE,
     "moto": BOOLEAN,

@@ -1,0 +1,179 @@
+"""The contract of a payment processor's adapter, and the registry of the adapters there are.
+
+An adapter translates and never saves: no models, no settings, credentials when it is made, one client object per
+merchant account. Only an explicit yes or no of the processor is an answer; everything else is `unknown`.
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Literal, Protocol
+
+ADAPTERS = {"stripe": "payments.processors.stripe:Stripe"}
+
+Status = Literal["succeeded", "pending", "action", "declined", "voided", "not_done", "unknown"]
+
+
+class Unreachable(Exception):
+    """Ask again later: the processor gave no answer, and nothing was charged by this question."""
+
+
+class NotReadable(Exception):
+    """Ask the consumer again: the processor does not know this token, or it was used or is too old."""
+
+
+class WrongSignature(Exception):
+    """Refuse the webhook: it does not come from this merchant account's processor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Show a card as the processor reads it; a method's id only once it was charged or stored."""
+
+    brand: str
+    funding: str
+    last4: str
+    exp_month: int | None = None
+    exp_year: int | None = None
+    fingerprint: str = ""
+    method: str = ""
+    customer: str = ""
+    network_transaction_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Ask for one charge; the same payment always makes the same request, so that it can be sent again.
+
+    One of `confirmation_token` and `method` names what is charged. `store` says for what later use the consumer
+    agreed to keep the card: `installment`, `recurring`, `unscheduled` or nothing (CARD-03, CARD-04).
+    """
+
+    payment: str
+    consumer: str
+    amount_cents: int
+    currency: str
+    kind: str
+    description: str
+    confirmation_token: str = ""
+    method: str = ""
+    customer: str = ""
+    store: str = ""
+    ip: str = ""
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Say what became of a charge.
+
+    `action`: the consumer's bank wants to see them (3-D Secure), still undecided. `not_done`: the processor refused
+    the request itself, so this request moved nothing. `unknown`: nobody can say; ask again.
+    `refunded_cents` is the sum given back so far.
+    """
+
+    status: Status
+    ref: str = ""
+    amount_cents: int | None = None
+    currency: str = ""
+    decline_code: str = ""
+    advice_code: str = ""
+    network_decline_code: str = ""
+    network_advice_code: str = ""
+    reason: str = ""
+    client_secret: str = ""
+    refunded_cents: int = 0
+    card: Card | None = None
+
+
+UNKNOWN = Outcome(status="unknown")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankCheck:
+    """Say whether a bank account can be debited (ACH-02), and its id at the processor."""
+
+    valid: bool
+    method: str = ""
+    customer: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Hold a signed webhook: its id, its kind, the payment it is about if it is ours, and the whole body."""
+
+    id: str
+    kind: str
+    body: dict[str, Any] = field(repr=False)
+
+
+class Processor(Protocol):
+    """What every adapter does. None of it is called while a transaction is open."""
+
+    def preview(self, confirmation_token: str) -> Card:
+        """Read the card behind a browser's token before anything is charged (CARD-01).
+
+        :raises NotReadable: no such token, or one that cannot be used any more.
+        :raises Unreachable: no answer.
+        """
+
+    def charge(self, order: Order) -> Outcome:
+        """Create and confirm the charge under the payment's own key; never raises for an outcome."""
+
+    def find(self, *, payment: str, ref: str) -> Outcome:
+        """Ask what became of a payment, by the processor's reference or else by our id in its metadata."""
+
+    def void(self, *, payment: str, ref: str, amount_cents: int, currency: str) -> Outcome:
+        """Make sure that an undecided charge can never succeed, or say what it became instead.
+
+        Without a reference the payment's key is used up, so that a request still on its way is refused.
+        """
+
+    def validate_bank(
+        self,
+        *,
+        key: str,
+        consumer: str,
+        routing: str,
+        number: str,
+        account_type: str,
+        holder: str,
+        ip: str,
+        user_agent: str,
+        keep: bool,
+    ) -> BankCheck:
+        """Validate a bank account on first use (ACH-02); keep it at the processor only when it is charged there.
+
+        :raises Unreachable: no answer.
+        """
+
+    def read_webhook(self, *, body: bytes, signature: str) -> Notification:
+        """Check a webhook's signature and age; fails closed.
+
+        :raises WrongSignature: anything else than a fresh, well-signed event of this merchant account.
+        """
+
+    def about(self, body: dict[str, Any]) -> tuple[str, str]:
+        """Give our payment id and the processor's reference that an event names, empty where it names none."""
+
+    def dispute(self, body: dict[str, Any]) -> str:
+        """Give `opened`, `won` or `lost` for an event about a dispute, else an empty string."""
+
+
+@lru_cache(maxsize=1024)
+def connect(
+    *, processor: str, account_ref: str, secret_key: str, webhook_secret: str, api_base: str, timeout: float
+) -> Processor:
+    """Make the adapter of one merchant account, once per process and set of credentials.
+
+    :raises KeyError: no adapter has this name.
+    """
+    module, _colon, name = ADAPTERS[processor].partition(":")
+    return getattr(import_module(module), name)(
+        account_ref=account_ref,
+        secret_key=secret_key,
+        webhook_secret=webhook_secret,
+        api_base=api_base,
+        timeout=timeout,
+    )

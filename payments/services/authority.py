@@ -1,0 +1,65 @@
+"""The text a consumer agrees to: the rules' own wording, filled from account and checkout (EFT-01, ACH-05, CARD-05)."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from accounts.models import Account
+from accounts.money import format_cents
+from payments.rules.authorization import Parts, compose, text_sha256
+from payments.services.means import Means
+
+_SETTLEMENT = {
+    "en": "{agency} accepts these payments, {total} together, as settlement in full of the balance of {balance}.",
+    "es": "{agency} acepta estos pagos, {total} en total, como liquidación total del saldo de {balance}.",
+}
+
+
+def write(
+    *,
+    account: Account,
+    means: Means,
+    lines: Sequence[tuple[date, int]],
+    today: date,
+    settlement_of_cents: int | None,
+    language: str,
+) -> tuple[str, str, str]:
+    """Write the authorization: its text, the SHA-256 of the text and the version of the wording.
+
+    Paragraphs are parted by an empty line, the first one is the title.
+
+    :param settlement_of_cents: the balance that the payments settle in full, None for any other payment.
+    :raises IncompleteAuthorization: a fact that must be said is blank.
+    """
+    code = "es" if language.startswith("es") else "en"
+    agency, consumer = account.agency, account.consumer
+    made = compose(
+        Parts(
+            kind="schedule" if len(lines) > 1 else "single",
+            method=means.kind,
+            lines=tuple(lines),
+            signed_on=today,
+            consumer_name=str(consumer),
+            agency_name=agency.legal_name,
+            agency_address=agency.address,
+            agency_phone=agency.phone,
+            reference=account.reference,
+            # A card is refused where these are blank (CARD-02); a bank debit still says which debt it is for.
+            original_creditor=account.original_creditor or account.client.name,
+            description=account.description or account.debt_type or account.client.name,
+            last4=means.last4,
+            brand=means.brand,
+            funding=means.funding,
+            account_type=means.account_type,
+            currency=account.currency,
+        ),
+        code,
+    )
+    if settlement_of_cents is None:
+        return made.text, made.sha256, made.version
+    clause = _SETTLEMENT[code].format(
+        agency=agency.legal_name,
+        total=format_cents(sum(cents for _on, cents in lines), account.currency, code),
+        balance=format_cents(settlement_of_cents, account.currency, code),
+    )
+    text = f"{made.text}\n\n{clause}"
+    return text, text_sha256(text), made.version

@@ -1,0 +1,278 @@
+"""A consumer's way to one payment, page by page: what, how, and the text they will agree to.
+
+Every step answers with all refusals at once and writes nothing when there are any. What was confirmed is frozen:
+a changed mind begins a new checkout.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+
+from accounts import events
+from accounts.models import Account, Event, Visit
+from accounts.refusals import Refusal
+from payments.models import Checkout, Payment
+from payments.rules import cards
+from payments.rules.notices import letter_send_by, notice_needed
+from payments.services import authority, gate
+from payments.services.gate import SETTLING, Standing, lines_of, no
+from payments.services.means import Means, card_policy, disclosures, means_of
+from payments.services.methods import Confirmed, change, take_bank, take_card, take_stored
+from settlements.rules.schedules import Line, propose
+from settlements.services import offers
+
+__all__ = [
+    "Confirmed",
+    "Review",
+    "Way",
+    "acknowledge_sol",
+    "again",
+    "alternatives",
+    "authorization_text",
+    "begin",
+    "choose",
+    "current",
+    "propose_lines",
+    "review",
+    "set_paper",
+    "standing_of",
+    "take_bank",
+    "take_card",
+    "take_stored",
+    "ways",
+]
+
+_JOINED = ("account__consumer", "account__client", "account__agency", "visit", "consumer", "method")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Say whether a method (`card`, `ach`) can be used for this checkout, and if not why."""
+
+    code: str
+    refusal: Refusal | None = None
+
+    @property
+    def available(self) -> bool:
+        return self.refusal is None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLine:
+    """Show one payment of the review; `notice` is `email`, `letter` or empty, `send_by` the letter's last day."""
+
+    number: int
+    on: date
+    amount_cents: int
+    notice: str = ""
+    send_by: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Hold all that the consumer sees before agreeing; with refusals it cannot be confirmed."""
+
+    refusals: list[Refusal]
+    amount_now_cents: int
+    total_cents: int
+    saving_cents: int
+    lines: tuple[ReviewLine, ...]
+    means: Means | None
+    text: str
+    text_sha256: str
+    text_version: str
+    settlement_of_cents: int | None
+
+    @property
+    def later(self) -> tuple[ReviewLine, ...]:
+        return self.lines[1:]
+
+
+def standing_of(*, account: Account, now: datetime) -> Standing:
+    """Read what is owed, offered and allowed on an account now."""
+    joined = Account.objects.select_related("consumer", "client", "agency").get(pk=account.pk)
+    return gate.standing(joined, now=now)
+
+
+@transaction.atomic
+def begin(*, visit: Visit, account: Account, now: datetime) -> Checkout:
+    """Begin a checkout; its id is the idempotency key of the payment it may become.
+
+    The host is told once when a card cannot be offered because what must be shown is missing (CARD-02).
+    """
+    assert account.consumer_id == visit.consumer_id, "a visit pays its own consumer's accounts"
+    account = Account.objects.select_related("agency").get(pk=account.pk)
+    if missing := cards.missing_disclosures(disclosures(account)):
+        told = Event.objects.filter(account=account, kind="account.card_disabled", data__missing=list(missing))
+        if not told.exists():
+            events.record("account.card_disabled", account=account, now=now, data={"missing": list(missing)})
+    return Checkout.objects.create(
+        account=account,
+        consumer_id=account.consumer_id,
+        visit=visit,
+        payments_seen=Payment.objects.filter(account=account).count(),
+        created_at=now,
+    )
+
+
+def current(*, visit: Visit, account: Account) -> Checkout | None:
+    """Find the latest checkout of this visit and account that was not confirmed."""
+    mine = Checkout.objects.filter(visit=visit, account=account, confirmed_at=None)
+    return mine.select_related(*_JOINED).order_by("-created_at", "-pk").first()
+
+
+def again(*, checkout: Checkout, now: datetime) -> Checkout:
+    """Begin anew with the same choice after a decline; how to pay is asked again."""
+    fresh = begin(visit=checkout.visit, account=checkout.account, now=now)
+    change(fresh, **{name: getattr(checkout, name) for name in ("choice", "lines", "terms", "paper")})
+    return fresh
+
+
+def propose_lines(
+    *, account: Account, now: datetime, parts: int | None = None, frequency: str = "monthly"
+) -> tuple[Line, ...]:
+    """Propose equal payments of the settlement from today on; empty when there is no settlement."""
+    at = standing_of(account=account, now=now)
+    if at.terms is None:
+        return ()
+    method = next(iter(at.allowed.methods(2)), "card")
+    return propose(at.terms, at.today, frequency, parts, method)
+
+
+def choose(
+    *,
+    checkout: Checkout,
+    choice: str,
+    lines: Sequence[Line | tuple[date, int]] = (),
+    now: datetime,
+    by_amount: bool = False,
+) -> list[Refusal]:
+    """Choose what to pay: `settlement` at once, in `parts`, in `full`, or another `amount`.
+
+    Without lines `settlement` and `full` are one payment today and `parts` is our proposal; `amount` needs its one
+    line. Returns all refusals at once; the checkout changes only when there are none.
+
+    :param by_amount: the consumer set the amount of each payment, so the last one may be smaller.
+    :raises Confirmed: the checkout was confirmed already.
+    """
+    at = standing_of(account=checkout.account, now=now)
+    wanted = [line if isinstance(line, Line) else Line(*line) for line in lines]
+    if not wanted and choice == "parts":
+        wanted = list(propose_lines(account=checkout.account, now=now))
+    elif not wanted and choice in ("settlement", "full"):
+        whole = at.terms.amount_cents if choice == "settlement" and at.terms else at.owed.single_most_cents
+        wanted = [Line(at.today, whole)]
+    found = gate.check_lines(at, choice, wanted, method=None, by_amount=by_amount)
+    if len(wanted) > 1 and checkout.visit.level < checkout.visit.Level.CONFIRMED:
+        found.append(no("step_up_required"))
+    if found:
+        return found
+    with transaction.atomic():
+        listed = [[line.due_on.isoformat(), line.amount_cents] for line in wanted]
+        terms = offers.facts(at.terms) if choice in SETTLING else {}
+        change(checkout, choice=choice, lines=listed, terms=terms)
+        _tell_started(checkout, choice, wanted, now)
+    return []
+
+
+def _tell_started(checkout: Checkout, choice: str, lines: Sequence[Line], now: datetime) -> None:
+    """Tell once per visit that the consumer began to pay, so that an abandoned payment can be told too."""
+    started = Visit.objects.filter(pk=checkout.visit_id, payment_started_at=None).update(payment_started_at=now)
+    if started:
+        about = {
+            "checkout": str(checkout.pk),
+            "choice": choice,
+            "amount_cents": lines[0].amount_cents,
+            "total_cents": sum(line.amount_cents for line in lines),
+            "payments": len(lines),
+            "currency": checkout.account.currency,
+        }
+        events.record("payment.started", account=checkout.account, now=now, data=about)
+
+
+def set_paper(*, checkout: Checkout, paper: bool) -> None:
+    """Keep whether the consumer wants letters instead of electronic documents.
+
+    :raises Confirmed: the checkout was confirmed already.
+    """
+    change(checkout, paper=paper)
+
+
+@transaction.atomic
+def acknowledge_sol(*, visit: Visit, account: Account, wording: str, version: str, now: datetime) -> None:
+    """Record that the notice about the age of the debt was read in this visit (SOL-02)."""
+    about = {"visit": str(visit.pk), "wording": wording, "version": version}
+    events.record("sol_notice.acknowledged", account=account, now=now, data=about)
+
+
+def ways(*, checkout: Checkout, now: datetime) -> tuple[Way, ...]:
+    """Say which methods this checkout can be paid by, with the reason for each that cannot."""
+    at, lines = standing_of(account=checkout.account, now=now), lines_of(checkout)
+    found = []
+    for code in ("card", "ach"):
+        refusal = None
+        now_route, later_route = gate.routes(at.account, code, lines)
+        if code not in at.allowed.methods(len(lines)) or now_route is None or (len(lines) > 1 and not later_route):
+            refusal = no("method_not_routed", "method")
+        elif code == "card" and cards.missing_disclosures(disclosures(at.account)):
+            refusal = no("card_disclosures_missing", "method")
+        found.append(Way(code, refusal))
+    return tuple(found)
+
+
+def alternatives(*, account: Account) -> tuple[str, ...]:
+    """Name what can be used instead of a card that was refused (CARD-01); phrases of the message catalogue."""
+    return cards.alternatives(card_policy(account), ach_allowed="ach" in offers.allowed(account).methods(1))
+
+
+def authorization_text(checkout: Checkout, language: str, *, now: datetime) -> tuple[str, str, str]:
+    """Write what the consumer will agree to: the text, its SHA-256 and its version.
+
+    The date in it is the consumer's own, so a text shown before midnight is not the text of the next day.
+    """
+    means, lines = means_of(checkout), lines_of(checkout)
+    assert means is not None, "choose how to pay first"
+    assert lines, "choose what to pay first"
+    account = checkout.account
+    today = gate.local_date(now, account.consumer.time_zone)
+    return authority.write(
+        account=account,
+        means=means,
+        lines=[(line.due_on, line.amount_cents) for line in lines],
+        today=today,
+        settlement_of_cents=checkout.terms.get("balance_cents") if checkout.choice in SETTLING else None,
+        language=language,
+    )
+
+
+def review(checkout: Checkout, *, language: str, now: datetime) -> Review:
+    """Gather what the review page shows, after all gates; nothing is written."""
+    checkout = Checkout.objects.select_related(*_JOINED).get(pk=checkout.pk)
+    at, lines, means = gate.standing(checkout.account, now=now), lines_of(checkout), means_of(checkout)
+    refusals = gate.refusals(checkout, at, now=now)
+    text, sha256, version = ("", "", "")
+    if means is not None and lines:
+        text, sha256, version = authorization_text(checkout, language, now=now)
+    channel = gate.notice_channel(checkout) if gate.needs_notice(lines, at.today) else ""
+    settling = checkout.choice in SETTLING
+    return Review(
+        refusals=refusals,
+        amount_now_cents=lines[0].amount_cents if lines else 0,
+        total_cents=sum(line.amount_cents for line in lines),
+        saving_cents=checkout.terms.get("saving_cents", 0) if settling else 0,
+        lines=tuple(_review_line(number, line, channel, at.today) for number, line in enumerate(lines, 1)),
+        means=means,
+        text=text,
+        text_sha256=sha256,
+        text_version=version,
+        settlement_of_cents=checkout.terms.get("balance_cents") if settling else None,
+    )
+
+
+def _review_line(number: int, line: Line, channel: str, today: date) -> ReviewLine:
+    if number == 1 or not notice_needed(today, line.due_on):
+        return ReviewLine(number, line.due_on, line.amount_cents)
+    send_by = letter_send_by(line.due_on) if channel == "letter" else None
+    return ReviewLine(number, line.due_on, line.amount_cents, channel, send_by)

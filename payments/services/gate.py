@@ -1,0 +1,276 @@
+"""Everything that decides whether a checkout may be confirmed now, gathered once: for the review and for the intent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from accounts.calendars import local_date
+from accounts.models import Account, Event
+from accounts.refusals import Refusal, gettext_noop, refuse
+from accounts.services import consent
+from payments.models import Arrangement, Checkout, Payment
+from payments.rules import cards
+from payments.rules.attempts import FailedAttempt
+from payments.rules.gates import Authority, ChargeFacts, charge_gates, sol_notice_needed
+from payments.rules.notices import check_letters, notice_needed, predebit_window
+from payments.services.means import Means, card_policy, disclosures, means_of
+from payments.services.owed import Owed, owed
+from payments.services.route import NoRoute, Route, route_for
+from settlements.rules.offers import Allowed, Terms
+from settlements.rules.schedules import Line, check, check_single, roll
+from settlements.services import offers
+
+SETTLING = ("settlement", "parts")
+SINGLE = ("full", "amount")
+CHOICES = (*SETTLING, *SINGLE)
+
+_SENTENCES = {
+    "choice_unknown": gettext_noop("Please choose what you would like to pay."),
+    "no_settlement": gettext_noop("There is no settlement offer for this account now."),
+    "offer_changed": gettext_noop("The offer has changed since you chose. Please choose again."),
+    "arrangement_active": gettext_noop("Payments are already planned for this account."),
+    "step_up_required": gettext_noop("Please confirm who you are with a code before you plan later payments."),
+    "paper_or_email": gettext_noop("Please say whether you agree to electronic documents."),
+    "notice_impossible": gettext_noop(
+        "A payment on %(due_on)s cannot be announced in time. Choose a day up to %(near_on)s or a later one."
+    ),
+    "method_missing": gettext_noop("Please choose how to pay."),
+    "method_not_routed": gettext_noop("This way to pay cannot be used for this account."),
+    "card_disclosures_missing": gettext_noop(
+        "Cards cannot be used for this account, because the agency lacks information that must be shown first."
+    ),
+    "already_paid_since": gettext_noop("A payment was made on this account since you began. Please look again."),
+    "text_changed": gettext_noop("The text you agreed to has changed. Please read it again."),
+    "day_has_changed": gettext_noop("This was prepared on another day. Please choose again."),
+}
+
+
+def no(code: str, field: str | None = None, **params: object) -> Refusal:
+    """Make one of this floor's own refusals."""
+    return refuse(_SENTENCES[code], code, field=field, **params)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Hold where an account stands for its consumer today: what is owed, offered and allowed."""
+
+    account: Account
+    today: date
+    owed: Owed
+    terms: Terms | None
+    allowed: Allowed
+    arrangement: Arrangement | None
+
+
+def standing(account: Account, *, now: datetime) -> Standing:
+    """Read where an account stands; `account` has its consumer, client and agency joined."""
+    today = local_date(now, account.consumer.time_zone)
+    due = owed(account)
+    arrangement = Arrangement.objects.filter(account=account, status=Arrangement.Status.ACTIVE).first()
+    return Standing(
+        account=account,
+        today=today,
+        owed=due,
+        terms=offers.terms_for(account=account, owed_cents=due.cents, today=today) if not arrangement else None,
+        allowed=offers.allowed(account),
+        arrangement=arrangement,
+    )
+
+
+def lines_of(checkout: Checkout) -> tuple[Line, ...]:
+    """Read a checkout's payments; the first one is paid now."""
+    return tuple(Line(date.fromisoformat(on), cents) for on, cents in checkout.lines)
+
+
+def check_lines(
+    at: Standing, choice: str, lines: Sequence[Line], *, method: str | None, by_amount: bool = False
+) -> list[Refusal]:
+    """List every reason why these payments cannot be chosen; without a method any allowed one will do."""
+    if choice not in CHOICES:
+        return [no("choice_unknown", "choice")]
+    method = method or next(iter(at.allowed.methods(len(lines) or 1)), "card")
+    currency = at.account.currency
+    found = []
+    if choice in SETTLING:
+        if at.arrangement is not None:
+            return [no("arrangement_active", "choice")]
+        if at.terms is None:
+            return [no("no_settlement", "choice")]
+        # A bank debit that is made today reaches the bank on its next day; its own date stays today's.
+        found = check(
+            roll(lines, method), at.terms, at.today, method, consumer_chose_amount=by_amount, currency=currency
+        )
+    else:
+        total = sum(line.amount_cents for line in lines)
+        found = check_single(total, at.owed.single_most_cents, at.allowed, method, currency=currency)
+        if choice == "full" and at.owed.scheduled_cents:
+            found.append(no("arrangement_active", "choice"))
+    if lines and lines[0].due_on != at.today:
+        found.append(no("day_has_changed", "lines.0.due_on"))
+    return found
+
+
+def routes(account: Account, method: str, lines: Sequence[Line]) -> tuple[Route | None, Route | None]:
+    """Find who executes what is paid now and what is paid later; None where no row says so.
+
+    The portal does not run post-dates itself yet, so a later payment that would be its own has no route.
+    """
+    found: list[Route | None] = []
+    for timing in ("immediate", "postdated"):
+        try:
+            route = route_for(account, method, timing)
+        except NoRoute:
+            route = None
+        found.append(None if route and timing == "postdated" and route.executor != "host" else route)
+    return found[0], found[1] if len(lines) > 1 else None
+
+
+def notice_channel(checkout: Checkout) -> str:
+    """Say how later payments are announced: by e-mail with live consent to it, else by letter (PDC-05)."""
+    return "email" if not checkout.paper and consent.esign_live(checkout.consumer) else "letter"
+
+
+def needs_notice(lines: Sequence[Line], today: date) -> bool:
+    """Tell whether any later payment is so far away that it must be announced (PDC-01)."""
+    return any(notice_needed(today, line.due_on) for line in lines[1:])
+
+
+def check_notices(checkout: Checkout, lines: Sequence[Line], today: date) -> list[Refusal]:
+    """Refuse dates that cannot be announced in time; ask first whether e-mail may be used (ES-01)."""
+    if not needs_notice(lines, today):
+        return []
+    if notice_channel(checkout) == "letter":
+        if not checkout.paper:
+            return [no("paper_or_email", "paper")]
+        return check_letters([line.due_on for line in lines], today)
+    near_on = today + timedelta(days=5)
+    return [
+        no("notice_impossible", f"lines.{index}.due_on", due_on=line.due_on, near_on=near_on)
+        for index, line in enumerate(lines)
+        if notice_needed(today, line.due_on) and predebit_window(line.due_on).latest < today
+    ]
+
+
+def refusals(checkout: Checkout, at: Standing, *, now: datetime) -> list[Refusal]:
+    """List every reason why this checkout may not be confirmed now (rules "Gates"); an empty list lets it."""
+    account, lines, means = at.account, lines_of(checkout), means_of(checkout)
+    found: list[Refusal] = []
+    if checkout.choice in SETTLING and at.terms and at.terms.amount_cents != checkout.terms.get("amount_cents"):
+        found.append(no("offer_changed", "choice"))
+    found += check_lines(at, checkout.choice, lines, method=means.kind if means else None)
+    if paid_since(checkout):
+        found.append(no("already_paid_since"))
+    if len(lines) > 1:
+        if checkout.visit.level < checkout.visit.Level.CONFIRMED:
+            found.append(no("step_up_required"))
+        found += check_notices(checkout, lines, at.today)
+    if means is None:
+        return _once([*found, no("method_missing", "method")])
+    now_route, later_route = routes(account, means.kind, lines)
+    if now_route is None or (len(lines) > 1 and later_route is None):
+        return _once([*found, no("method_not_routed", "method")])
+    facts = _facts(checkout, at, means, now_route, now=now)
+    # What the host executes is handed over now, after the same gates.
+    handed_over = now_route.executor == "host"
+    found += [one for one in charge_gates(facts) if not (handed_over and one.code == "executor_is_host")]
+    return _once(found)
+
+
+def paid_since(checkout: Checkout) -> bool:
+    """Tell whether the account was paid, or may have been, after this checkout began: two tabs, two devices."""
+    since = Payment.objects.filter(account_id=checkout.account_id, intended_at__gte=checkout.created_at)
+    nothing_moved = (Payment.Status.DECLINED, Payment.Status.VOIDED)
+    return since.exclude(status__in=nothing_moved).exclude(idempotency_key=checkout.pk).exists()
+
+
+def _facts(checkout: Checkout, at: Standing, means: Means, route: Route, *, now: datetime) -> ChargeFacts:
+    account, consumer, agency = at.account, at.account.consumer, at.account.agency
+    lines, method = lines_of(checkout), means.method
+    first = lines[0] if lines else Line(at.today, 0)
+    needed = sol_notice_needed(consumer.state, account.sol_status or "unknown", account.sol_on, at.today)
+    scheduled = at.owed.scheduled_cents if checkout.choice in SINGLE else 0
+    return ChargeFacts(
+        now=now,
+        zone=consumer.time_zone,
+        scheduled=False,
+        amount_cents=first.amount_cents,
+        due_on=first.due_on,
+        account_status=account.status,
+        dispute_open=False,
+        sol_notice_needed=needed,
+        sol_acknowledged=needed and sol_acknowledged(checkout.visit_id, account),
+        balance_cents=account.balance_cents,
+        balance_as_of=account.as_of,
+        balance_max_age=timedelta(hours=agency.balance_fresh_hours),
+        unposted_cents=account.balance_cents - at.owed.cents + scheduled,
+        method=means.kind,
+        method_live=method is None or method.removed_at is None,
+        method_allowed=means.kind in at.allowed.methods(len(lines)),
+        executor=route.executor,
+        undecided_attempt=Payment.objects.filter(account=account, status=Payment.Status.INTENDED).exists(),
+        authority=Authority(
+            live=True,
+            lines=tuple((line.due_on, line.amount_cents) for line in lines),
+            stored_credential=len(lines) > 1,
+        ),
+        card_brand=means.brand,
+        card_funding=means.funding,
+        card_policy=card_policy(account),
+        ach_allowed="ach" in at.allowed.methods(len(lines)),
+        disclosures=disclosures(account),
+        bank_validated=method is not None and method.validated_at is not None,
+        failed=failed_attempts(means),
+        currency=account.currency,
+    )
+
+
+def sol_acknowledged(visit_id: object, account: Account) -> bool:
+    """Tell whether the time-barred notice was acknowledged in this visit; each session asks again (SOL-02)."""
+    return Event.objects.filter(account=account, kind="sol_notice.acknowledged", data__visit=str(visit_id)).exists()
+
+
+def failed_attempts(means: Means) -> tuple[FailedAttempt, ...]:
+    """List the agency's earlier failed tries with the same card or bank account (CARD-07, CARD-08).
+
+    The consumer confirms a new payment each time, so none of them is a retry of the same item.
+    """
+    if not means.fingerprint:
+        return ()
+    failed = (Payment.Status.DECLINED, Payment.Status.RETURNED)
+    found = Payment.objects.filter(
+        method__kind=means.kind, method__fingerprint=means.fingerprint, status__in=failed, decided_at__isnull=False
+    )
+    return tuple(_attempt(payment) for payment in found.select_related("method").order_by("-decided_at")[:200])
+
+
+def _attempt(payment: Payment) -> FailedAttempt:
+    if payment.kind == "ach":
+        code = payment.network_decline_code or payment.decline_code
+        return FailedAttempt(payment.decided_at, payment.amount_cents, return_code=code)
+    said = explain(payment)
+    return FailedAttempt(
+        payment.decided_at,
+        payment.amount_cents,
+        grade=said.grade,
+        wait=said.wait,
+        automatic_retries=said.automatic_retries,
+    )
+
+
+def explain(payment: Payment) -> cards.Decline:
+    """Say what a declined card payment means: its grade, what to tell the consumer, what to do next."""
+    return cards.decline(
+        payment.decline_code,
+        advice_code=payment.advice_code,
+        network_advice_code=payment.network_advice_code,
+        network_decline_code=payment.network_decline_code,
+        brand=payment.method.brand if payment.method else "",
+    )
+
+
+def _once(found: list[Refusal]) -> list[Refusal]:
+    """Drop what two rules said alike: one code and field, one sentence."""
+    seen: dict[tuple[str, str | None], Refusal] = {}
+    for refusal in found:
+        seen.setdefault((refusal.code, refusal.field), refusal)
+    return list(seen.values())

@@ -1,0 +1,265 @@
+"""Take a card's token or a bank account for a checkout: read and validated at the processor, masked, sealed."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.crypto import blind_index
+from accounts.models import Account
+from accounts.refusals import Refusal, gettext_noop, refuse
+from payments.models import Authorization, Checkout, HostItem, Method, Payment, Postdate, ProcessorAccount
+from payments.processors import NotReadable, Processor, Unreachable, connect
+from payments.rules.bank import check_bank_account, last4, typed_digits
+from payments.rules.cards import check_card
+from payments.services import gate
+from payments.services.means import card_policy
+from payments.services.route import route_for
+from settlements.rules.schedules import roll
+from settlements.services import offers
+
+_SENTENCES = {
+    "card_not_readable": gettext_noop("The card could not be read. Please enter it again."),
+    "processor_unreachable": gettext_noop("The card processor cannot be reached. Nothing was taken. Please try again."),
+    "no_processor": gettext_noop("Cards cannot be used here now. Please choose another way to pay."),
+    "bank_not_verified": gettext_noop(
+        "This bank account could not be verified. Check the numbers or use another account."
+    ),
+    "holder_missing": gettext_noop("Enter the name of the account holder."),
+    "method_unknown": gettext_noop("Please choose one of your saved ways to pay."),
+    "step_up_required": gettext_noop("Please confirm who you are with a code before you use a saved way to pay."),
+}
+HOLDER_LENGTH = 120
+
+
+class Confirmed(Exception):
+    """Begin a new checkout: this one was confirmed and nothing of it may change."""
+
+
+class NoProcessor(LookupError):
+    """Refuse cards: the agency has no active merchant account."""
+
+
+def _no(code: str, field: str) -> Refusal:
+    return refuse(_SENTENCES[code], code, field=field)
+
+
+def change(checkout: Checkout, **values: object) -> None:
+    """Write a step of a checkout, unless it was confirmed meanwhile.
+
+    :raises Confirmed: it was; nothing is written.
+    """
+    if not Checkout.objects.filter(pk=checkout.pk, confirmed_at=None).update(**values):
+        raise Confirmed(f"Checkout {checkout.pk} was confirmed.")
+    for name, value in values.items():
+        setattr(checkout, name, value)
+
+
+def adapter_of(account: ProcessorAccount) -> Processor:
+    """Give the adapter of a merchant account, kept for the process."""
+    return connect(
+        processor=account.processor,
+        account_ref=account.account_ref,
+        secret_key=account.secret_key,
+        webhook_secret=account.webhook_secret,
+        api_base=account.api_base,
+        timeout=settings.PROCESSOR_TIMEOUT,
+    )
+
+
+def active_processor() -> ProcessorAccount:
+    """Find the acting agency's merchant account.
+
+    :raises NoProcessor: it has none.
+    """
+    found = ProcessorAccount.objects.filter(is_active=True).first()
+    if found is None:
+        raise NoProcessor("The agency has no active merchant account.")
+    return found
+
+
+def take_card(*, checkout: Checkout, confirmation_token: str, now: datetime) -> list[Refusal]:
+    """Take the token of a new card after reading brand and funding at the processor, before any charge (CARD-01)."""
+    try:
+        card = adapter_of(active_processor()).preview(confirmation_token)
+    except NoProcessor:
+        return [_no("no_processor", "card")]
+    except NotReadable:
+        return [_no("card_not_readable", "card")]
+    except Unreachable:
+        return [_no("processor_unreachable", "card")]
+    account = _account(checkout)
+    lines = gate.lines_of(checkout)
+    by_bank = "ach" in offers.allowed(account).methods(len(lines) or 1)
+    found = check_card(card.brand, card.funding, card_policy(account), ach_allowed=by_bank)
+    found += _not_for_these_lines(checkout, account, "card", now)
+    if found:
+        return found
+    _drop_unused(checkout, now)
+    shown = {
+        "brand": card.brand,
+        "funding": card.funding,
+        "last4": card.last4,
+        "exp_month": card.exp_month,
+        "exp_year": card.exp_year,
+        "fingerprint": card.fingerprint,
+    }
+    change(checkout, confirmation_token=confirmation_token, card=shown, method=None)
+    return []
+
+
+def take_bank(
+    *, checkout: Checkout, routing: str, number: str, account_type: str, holder: str, now: datetime
+) -> list[Refusal]:
+    """Take a bank account: check digits here, existence at the processor on first use (ACH-02), then seal it."""
+    routing, number, holder = typed_digits(routing), typed_digits(number), " ".join(holder.split())
+    found = check_bank_account(routing, number, account_type)
+    if not holder:
+        found.append(_no("holder_missing", "holder"))
+    account = _account(checkout)
+    found += _not_for_these_lines(checkout, account, "ach", now)
+    if found:
+        return found
+    fingerprint = blind_index(f"{routing}:{number}", agency_id=account.agency_id, field="bank")
+    values = {
+        "fingerprint": fingerprint,
+        "last4": last4(number),
+        "holder": holder[:HOLDER_LENGTH],
+        "account_type": account_type,
+        "routing": routing,
+        "number": number,
+        "created_at": now,
+    }
+    try:
+        merchant = active_processor()
+        validated = _validated(checkout, account, merchant, values)
+    except NoProcessor:
+        return [_no("no_processor", "number")]
+    except Unreachable:
+        return [_no("processor_unreachable", "number")]
+    if validated is None:
+        return [_no("bank_not_verified", "number")]
+    lines = [
+        # Today's debit is handed over today and reaches the bank on its next day.
+        line if index == 0 else moved
+        for index, (line, moved) in enumerate(
+            zip(gate.lines_of(checkout), roll(gate.lines_of(checkout), "ach"), strict=True)
+        )
+    ]
+    with transaction.atomic():
+        _drop_unused(checkout, now)
+        method = Method.objects.create(
+            consumer_id=checkout.consumer_id, kind=Method.Kind.ACH, validated_at=now, **values | validated
+        )
+        listed = [[line.due_on.isoformat(), line.amount_cents] for line in lines]
+        change(checkout, method=method, confirmation_token="", card={}, lines=listed)
+    return []
+
+
+def _validated(checkout: Checkout, account: Account, merchant: ProcessorAccount, values: dict) -> dict | None:
+    """Validate the account at the processor unless this consumer used it before; None: it cannot be debited."""
+    charged_here = route_for(account, "ach", "immediate").executor == "portal"
+    known = Method.objects.filter(
+        consumer_id=checkout.consumer_id,
+        kind=Method.Kind.ACH,
+        fingerprint=values["fingerprint"],
+        account_type=values["account_type"],
+        validated_at__isnull=False,
+        removed_at=None,
+        processor_account=merchant,
+        payments__isnull=False,
+    )
+    if charged_here:
+        known = known.exclude(processor_method="")
+    if (used := known.order_by("-created_at").first()) is not None:
+        return {
+            "validation": "known",
+            "processor_account": merchant,
+            "processor_method": used.processor_method,
+            "processor_customer": used.processor_customer,
+        }
+    check = adapter_of(merchant).validate_bank(
+        key=f"{checkout.pk}:{values['fingerprint'][:16]}:{values['account_type']}",
+        consumer=str(checkout.consumer_id),
+        routing=values["routing"],
+        number=values["number"],
+        account_type=values["account_type"],
+        holder=values["holder"],
+        ip=checkout.visit.ip or "",
+        user_agent=checkout.visit.user_agent,
+        keep=charged_here,
+    )
+    if not check.valid:
+        return None
+    kept = {"processor_method": check.method, "processor_customer": check.customer} if charged_here else {}
+    return {"validation": "instant", "processor_account": merchant, **kept}
+
+
+def take_stored(*, checkout: Checkout, method_id: UUID, now: datetime) -> list[Refusal]:
+    """Take a card that the consumer agreed to keep; needs a confirmed visit (AUTH-02)."""
+    if checkout.visit.level < checkout.visit.Level.CONFIRMED:
+        return [_no("step_up_required", "method")]
+    method = stored_of(checkout.consumer_id).filter(pk=method_id).first()
+    if method is None:
+        return [_no("method_unknown", "method")]
+    account = _account(checkout)
+    found = check_card(method.brand, method.funding, card_policy(account))
+    found += _not_for_these_lines(checkout, account, method.kind, now)
+    if found:
+        return found
+    _drop_unused(checkout, now)
+    change(checkout, method=method, confirmation_token="", card={})
+    return []
+
+
+def stored_of(consumer_id: UUID):
+    """List the cards a consumer agreed to keep that still can be charged here."""
+    return Method.objects.filter(
+        consumer_id=consumer_id,
+        kind=Method.Kind.CARD,
+        stored=True,
+        removed_at=None,
+        processor_account__is_active=True,
+    ).exclude(processor_method="")
+
+
+def _account(checkout: Checkout) -> Account:
+    return Account.objects.select_related("client", "agency", "consumer").get(pk=checkout.account_id)
+
+
+def _not_for_these_lines(checkout: Checkout, account: Account, kind: str, now: datetime) -> list[Refusal]:
+    """Refuse a method that cannot pay the lines chosen: not allowed, not routed, or its rolled dates are too late."""
+    lines = gate.lines_of(checkout)
+    now_route, later_route = gate.routes(account, kind, lines)
+    if now_route is None or (len(lines) > 1 and later_route is None):
+        return [gate.no("method_not_routed", "method")]
+    if not lines:
+        return []
+    return gate.check_lines(gate.standing(account, now=now), checkout.choice, lines, method=kind)
+
+
+def _drop_unused(checkout: Checkout, now: datetime) -> None:
+    """Wipe the bank account that this checkout had before and that nothing was signed for."""
+    if checkout.method_id:
+        wipe_unused(Method.objects.filter(pk=checkout.method_id), now=now)
+
+
+def wipe_unused(methods, *, now: datetime) -> int:
+    """Wipe bank accounts among these methods that nobody signed for; return how many."""
+    never = methods.filter(kind=Method.Kind.ACH, wiped_at=None).exclude(
+        pk__in=Authorization.objects.values("method_id")
+    )
+    return never.update(routing="", number="", wiped_at=now, removed_at=now)
+
+
+def wipe_acknowledged(*, method_id: UUID, now: datetime) -> bool:
+    """Wipe a bank account once its executor shows everything it was signed for (events.md, `data`)."""
+    if not Method.objects.filter(pk=method_id, kind=Method.Kind.ACH, wiped_at=None).exists():
+        return False
+    shown = HostItem.objects.filter(matched=True, portal_id__isnull=False).values("portal_id")
+    payments = Payment.objects.filter(method_id=method_id, status__in=Payment.COUNTED, acknowledged_at=None)
+    postdates = Postdate.objects.filter(method_id=method_id, status__in=Postdate.OPEN)
+    if payments.exclude(pk__in=shown).exists() or postdates.exclude(pk__in=shown).exists():
+        return False
+    return bool(Method.objects.filter(pk=method_id).update(routing="", number="", wiped_at=now))

@@ -1,0 +1,304 @@
+"""The only door to a payment's outcome: status, ledger, what follows from it and its event, in one transaction.
+
+Request, webhook, sweep and host may all bring the same news at once: whoever comes second changes nothing. Locks are
+taken in one order everywhere: the account, then the payment.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts import events
+from accounts.calendars import local_date
+from accounts.models import Account, Event, Visit
+from payments.models import Authorization, Checkout, LedgerEntry, Method, Payment, Postdate
+from payments.processors import Outcome
+from payments.services import gate, postdates
+from payments.services.arrange import arrange
+from payments.services.owed import owed
+from settlements.services import offers
+
+Status = Payment.Status
+FINAL_NO = (Status.DECLINED, Status.VOIDED)
+RETRYABLE_RETURNS = ("R01", "R09", "insufficient_funds")
+"""After these a bank account is kept; any other return pauses what is still planned from it (section 4)."""
+
+
+def lock_account(account_id: UUID) -> Account:
+    """Lock an account for this transaction, with all that gates and events need of it."""
+    joined = Account.objects.select_related("consumer", "client", "agency")
+    return joined.select_for_update(of=("self",), no_key=True).get(pk=account_id)
+
+
+@transaction.atomic
+def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime, origin: str = "processor") -> Payment:
+    """Bring news of a payment; only a yes or a no of its executor changes what it is.
+
+    :param origin: `processor`, or `host` for what the host itself executed or posted; events say which.
+    """
+    account_id = Payment.objects.values_list("account_id", flat=True).get(pk=payment_id)
+    account = lock_account(account_id)
+    joined = Payment.objects.select_related("method__processor_account", "authorization")
+    payment = joined.select_for_update(of=("self",)).get(pk=payment_id)
+    return apply(payment, account=account, outcome=outcome, now=now, origin=origin)
+
+
+def apply(payment: Payment, *, account: Account, outcome: Outcome, now: datetime, origin: str = "processor") -> Payment:
+    """Move a payment, whose account and row the caller has locked, by one outcome."""
+    if outcome.amount_cents not in (None, payment.amount_cents) and outcome.status in ("succeeded", "pending"):
+        return _incident(payment, account, "amount_differs", outcome, now)
+    match (payment.status, outcome.status):
+        case (Status.INTENDED, "succeeded"):
+            _take(payment, account, outcome, now, origin)
+            _paid(payment, account, now, origin)
+        case (Status.INTENDED, "pending"):
+            _take(payment, account, outcome, now, origin)
+            _move(payment, account, Status.PENDING, "payment.pending", now, origin)
+            _follow_up(payment, account, now)
+        case (Status.INTENDED, "declined"):
+            _refused(payment, account, Status.DECLINED, "payment.declined", outcome, now, origin)
+        case (Status.INTENDED, "voided" | "not_done"):
+            _refused(payment, account, Status.VOIDED, "payment.voided", outcome, now, origin)
+        case (Status.INTENDED, "action" | "unknown"):
+            _remember(payment, outcome)
+        case (Status.PENDING, "succeeded"):
+            _paid(payment, account, now, origin)
+        case (Status.PENDING, "declined"):
+            _returned(payment, account, outcome, now, origin)
+        case (Status.SUCCEEDED, "declined") if origin == "host" and payment.kind == Method.Kind.ACH:
+            _returned(payment, account, outcome, now, origin)
+        case (Status.SUCCEEDED, "succeeded") if outcome.refunded_cents:
+            refund(payment, account=account, refunded_cents=outcome.refunded_cents, now=now, origin=origin)
+        case (Status.DECLINED | Status.VOIDED, "succeeded" | "pending"):
+            _incident(payment, account, "money_moved_after_no", outcome, now)
+    return payment
+
+
+def _take(payment: Payment, account: Account, outcome: Outcome, now: datetime, origin: str) -> None:
+    """Keep what the processor said of the card; it is charged again only as the consumer agreed (CARD-03)."""
+    payment.processor_ref = outcome.ref or payment.processor_ref
+    payment.next_action_secret = ""
+    method, card = payment.method, outcome.card
+    several = payment.authorization.kind == "schedule"
+    if card is None or method.kind != Method.Kind.CARD:
+        return
+    if (card.brand, card.funding) != (method.brand, method.funding):
+        _incident(payment, account, "card_differs", outcome, now)
+    method.brand, method.funding, method.last4 = card.brand, card.funding, card.last4
+    method.exp_month, method.exp_year = card.exp_month, card.exp_year
+    method.fingerprint = card.fingerprint or method.fingerprint
+    method.network_transaction_id = card.network_transaction_id
+    if several and card.customer:
+        added = not method.stored
+        method.processor_method, method.processor_customer, method.stored = card.method, card.customer, True
+        if added:
+            about = {"method": str(method.pk), "kind": method.kind, "brand": method.brand, "last4": method.last4}
+            events.record("method.added", account=account, now=now, data=about | {"funding": method.funding})
+    method.save()
+
+
+def _paid(payment: Payment, account: Account, now: datetime, origin: str) -> None:
+    first = payment.status == Status.INTENDED
+    book(
+        payment,
+        cents=payment.amount_cents,
+        against="host" if origin == "host" else "processor",
+        reason="payment",
+        now=now,
+    )
+    kind = "payment.posted" if origin == "host" else "payment.succeeded"
+    _move(payment, account, Status.SUCCEEDED, kind, now, origin)
+    if first:
+        _follow_up(payment, account, now)
+    _after_money(payment, account, now)
+
+
+def _follow_up(payment: Payment, account: Account, now: datetime) -> None:
+    """Write what only a first payment that was taken or accepted brings about: arrangement, post-dates, notices."""
+    checkout = Checkout.objects.select_related("visit", "consumer").filter(pk=payment.idempotency_key).first()
+    if checkout is None:
+        return
+    Visit.objects.filter(pk=checkout.visit_id).update(payment_made_at=now)
+    if payment.authorization.kind == "schedule":
+        payment.arrangement = arrange(payment=payment, checkout=checkout, account=account, now=now)
+        payment.save(update_fields=["arrangement"])
+    elif checkout.choice in gate.SETTLING:
+        offers.accept(account=account, terms=checkout.terms, now=now, about={"payment": str(payment.pk)})
+
+
+def _after_money(payment: Payment, account: Account, now: datetime) -> None:
+    """Tell a settlement that is complete by one payment, and an account that owes nothing any more."""
+    about = {"payment": str(payment.pk), "reference": payment.reference, "currency": payment.currency}
+    if payment.purpose in gate.SETTLING and payment.authorization and payment.authorization.kind == "single":
+        told = about | {"total_cents": payment.amount_cents}
+        events.record("settlement.completed", account=account, now=now, data=told)
+    elif payment.purpose in gate.SINGLE and owed(account).cents == 0:
+        events.record("account.paid_in_full", account=account, now=now, data=about)
+    if payment.arrangement_id:
+        postdates.close_arrangement(payment.arrangement_id, account=account, now=now)
+
+
+def _refused(
+    payment: Payment, account: Account, status: str, kind: str, outcome: Outcome, now: datetime, origin: str
+) -> None:
+    """Record a no: nothing of the plan stays, and what was signed for it is revoked."""
+    _codes(payment, outcome)
+    payment.processor_ref = outcome.ref or payment.processor_ref
+    payment.next_action_secret = ""
+    _move(payment, account, status, kind, now, origin)
+    revoke(payment.authorization, account=account, by=f"payment {status}", now=now)
+
+
+def _returned(payment: Payment, account: Account, outcome: Outcome, now: datetime, origin: str) -> None:
+    """Record that a bank sent a debit back; what was counted is counted no more."""
+    _codes(payment, outcome)
+    if payment.status == Status.SUCCEEDED:
+        book(payment, cents=-net_cents(payment), against=_counter_book(payment), reason="return", now=now)
+    _move(payment, account, Status.RETURNED, "payment.returned", now, origin)
+    if {payment.decline_code, payment.network_decline_code} & set(RETRYABLE_RETURNS):
+        return
+    for postdate in Postdate.objects.filter(method_id=payment.method_id, status=Postdate.Status.SCHEDULED):
+        postdates.hold(postdate=postdate, reason="bank_account_returned", now=now)
+
+
+@transaction.atomic
+def record_dispute(*, payment_id: UUID, said: str, now: datetime, origin: str = "processor") -> Payment:
+    """Record a dispute: `opened` takes the money away, `won` brings it back, `lost` changes nothing more."""
+    payment, account = _both(payment_id)
+    if said == "opened" and payment.status == Status.SUCCEEDED:
+        if payment.kind == Method.Kind.ACH:
+            _returned(payment, account, Outcome(status="declined", decline_code="disputed"), now, origin)
+        else:
+            book(payment, cents=-net_cents(payment), against=_counter_book(payment), reason="chargeback", now=now)
+            _move(payment, account, Status.CHARGED_BACK, "payment.charged_back", now, origin)
+    elif said == "won" and payment.status == Status.CHARGED_BACK:
+        lost = -sum(payment.entries.filter(book="debt", reason="chargeback").values_list("amount_cents", flat=True))
+        book(payment, cents=-lost, against=_counter_book(payment), reason="reinstated", now=now)
+        _move(payment, account, Status.SUCCEEDED, "payment.succeeded", now, origin, reinstated=True)
+    return payment
+
+
+@transaction.atomic
+def record_refund(*, payment_id: UUID, refunded_cents: int, now: datetime, origin: str = "processor") -> Payment:
+    """Record that so many cents were given back in all; told twice, or out of order, it counts once."""
+    payment, account = _both(payment_id)
+    if payment.status == Status.SUCCEEDED:
+        refund(payment, account=account, refunded_cents=refunded_cents, now=now, origin=origin)
+    return payment
+
+
+def refund(payment: Payment, *, account: Account, refunded_cents: int, now: datetime, origin: str) -> None:
+    """Book what was given back beyond what is booked; the caller holds the locks."""
+    booked = sum(payment.entries.filter(book="debt", reason="refund").values_list("amount_cents", flat=True))
+    more = min(refunded_cents, payment.amount_cents) - booked
+    if more <= 0:
+        return
+    book(payment, cents=-more, against=_counter_book(payment), reason="refund", now=now)
+    whole = booked + more == payment.amount_cents
+    status = Status.REFUNDED if whole else Status.SUCCEEDED
+    _move(payment, account, status, "payment.refunded", now, origin, refunded_cents=more, whole=whole)
+
+
+def revoke(authorization: Authorization | None, *, account: Account, by: str, now: datetime) -> None:
+    """Revoke an authorization once; the signed text stays as it is."""
+    if authorization is None:
+        return
+    live = Authorization.objects.filter(pk=authorization.pk, revoked_at=None)
+    if live.update(revoked_at=now, revoked_by=by[:80]):
+        about = {"authorization": str(authorization.pk), "by": by}
+        events.record("authorization.revoked", account=account, now=now, data=about)
+
+
+def book(payment: Payment, *, cents: int, against: str, reason: str, now: datetime) -> None:
+    """Write both sides of a movement: money in lowers the debt and lies at the processor or the host."""
+    pair = (("debt", -cents), (against, cents))
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(
+            payment=payment, account_id=payment.account_id, book=name, amount_cents=amount, reason=reason, at=now
+        )
+        for name, amount in pair
+    )
+
+
+def net_cents(payment: Payment) -> int:
+    """Give what is booked as received for a payment now."""
+    return -sum(payment.entries.filter(book="debt").values_list("amount_cents", flat=True))
+
+
+def snapshot(payment: Payment, account: Account, now: datetime, **more: object) -> dict:
+    """Tell a payment as events do: amounts in cents, the method by id and last four."""
+    method = payment.method
+    return {
+        "payment": str(payment.pk),
+        "reference": payment.reference,
+        "amount_cents": payment.amount_cents,
+        "currency": payment.currency,
+        "kind": payment.kind,
+        "executor": payment.executor,
+        "purpose": payment.purpose,
+        "status": payment.status,
+        "method": str(payment.method_id) if payment.method_id else None,
+        "brand": method.brand if method else "",
+        "funding": method.funding if method else "",
+        "last4": method.last4 if method else "",
+        "authorization": str(payment.authorization_id) if payment.authorization_id else None,
+        "processor": "stripe" if payment.executor == "portal" else "",
+        "processor_ref": payment.processor_ref,
+        "decline_code": payment.decline_code,
+        "advice_code": payment.advice_code,
+        "network_decline_code": payment.network_decline_code,
+        "network_advice_code": payment.network_advice_code,
+        "date": local_date(now, account.consumer.time_zone).isoformat(),
+        "arrangement": str(payment.arrangement_id) if payment.arrangement_id else None,
+        "postdate": str(payment.postdate_id) if payment.postdate_id else None,
+        **more,
+    }
+
+
+def _both(payment_id: UUID) -> tuple[Payment, Account]:
+    account = lock_account(Payment.objects.values_list("account_id", flat=True).get(pk=payment_id))
+    joined = Payment.objects.select_related("method__processor_account", "authorization")
+    return joined.select_for_update(of=("self",)).get(pk=payment_id), account
+
+
+def _move(
+    payment: Payment, account: Account, status: str, kind: str, now: datetime, origin: str, **more: object
+) -> None:
+    """Write the status and its one event."""
+    payment.status, payment.decided_at = status, now
+    payment.save()
+    events.record(kind, account=account, now=now, data=snapshot(payment, account, now, origin=origin, **more))
+
+
+def _remember(payment: Payment, outcome: Outcome) -> None:
+    """Keep what helps to ask again about an undecided payment; it stays undecided."""
+    payment.processor_ref = outcome.ref or payment.processor_ref
+    payment.next_action_secret = outcome.client_secret or payment.next_action_secret
+    payment.reason = outcome.reason[:300]
+    payment.save(update_fields=["processor_ref", "next_action_secret", "reason"])
+
+
+def _codes(payment: Payment, outcome: Outcome) -> None:
+    payment.decline_code = outcome.decline_code[:60]
+    payment.advice_code = outcome.advice_code[:40]
+    payment.network_decline_code = outcome.network_decline_code[:10]
+    payment.network_advice_code = outcome.network_advice_code[:10]
+    payment.reason = outcome.reason[:300]
+
+
+def _counter_book(payment: Payment) -> str:
+    """Find where the money of a payment lies: at the processor, or with the host."""
+    return payment.entries.exclude(book="debt").values_list("book", flat=True).first() or "processor"
+
+
+def _incident(payment: Payment, account: Account, what: str, outcome: Outcome, now: datetime) -> Payment:
+    """Tell staff, once per payment and kind, of what must never happen."""
+    if not Event.objects.filter(
+        account=account, kind="incident.opened", data__payment=str(payment.pk), data__what=what
+    ).exists():
+        about = {"what": what, "said": outcome.status, "processor_ref": outcome.ref}
+        about["said_cents"] = outcome.amount_cents
+        told = snapshot(payment, account, now) | about
+        events.record("incident.opened", account=account, now=now, data=told)
+    return payment

@@ -1,0 +1,182 @@
+"""Make, withdraw and show settlement offers; the arithmetic is in settlements.rules."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+
+from accounts import events
+from accounts.models import Account, Event
+from accounts.refusals import Refusal
+from settlements.models import GlobalOffer, IndividualOffer
+from settlements.rules import offers as rules
+from settlements.rules.offers import Allowed, HostSettlement, Terms
+
+STANDING = (*IndividualOffer.OPEN, IndividualOffer.Status.ACCEPTED)
+"""While one of these is the latest, the host has spoken and nothing is borrowed from the global default."""
+VIEWED_AGAIN_AFTER = timedelta(minutes=30)
+"""A reload of the page within this time is the same look at the offer."""
+_MOST_DAYS = 32_767  # what the column holds: ninety years
+_UNUSABLE = {"amount_cents": 0, "percent_bps": None}
+"""Stored for what the host meant and we cannot read: it makes no offer and hides the global default."""
+
+
+def set_host_offer(*, account: Account, settlement: HostSettlement | None, now: datetime) -> list[Refusal]:
+    """Take over what the host says for one account now, as a whole; None removes its settlement.
+
+    Returns the row errors of an unusable settlement, which then hides the global default and offers nothing.
+    """
+    return set_host_offers(settlements={account: settlement}, now=now)[account]
+
+
+@transaction.atomic
+def set_host_offers(
+    *, settlements: Mapping[Account, HostSettlement | None], now: datetime
+) -> dict[Account, list[Refusal]]:
+    """Take over what the host says for many accounts; one query finds what stands, only changes are written."""
+    standing: dict = {}
+    for offer in IndividualOffer.objects.filter(account__in=settlements, status__in=STANDING).order_by("made_at", "pk"):
+        standing.setdefault(offer.account_id, []).append(offer)
+    found: dict[Account, list[Refusal]] = {}
+    gone: list[IndividualOffer] = []
+    made: list[IndividualOffer] = []
+    told: list[tuple[str, Account, IndividualOffer]] = []
+    for account, said in settlements.items():
+        mine = standing.get(account.pk, [])
+        found[account] = rules.check_settlement(said) if said else []
+        wanted = _values(said, found[account]) if said else None
+        latest = mine[-1] if mine else None
+        if wanted and latest and all(getattr(latest, name) == value for name, value in wanted.items()):
+            continue
+        for offer in mine:
+            gone.append(offer)
+            told.append(("offer.withdrawn", account, offer))
+        if wanted:
+            offer = IndividualOffer(account=account, origin=IndividualOffer.Origin.HOST, made_at=now, **wanted)
+            made.append(offer)
+            told.append(("offer.made", account, offer))
+    withdrawn = IndividualOffer.Status.WITHDRAWN
+    if gone:
+        IndividualOffer.objects.filter(pk__in=[offer.pk for offer in gone]).update(status=withdrawn, decided_at=now)
+    IndividualOffer.objects.bulk_create(made)
+    for kind, account, offer in told:
+        events.record(kind, account=account, now=now, data=_about(offer, account.currency))
+    return found
+
+
+def _values(said: HostSettlement, errors: list[Refusal]) -> dict:
+    """Read a settlement as the columns of a row; with both an amount and a percent the amount counts."""
+    by_amount = said.amount_cents is not None
+    values = {
+        "amount_cents": said.amount_cents,
+        "percent_bps": None if by_amount else said.percent_bps,
+        "max_payments": said.max_payments or 1,
+        "max_days": min(said.max_days, _MOST_DAYS) if said.max_days is not None else None,
+        "max_on": said.max_date,
+        "text": said.text[:500],
+    }
+    return values | _UNUSABLE | {"max_payments": 1, "max_days": None, "max_on": None} if errors else values
+
+
+def _about(offer: IndividualOffer, currency: str) -> dict:
+    return {
+        "offer": str(offer.pk),
+        "origin": offer.origin,
+        "amount_cents": offer.amount_cents,
+        "percent_bps": offer.percent_bps,
+        "max_payments": offer.max_payments,
+        "max_days": offer.max_days,
+        "max_on": offer.max_on.isoformat() if offer.max_on else None,
+        "currency": currency,
+    }
+
+
+def standing_offer(account: Account) -> IndividualOffer | None:
+    """Find the individual offer that decides for this account, accepted ones included."""
+    return IndividualOffer.objects.filter(account=account, status__in=STANDING).order_by("-made_at", "-pk").first()
+
+
+def allowed(account: Account) -> Allowed:
+    """Join what the host allows for this account; names are those of `settlements.rules.offers.PaymentOptions`."""
+    known = rules.PaymentOptions.__dataclass_fields__
+    said = {name: value for name, value in account.payment_options.items() if name in known}
+    return rules.payment_options(rules.PaymentOptions(**said))
+
+
+def terms_for(*, account: Account, owed_cents: int, today: date) -> Terms | None:
+    """Give the settlement this account is offered today on what is owed, or None.
+
+    :param today: the consumer's local date.
+    """
+    individual = global_offer = None
+    if offer := standing_offer(account):
+        individual = HostSettlement(
+            amount_cents=offer.amount_cents,
+            percent_bps=offer.percent_bps,
+            max_payments=offer.max_payments,
+            max_days=offer.max_days,
+            max_date=offer.max_on,
+            text=offer.text,
+            level=offer.origin,
+            version=str(offer.pk),
+        )
+    elif (default := GlobalOffer.objects.filter(enabled=True).first()) is not None:
+        global_offer = rules.GlobalOffer(
+            percent_bps=default.percent_bps,
+            max_payments=default.max_payments,
+            max_days=default.max_days,
+            minimum_payment_cents=default.minimum_payment_cents,
+            version=str(default.pk),
+        )
+    return rules.terms(owed_cents, today, individual, global_offer, allowed(account))
+
+
+def facts(terms: Terms) -> dict:
+    """Give terms as JSON, to freeze with what a consumer accepts and to tell in events."""
+    return {
+        "balance_cents": terms.balance_cents,
+        "amount_cents": terms.amount_cents,
+        "saving_cents": terms.saving_cents,
+        "max_payments": terms.max_payments,
+        "last_on": terms.last_date.isoformat(),
+        "minimum_payment_cents": terms.minimum_payment_cents,
+        "level": terms.level,
+        "version": terms.version,
+        "text": terms.text,
+        "trace": [[_plain(value) for value in origin] for origin in terms.trace],
+    }
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@transaction.atomic
+def view(*, account: Account, terms: Terms, now: datetime) -> None:
+    """Note that the consumer saw the offer, and tell it; a reload is not another look."""
+    IndividualOffer.objects.filter(pk=_offer_id(terms), status=IndividualOffer.Status.MADE).update(
+        status=IndividualOffer.Status.VIEWED, viewed_at=now
+    )
+    recent = Event.objects.filter(account=account, kind="offer.viewed", occurred_at__gt=now - VIEWED_AGAIN_AFTER)
+    if not recent.exists():
+        events.record("offer.viewed", account=account, now=now, data=_told(facts(terms), account))
+
+
+@transaction.atomic
+def accept(*, account: Account, terms: dict, now: datetime, about: dict) -> None:
+    """Note that the consumer accepted the frozen terms; the offer they came from stands, accepted."""
+    if terms.get("level") != "global":
+        IndividualOffer.objects.filter(pk=terms["version"], status__in=IndividualOffer.OPEN).update(
+            status=IndividualOffer.Status.ACCEPTED, decided_at=now
+        )
+    events.record("offer.accepted", account=account, now=now, data=_told(terms, account) | about)
+
+
+def _offer_id(terms: Terms) -> object:
+    return None if terms.level == "global" else terms.version
+
+
+def _told(terms: dict, account: Account) -> dict:
+    return {name: value for name, value in terms.items() if name not in ("trace", "text")} | {
+        "currency": account.currency
+    }
