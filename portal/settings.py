@@ -106,6 +106,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.staff.StaffIdle",
     "portal.middleware.AgencyAtTheEdge",
     "portal.middleware.StaffSecondFactor",
     "django_structlog.middlewares.RequestMiddleware",
@@ -268,10 +269,43 @@ ACCOUNT_ADAPTER = "portal.staff.NoSignUp"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,5/30m/key"}  # a lock of half an hour, also for the right password
+STAFF_IDLE_SECONDS = 15 * 60  # PCI-08
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMO or DEBUG or TESTING
 MFA_TOTP_ISSUER = "Quittance"
+MFA_ADAPTER = "portal.staff.SealedFactors"
+UNFOLD = {
+    "SITE_TITLE": "Quittance",
+    "SITE_HEADER": "portal.dashboard.site_header",
+    "SITE_SUBHEADER": "portal.dashboard.site_subheader",
+    "SITE_SYMBOL": "receipt_long",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "portal.dashboard.environment",
+    "DASHBOARD_CALLBACK": "portal.dashboard.dashboard",
+    "STYLES": ["portal.dashboard.style_sheet"],
+    "SCRIPTS": ["portal.dashboard.script"],
+    "SIDEBAR": {"show_search": False, "navigation": "portal.dashboard.navigation"},
+    "COLORS": {
+        "primary": {  # the ink of the consumer pages, from paper to night
+            "50": "oklch(97.5% .012 210)",
+            "100": "oklch(94% .022 212)",
+            "200": "oklch(88% .04 214)",
+            "300": "oklch(79% .06 216)",
+            "400": "oklch(66% .075 217)",
+            "500": "oklch(53% .075 218)",
+            "600": "oklch(45% .068 219)",
+            "700": "oklch(39% .06 220)",
+            "800": "oklch(34% .05 221)",
+            "900": "oklch(29% .042 222)",
+            "950": "oklch(22% .034 223)",
+        },
+    },
+}
 
 # API ----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -1,10 +1,219 @@
-"""How staff sign in."""
+"""Who staff are: their roles, how they are made, how they sign in and when they are signed out again."""
+
+from typing import NamedTuple
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth import logout
+from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+
+from accounts.crypto import seal, unseal
+from accounts.models import Agency, User
+
+
+class UnknownRole(LookupError):
+    """Name one of ROLES."""
+
+
+class Role(NamedTuple):
+    """What a role sees, by `app.model`, and what else it may do, by permission."""
+
+    sees: str
+    may: str = ""
+
+
+PEOPLE = (
+    "accounts.account accounts.client accounts.consumer accounts.contactpoint accounts.consent accounts.event "
+    "accounts.visit "
+)
+OFFERS = "settlements.globaloffer settlements.individualoffer "
+MONEY = (
+    "payments.arrangement payments.authorization payments.checkout payments.hostitem payments.ledgerentry "
+    "payments.method payments.notice payments.payment payments.postdate "
+)
+MESSAGES = "campaigns.message "
+HOSTS = "integrations.hostconnection integrations.delivery integrations.deliveryattempt "
+INBOXES = "payments.processorevent campaigns.mailevent accounts.identifyattempt "
+OFFICE = "accounts.agency accounts.user admin.logentry payments.processoraccount campaigns.mailprovider "
+
+ACTIONS = {
+    "integrations.replay_delivery": "Can deliver again",
+    "integrations.skip_delivery": "Can skip a delivery",
+    "integrations.test_hostconnection": "Can test a connection",
+    "integrations.rekey_hostconnection": "Can make a new inbound key",
+    "accounts.reset_user": "Can remove a second factor",
+}
+"""Permissions for the actions of facts, beside Django's own four of each model."""
+
+RUN_HOSTS = (
+    "integrations.replay_delivery integrations.skip_delivery integrations.test_hostconnection "
+    "integrations.rekey_hostconnection integrations.add_hostconnection integrations.change_hostconnection "
+)
+ROLES = {
+    "agency admin": Role(
+        PEOPLE + OFFERS + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE,
+        RUN_HOSTS + "accounts.change_agency accounts.change_client accounts.add_user accounts.change_user "
+        "accounts.reset_user settlements.add_globaloffer settlements.change_globaloffer "
+        "payments.add_processoraccount payments.change_processoraccount "
+        "campaigns.add_mailprovider campaigns.change_mailprovider",
+    ),
+    "payments supervisor": Role(
+        PEOPLE + OFFERS + MONEY + MESSAGES + "integrations.delivery integrations.deliveryattempt",
+        "integrations.replay_delivery integrations.skip_delivery accounts.change_client settlements.change_globaloffer",
+    ),
+    "campaign manager": Role(PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent"),
+    "campaign approver": Role(PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent"),
+    "collector": Role(
+        PEOPLE + OFFERS + MESSAGES + "payments.arrangement payments.authorization payments.hostitem payments.method "
+        "payments.notice payments.payment payments.postdate"
+    ),
+    "auditor": Role(PEOPLE + OFFERS + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE),
+    "integration engineer": Role(
+        "accounts.account accounts.client accounts.event payments.hostitem payments.payment payments.postdate "
+        + HOSTS
+        + INBOXES,
+        RUN_HOSTS,
+    ),
+}
+
+
+def codenames(role: Role) -> set[str]:
+    """Give a role's permissions as `app.codename`."""
+    seen = {".view_".join(label.split(".")) for label in role.sees.split()}
+    return seen | set(role.may.split())
+
+
+@transaction.atomic
+def make_roles() -> None:
+    """Make each role's group and give it exactly its permissions; runs after every migrate, changes nothing twice.
+
+    A permission that is not there yet (a migration half-way) is given by the next run.
+    """
+    types = {f"{kind.app_label}.{kind.model}": kind for kind in ContentType.objects.all()}
+    Permission.objects.bulk_create(
+        [
+            Permission(content_type=types[_model_of(name)], codename=name.split(".")[1], name=text)
+            for name, text in ACTIONS.items()
+            if _model_of(name) in types
+        ],
+        ignore_conflicts=True,
+    )
+    known = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.select_related("content_type")
+    }
+    made = {group.name: group for group in Group.objects.prefetch_related("permissions")}
+    for name, role in ROLES.items():
+        group = made.get(name) or Group.objects.create(name=name)
+        wanted = {known[codename] for codename in codenames(role) & known.keys()}
+        if set(group.permissions.all()) != wanted:
+            group.permissions.set(wanted)
+
+
+def _model_of(permission: str) -> str:
+    app, codename = permission.split(".")
+    return f"{app}.{codename.split('_', 1)[1]}"
+
+
+@transaction.atomic
+def make_staff(*, agency: Agency, username: str, password: str, role: str) -> User:
+    """Make a member of an agency's staff with one role.
+
+    :raises UnknownRole: not one of ROLES.
+    :raises django.core.exceptions.ValidationError: the password is too weak, or the name is taken.
+    """
+    if role not in ROLES:
+        raise UnknownRole(role)
+    user = User(agency=agency, username=username, is_staff=True)
+    validate_password(password, user)
+    user.set_password(password)
+    user.full_clean()
+    user.save()
+    user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+# Signing in ---------------------------------------------------------------------------------------------------
+
+
+def may_enter(request: HttpRequest) -> bool:
+    """Let in active staff of an active agency, and the platform's superusers; nobody else has a scope."""
+    user = request.user
+    if not (user.is_active and user.is_staff):
+        return False
+    return user.agency.is_active if user.agency_id else user.is_superuser
+
+
+def sign_in(request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+    """Send to the sign-in pages, which count wrong passwords and ask for the second factor.
+
+    Replaces the admin's own login view: that one takes a posted password from whoever is signed in already.
+    """
+    asked = request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
+    wanted = asked if safe else resolve_url("admin:index")
+    if not request.user.is_authenticated:
+        return redirect(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': wanted})}")
+    if not may_enter(request):
+        raise PermissionDenied
+    return redirect(wanted)
+
+
+def guard(site: admin.AdminSite) -> None:
+    """Put our door into an admin site."""
+    site.login = sign_in
+    site.has_permission = may_enter
 
 
 class NoSignUp(DefaultAccountAdapter):
-    """Staff are invited by their agency's administrator; nobody signs up."""
+    """Staff are invited by their agency's administrator; nobody signs up, and no mail is sent from here."""
 
     def is_open_for_signup(self, request) -> bool:
         return False
+
+    def get_client_ip(self, request) -> str:
+        return request.ip
+
+    def send_mail(self, template_prefix, email, context) -> None:
+        """Send nothing: a forgotten password is set anew by the agency's administrator."""
+
+
+class SealedFactors(DefaultMFAAdapter):
+    """Keep the secrets of authenticator apps and recovery codes sealed at rest."""
+
+    CONTEXT = "mfa_authenticator.data"
+
+    def encrypt(self, text: str) -> str:
+        return seal(text, context=self.CONTEXT)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return unseal(encrypted_text, context=self.CONTEXT)
+
+
+class StaffIdle:
+    """Sign staff out after settings.STAFF_IDLE_SECONDS without a request (PCI-08)."""
+
+    KEY = "staff_seen_at"
+
+    def __init__(self, get_response) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if request.path.startswith(("/admin/", "/staff/")) and request.user.is_authenticated:
+            now = timezone.now().timestamp()
+            seen = request.session.get(self.KEY, now)
+            if now - seen > settings.STAFF_IDLE_SECONDS:
+                logout(request)
+                return redirect(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.path})}")
+            request.session[self.KEY] = now
+        return self.get_response(request)
