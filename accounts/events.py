@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from accounts.bulk import write_rows
 from accounts.models import Account, Agency, Consumer, Event
 from accounts.tenancy import acting
 
@@ -102,7 +103,7 @@ def record_all(facts: list[tuple[str, Account, dict[str, Any]]], *, now: datetim
     made = []
     for kind, account, data in facts:
         assert kind in KINDS, kind
-        last_seq[account.pk] = last_seq.get(account.pk, account.event_seq) + 1
+        account.event_seq = last_seq[account.pk] = last_seq.get(account.pk, account.event_seq) + 1
         made.append(
             Event(
                 agency_id=account.agency_id,
@@ -122,7 +123,7 @@ def record_all(facts: list[tuple[str, Account, dict[str, Any]]], *, now: datetim
             "AS given(id, seq) WHERE accounts_account.id = given.id",
             [list(last_seq), list(last_seq.values())],
         )
-    Event.objects.bulk_create(made, batch_size=1_000)
+    write_rows(Event, made)
     _nudge_on_commit()
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
+from accounts.bulk import write_rows
 from accounts.calendars import consumer_zone
 from accounts.crypto import blind_index
 from accounts.keys import name_key, zip_key
@@ -76,12 +77,7 @@ class People:
             (Consumer, self.touched, (*GIVEN, *KEYS, *HOST_ID)),
             (ContactPoint, self.points_touched, POINT),
         ):
-            model.objects.bulk_create(
-                [rows[key] for key in sorted(rows)],
-                update_conflicts=True,
-                unique_fields=["id"],
-                update_fields=list(columns),
-            )
+            write_rows(model, [rows[key] for key in sorted(rows)], update=columns)
 
     def _keys(self, person: Person) -> dict[str, str]:
         def index(value: str, field: str) -> str:

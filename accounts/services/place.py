@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts import events
+from accounts.bulk import write_rows
 from accounts.keys import reference_key
 from accounts.models import Account, Agency, Client, Visit
 from accounts.placement import Placement
@@ -148,11 +149,8 @@ class _Chunk:
         for outcome in applied:
             self._write(outcome, clients[outcome.placement.client_number], people, is_new=id(outcome) in made)
         people.save()
-        Account.objects.bulk_create(
-            sorted((outcome.account for outcome in applied), key=lambda account: account.pk),
-            update_conflicts=True,
-            unique_fields=["id"],
-            update_fields=WRITTEN,
+        write_rows(
+            Account, sorted((outcome.account for outcome in applied), key=lambda account: account.pk), update=WRITTEN
         )
         events.record_all(self.facts, now=self.now)
         visiting = Visit.objects.filter(consumer_id__in=people.moved, ended_at__isnull=True)

@@ -125,7 +125,7 @@ TOKEN = {
     "Funding": "funding", "Last4": "last4", "Expiry": "expiry",
 }  # fmt: skip
 POSTING_AGENT = "Agency"
-MOST_CONTACTS, MOST_ITEMS = 50, 500
+MOST_CONTACTS, MOST_ITEMS, MOST_EVIDENCE = 50, 500, 20
 
 
 class SCollect:
@@ -304,7 +304,10 @@ def _common(block: dict, event: Outgoing) -> dict:
 
 def _evidence(contact: dict) -> dict[str, dict]:
     evidence = contact.get("Evidence")
-    return {"evidence": evidence if isinstance(evidence, dict) else {"note": str(evidence)} if evidence else {}}
+    if evidence and not isinstance(evidence, dict):
+        evidence = {"Note": evidence}
+    lines = list((evidence or {}).items())[:MOST_EVIDENCE]
+    return {"evidence": {str(key)[:40]: str(value).replace("\x00", "")[:300] for key, value in lines}}
 
 
 def _stamp(moment) -> str:
