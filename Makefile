@@ -3,8 +3,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 INSTALLED := .venv/installed
-LOCK_OPTIONS := --group local --group dev --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q
 WORKERS ?= 2
 TESTS ?=
 COUNT ?= 3
@@ -62,7 +61,9 @@ clean: ## Stop the local servers and remove .local/, .venv/ and caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: venv ## Resolve pyproject.toml again [UPGRADE=1]
-	@$(PY) -m uv pip compile pyproject.toml $(LOCK_OPTIONS) $(if $(UPGRADE),--upgrade) -q -o requirements.lock
+	@$(PY) -m uv pip compile pyproject.toml --group local --group dev $(LOCK_OPTIONS) $(if $(UPGRADE),--upgrade) \
+		-o requirements.lock
+	@$(PY) -m uv pip compile pyproject.toml -c requirements.lock $(LOCK_OPTIONS) -o requirements-server.lock
 
 venv: $(INSTALLED)
 
