@@ -64,6 +64,9 @@ class Message(Row):
     attempts = models.PositiveSmallIntegerField(default=0)
     next_at = models.DateTimeField()
     queued_at = models.DateTimeField()
+    anytime_until = models.DateTimeField(
+        null=True, help_text="answers the consumer at any hour until then; later only from 8:00 to 21:00, RF-01"
+    )
     sent_at = models.DateTimeField(null=True, help_text="accepted by the provider: the moment of sending, RF-02")
     opened_at = models.DateTimeField(null=True)
     clicked_at = models.DateTimeField(null=True)

@@ -1,0 +1,225 @@
+"""Write a message: neutral outside, complete inside, the same in HTML and in text, in the consumer's language.
+
+What a lock screen shows (subject, preheader) says nothing about any debt (RF-11); every message says who writes, how
+to stop it without a login (RF-17), and, unless it is a code, that it is from a debt collector (RF-20, RF-21, AUTH-07).
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import css_inline
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, override
+
+from accounts.models import Agency, ContactPoint
+from accounts.services import consent
+
+HIDDEN_DIGITS = "••••••"
+"""Stands for a code in the stored message; the digits take its place on the way to the provider."""
+
+SHOWN_BY_MAILBOXES = 150
+"""Characters: no mailbox shows more of a message beside its subject."""
+
+STYLE = Path(settings.BASE_DIR, "templates/campaigns/mail/mail.css")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Say which stream a message belongs to and what shows before it is opened."""
+
+    stream: str
+    subject: str
+    preheader: str
+
+
+TEMPLATES = {
+    "code": Template("security", gettext_noop("Your code from %(agency)s"), gettext_noop("It works for 10 minutes.")),
+    "esign_code": Template(
+        "security",
+        gettext_noop("A short document from %(agency)s"),
+        gettext_noop("Open it to see your code. It works for 10 minutes."),
+    ),
+    "receipt": Template(
+        "receipts",
+        gettext_noop("Your receipt from %(agency)s"),
+        gettext_noop("Please keep it with your records."),
+    ),
+    "authorization_copy": Template(
+        "receipts",
+        gettext_noop("Your copy from %(agency)s"),
+        gettext_noop("The document that you agreed to is attached. Please keep it."),
+    ),
+    "plan_confirmed": Template(
+        "receipts",
+        gettext_noop("Your dates and your receipt from %(agency)s"),
+        gettext_noop("Please keep them with your records."),
+    ),
+    "ach_handed_over": Template(
+        "receipts",
+        gettext_noop("We have your instruction: %(agency)s"),
+        gettext_noop("Here is what happens next."),
+    ),
+    "predebit": Template(
+        "notices",
+        gettext_noop("A date to remember, from %(agency)s"),
+        gettext_noop("Here is what you asked us to tell you before that day."),
+    ),
+    "payment_failed": Template(
+        "notices",
+        gettext_noop("Please read this message from %(agency)s"),
+        gettext_noop("Something did not go as planned. Here is what you can do."),
+    ),
+}
+
+TELLING = re.compile(
+    r"""debt|collect|\bow(?:e|ed|ing)\b|overdue|past[ ]due|delinquen|creditor|balance|settle
+    |deuda|deudor|adeud|\bdeb(?:e|en|ido)\b|cobr[aoe]|cobranza|moros|vencid|acreedor|saldo
+    |[$£€]|\d[\d.,]*[.,]\d\d\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+class TooTelling(ValueError):
+    """Reword the outside of the message: somebody else may read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Hold a composed message; `html` has its styles inline."""
+
+    subject: str
+    preheader: str
+    text: str
+    html: str
+
+
+def lint(shown: str, *, names: tuple[str, ...] = ()) -> list[str]:
+    """List what a text may not say where others can read it: debt words, sums, and names of creditors (RF-11)."""
+    found = [match.group() for match in TELLING.finditer(shown)]
+    return found + [name for name in names if name and name.casefold() in shown.casefold()]
+
+
+def compose(
+    *,
+    template: str,
+    agency: Agency,
+    contact_point: ContactPoint,
+    language: str,
+    facts: dict[str, Any],
+    names: tuple[str, ...] = (),
+) -> Mail:
+    """Compose a message from ready texts.
+
+    :param facts: what the template says, formatted for the language.
+    :param names: creditors and references that must not show outside.
+    :raises TooTelling: subject or preheader would tell a stranger.
+    """
+    kind = TEMPLATES[template]
+    with override(language):
+        # An agency may be called "Acme Collections": then its name stays inside.
+        shown_name = agency.name if not lint(agency.name, names=names) else _("us")
+        subject = " ".join((_(kind.subject) % {"agency": shown_name}).split())[:200]
+        preheader = _(kind.preheader)
+        if found := lint(f"{subject} {preheader}", names=names):
+            raise TooTelling(f"{template}: {', '.join(found)}")
+        context = facts | {
+            "agency": agency,
+            "brand": agency.brand if re.fullmatch(r"#[0-9a-fA-F]{6}", agency.brand) else "#1f4e5f",
+            "subject": subject,
+            "preheader": preheader,
+            "language": language,
+            "says_collector": kind.stream != "security",
+            "digits": HIDDEN_DIGITS,
+            "minutes": settings.CODE_SECONDS // 60,
+            "portal_url": site_url(agency),
+            "stop_url": stop_url(agency, contact_point),
+        }
+        html = render_to_string(f"campaigns/mail/{template}.html", context)
+        text = _plain(html)
+    head = [preheader, "", agency.legal_name, *agency.address_lines, agency.phone, agency.hours, "", "-" * 40, "", ""]
+    return Mail(subject, preheader, "\n".join(head) + text, _inliner(STYLE.stat().st_mtime_ns).inline(html))
+
+
+def site_url(agency: Agency, path: str = "/") -> str:
+    """Give an address on the agency's own site."""
+    return f"{'https' if settings.TLS else 'http'}://{agency.slug}.{settings.PORTAL_DOMAIN}{path}"
+
+
+def stop_url(agency: Agency, contact_point: ContactPoint) -> str:
+    """Give the address that stops messages to a contact point without a login (RF-17, EML-02)."""
+    return site_url(agency, reverse("accounts:opt_out", args=[consent.stop_token(contact_point)]))
+
+
+@cache
+def _inliner(_version: int) -> css_inline.CSSInliner:
+    """Make the inliner once per style sheet; what cannot be inlined (dark mode, phones) stays in the head."""
+    return css_inline.CSSInliner(
+        extra_css=STYLE.read_text(), keep_style_tags=True, load_remote_stylesheets=False, apply_width_attributes=False
+    )
+
+
+BLOCKS = {"p", "h1", "h2", "li", "table", "div", "tr"}
+
+
+class _Plain(HTMLParser):
+    """Read the text of a message: rows as `label: value`, links with their address, nothing hidden."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.lines: list[str] = []
+        self.line = ""
+        self.hidden = 0
+        self.stack: list[tuple[str, str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        css = known.get("class") or ""
+        if tag in ("meta", "br", "link", "img", "hr"):
+            if tag == "br":
+                self._end_line()
+            return
+        self.stack.append((tag, css, known.get("href") or ""))
+        if tag in ("style", "title") or "html-only" in css:
+            self.hidden += 1
+        if tag in BLOCKS:
+            self._end_line()
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.stack:
+            name, css, href = self.stack.pop()
+            if name in ("style", "title") or "html-only" in css:
+                self.hidden -= 1
+            elif name == "a" and href and not self.hidden and href not in self.line:
+                self.line += f": {href}" if not href.startswith("tel:") else ""
+            elif name == "td" and ("label" in css or "cell" in css):
+                self.line = self.line.rstrip() + (": " if "label" in css else "  ")
+            if name in BLOCKS:
+                self._end_line(gap=name != "tr" and name != "div")
+            if name == tag:
+                return
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden and (text := " ".join(data.split())):
+            joined = data[:1].isspace() and self.line and not self.line.endswith(" ")
+            self.line += (" " if joined else "") + text + (" " if data[-1:].isspace() else "")
+
+    def _end_line(self, *, gap: bool = False) -> None:
+        if line := self.line.strip():
+            self.lines.append(line)
+        self.line = ""
+        if gap and self.lines and self.lines[-1]:
+            self.lines.append("")
+
+
+def _plain(html: str) -> str:
+    parser = _Plain()
+    parser.feed(html)
+    parser.close()
+    return "\n".join(parser.lines).strip() + "\n"

@@ -1,0 +1,243 @@
+"""Messages as rows: queued in the transaction of their cause, then moved by the provider's word only."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts import events
+from accounts.crypto import CannotOpen, seal, unseal
+from accounts.models import Account, Agency, Code, Consumer, ContactPoint
+from accounts.services import consent
+from accounts.tenancy import acting_for
+from campaigns.models import Message
+from campaigns.services import notices
+from campaigns.services.compose import TEMPLATES, compose
+
+ANSWERS = timedelta(hours=1)
+"""So long a message may still answer what the consumer just did, at any hour; then it waits for the morning (RF-01)."""
+
+LEGAL_COPIES = ("authorization_copy",)
+"""What must reach the consumer in writing; undelivered, it goes by letter (EFT-02, RF-35)."""
+
+SEALED_CODE = "accounts_code.sealed_code"
+
+
+def about(message: Message, **more: Any) -> dict[str, Any]:
+    """Give the snapshot that every message event carries; the address is masked."""
+    return {
+        "message": str(message.pk),
+        "template": message.template,
+        "stream": message.stream,
+        "channel": "email",
+        "to": message.contact_point.masked,
+        "language": message.language,
+        **more,
+    }
+
+
+def tell(kind: str, message: Message, *, now: datetime, **more: Any) -> None:
+    """Write a message event: about the account where there is one, else about the consumer."""
+    events.record(kind, account=message.account, consumer=message.consumer_id, now=now, data=about(message, **more))
+
+
+def address_for(consumer: Consumer) -> ContactPoint | None:
+    """Choose where a consumer's papers go: the address of the E-SIGN consent, else the first that still works."""
+    if (agreed := consent.esign_live(consumer)) is not None:
+        return agreed.contact_point
+    points = consumer.contact_points.filter(kind=ContactPoint.Kind.EMAIL, removed_at=None)
+    return min(points, key=lambda point: (blocked(point) != "", point.position, point.pk), default=None)
+
+
+def blocked(point: ContactPoint, *, stream: str = "receipts") -> str:
+    """Say why nothing of this stream may go to an address; empty when it may.
+
+    A code that the consumer asks for goes to an opted-out address too, never to one known to be bad (AUTH-07).
+    """
+    if point.bad_at or point.removed_at:
+        return "bad_address"
+    if stream == "security":
+        return ""
+    if point.opted_out_at:
+        return "opted_out"
+    if not point.route and not Code.objects.filter(contact_point=point, used_at__isnull=False).exists():
+        return "no_route"  # RF-12: nobody can say how we came to it, and the consumer never used it with us
+    return ""
+
+
+@transaction.atomic
+def queue(
+    *,
+    template: str,
+    consumer: Consumer,
+    contact_point: ContactPoint,
+    account: Account | None,
+    cause: str,
+    language: str,
+    facts: dict[str, Any],
+    now: datetime,
+    names: tuple[str, ...] = (),
+    attachments: tuple[dict[str, str], ...] = (),
+    answers: bool = False,
+) -> Message | None:
+    """Write a message once per cause; None when its cause was served before.
+
+    :param answers: the consumer is waiting for it on a page, so any hour is right.
+    """
+    if Message.objects.filter(cause=cause).exists():
+        return None
+    agency = Agency.objects.get(pk=consumer.agency_id)
+    mail = compose(
+        template=template, agency=agency, contact_point=contact_point, language=language, facts=facts, names=names
+    )
+    stream = TEMPLATES[template].stream
+    reason = blocked(contact_point, stream=stream)
+    message = Message.objects.create(
+        consumer=consumer,
+        account=account,
+        contact_point=contact_point,
+        template=template,
+        stream=stream,
+        language=language,
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        attachments=list(attachments),
+        cause=cause,
+        token=hashlib.sha256(consent.stop_token(contact_point).encode()).hexdigest(),
+        status=Message.Status.HELD if reason else Message.Status.QUEUED,
+        reason=reason,
+        next_at=now,
+        queued_at=now,
+        anytime_until=now + ANSWERS if answers else None,
+    )
+    if reason:
+        tell("message.held", message, now=now, reason=reason)
+        undelivered(message, reason=reason, now=now)
+    else:
+        tell("message.queued", message, now=now)
+    return message
+
+
+def deliver_code(code: Code, text: str) -> None:
+    """Send six digits to the contact point they were made for (the port `codes.sender`).
+
+    The stored message never holds them; the code's own row does, sealed, until the provider took the message.
+    """
+    with acting_for(code.agency_id), transaction.atomic():
+        Code.objects.filter(pk=code.pk).update(sealed_code=seal(text, context=SEALED_CODE))
+        esign = code.purpose == Code.Purpose.ESIGN
+        queue(
+            template="esign_code" if esign else "code",
+            consumer=code.contact_point.consumer,
+            contact_point=code.contact_point,
+            account=code.visit.account,
+            cause=f"code:{code.pk}",
+            language=code.visit.language,
+            facts={},
+            attachments=({"kind": "sample", "id": str(code.pk)},) if esign else (),
+            answers=True,
+            now=code.created_at,
+        )
+
+
+def digits_for(message: Message, *, now: datetime) -> str:
+    """Open the six digits of a code message; empty when the code is spent, expired or wiped."""
+    code = Code.objects.filter(pk=code_id(message), used_at=None, expires_at__gt=now).first()
+    try:
+        return unseal(code.sealed_code, context=SEALED_CODE) if code and code.sealed_code else ""
+    except CannotOpen:
+        return ""
+
+
+def code_id(message: Message) -> UUID | None:
+    """Give the code that a message carries, if it carries one."""
+    kind, _colon, key = message.cause.partition(":")
+    return UUID(key) if kind == "code" else None
+
+
+def sent(*, message_id: UUID, provider_id: str, at: datetime, now: datetime) -> bool:
+    """Record that the provider took a message: the moment of sending (RF-02). False when it was known."""
+    with transaction.atomic():
+        message = locked(message_id)
+        if message.status != Message.Status.QUEUED:
+            return False
+        message.status = Message.Status.SENT
+        message.sent_at = at
+        message.reason = ""
+        message.provider_id = provider_id or message.provider_id
+        message.save(update_fields=["status", "sent_at", "provider_id", "reason"])
+        _wipe_code(message)
+        tell("message.sent", message, now=now, sent_at=at.isoformat(), provider_id=message.provider_id)
+        if (notice := notices.of(message)) is not None:
+            notices.proven(notice=notice, message=message, now=now)
+        return True
+
+
+def failed(*, message_id: UUID, reason: str, now: datetime) -> bool:
+    """Give a message up before any provider took it. False when it was decided otherwise meanwhile."""
+    with transaction.atomic():
+        message = locked(message_id)
+        if message.status != Message.Status.QUEUED:
+            return False
+        message.status = Message.Status.FAILED
+        message.reason = reason[:300]
+        message.save(update_fields=["status", "reason"])
+        _wipe_code(message)
+        tell("message.failed", message, now=now, reason=message.reason)
+        undelivered(message, reason=message.reason, now=now)
+        return True
+
+
+def held(*, message_id: UUID, reason: str, now: datetime) -> bool:
+    """Keep a queued message back for good. False when it was decided otherwise meanwhile."""
+    with transaction.atomic():
+        message = locked(message_id)
+        if message.status != Message.Status.QUEUED:
+            return False
+        message.status = Message.Status.HELD
+        message.reason = reason
+        message.save(update_fields=["status", "reason"])
+        _wipe_code(message)
+        tell("message.held", message, now=now, reason=reason)
+        undelivered(message, reason=reason, now=now)
+        return True
+
+
+def undelivered(message: Message, *, reason: str, now: datetime) -> None:
+    """Ask for a letter where the law wants the consumer to have it in writing."""
+    if (notice := notices.of(message)) is not None:
+        notices.not_delivered(notice=notice, message=message, reason=reason, now=now)
+    elif message.template in LEGAL_COPIES:
+        key = next((item["id"] for item in message.attachments if item["kind"] == "authorization"), "")
+        letter(consumer=message.consumer, account=message.account, authorization=key, reason=reason, now=now)
+
+
+def letter(*, consumer: Consumer, account: Account | None, authorization: str, reason: str, now: datetime) -> None:
+    """Tell the host to post the copy of an authorization within one business day (EFT-02, RF-35)."""
+    about_it = {
+        "type": "authorization_copy",
+        "authorization": authorization,
+        "send_by": notices.next_business_day(consumer=consumer, now=now).isoformat(),
+        "reason": reason,
+    }
+    events.record("letter.required", account=account, consumer=consumer, now=now, data=about_it)
+
+
+def locked(message_id: UUID) -> Message:
+    """Read a message under its lock, its account's first: events lock the account (payments lock it first too)."""
+    account_id = Message.objects.values_list("account_id", flat=True).get(pk=message_id)
+    if account_id is not None:
+        Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
+    return (
+        Message.objects.select_related("contact_point", "consumer", "account")
+        .select_for_update(of=("self",))
+        .get(pk=message_id)
+    )
+
+
+def _wipe_code(message: Message) -> None:
+    if (key := code_id(message)) is not None:
+        Code.objects.filter(pk=key).update(sealed_code="")

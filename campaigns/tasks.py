@@ -1,0 +1,57 @@
+"""The message worker: told by a nudge, found by the beat."""
+
+import logging
+
+import redis
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from accounts import events
+from campaigns.services import send
+
+log = logging.getLogger("quittance.messages")
+
+WAKING = "quittance:messages:waking"
+WAKING_SECONDS = 2
+ROUNDS = 50
+"""Batches in one run; what is left is found by the next."""
+
+
+# Asked before the broker and without its retries: a dead Redis costs a request nothing (six seconds otherwise).
+_redis = redis.Redis.from_url(
+    settings.REDIS_URL,
+    socket_timeout=settings.REDIS_TIMEOUT,
+    socket_connect_timeout=settings.REDIS_TIMEOUT,
+    retry=Retry(NoBackoff(), 0),
+)
+
+
+def wake() -> None:
+    """Ask for a run now; never fail whoever asks, the beat comes every two seconds anyway."""
+    try:
+        if _redis.set(WAKING, 1, nx=True, ex=WAKING_SECONDS):
+            poll.delay()
+    except Exception as error:
+        log.warning("the message worker was not woken: %s", type(error).__name__)
+
+
+def _awake() -> None:
+    """Let new nudges ask for a new run: this one may be past the work that they are about."""
+    try:
+        _redis.delete(WAKING)
+    except redis.RedisError as error:
+        log.warning("a nudge may be lost until the next beat: %s", type(error).__name__)
+
+
+@shared_task
+def poll() -> None:
+    """Send what waits."""
+    _awake()
+    with events.context(actor="system:messages"):
+        for _round in range(ROUNDS):
+            now = timezone.now()
+            if not send.drain(now=now):
+                return

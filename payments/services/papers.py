@@ -1,0 +1,71 @@
+"""The papers of one payment, made from its rows: what the consumer downloads is what the mail carried."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from accounts.models import Account, Agency
+from payments import documents
+from payments.models import Authorization, Payment
+from payments.services.means import means_of_method
+
+
+def authorization_copy(authorization: Authorization) -> bytes:
+    """Make the consumer's copy of an authorization as PDF, in the language it was signed in (EFT-02)."""
+    account = authorization.account
+    zone = ZoneInfo(authorization.time_zone)
+    return documents.authorization_pdf(
+        copy=documents.AuthorizationCopy(
+            agency=_agency(account.agency),
+            consumer_name=str(authorization.consumer),
+            **_debt(account),
+            text=authorization.text,
+            schedule=tuple(
+                documents.ScheduleLine(on=date.fromisoformat(day), cents=cents) for day, cents in authorization.lines
+            ),
+            method=means_of_method(authorization.method).label(authorization.language),
+            accepted_at=authorization.accepted_at.astimezone(zone),
+            browser_address=authorization.ip or "",
+            text_sha256=authorization.text_sha256,
+            language=authorization.language,
+            currency=account.currency,
+            # ST-02: the list of New York, for who lives there.
+            exempt_income_notice=authorization.consumer.state == "NY",
+        )
+    )
+
+
+def receipt(payment: Payment, *, language: str) -> bytes:
+    """Make the receipt of a payment as PDF; one that the bank can still return says so."""
+    account = payment.account
+    return documents.receipt_pdf(
+        receipt=documents.Receipt(
+            agency=_agency(account.agency),
+            number=payment.reference,
+            consumer_name=str(payment.consumer),
+            **_debt(account),
+            amount_cents=payment.amount_cents,
+            method=means_of_method(payment.method).label(language) if payment.method else "",
+            paid_at=(payment.decided_at or payment.intended_at).astimezone(ZoneInfo(payment.consumer.time_zone)),
+            language=language,
+            cleared=payment.status != Payment.Status.PENDING,
+            currency=payment.currency,
+        )
+    )
+
+
+def _debt(account: Account) -> dict[str, str]:
+    return {
+        "account_reference": account.reference,
+        "original_creditor": account.original_creditor,
+        "description": account.description,
+    }
+
+
+def _agency(agency: Agency) -> documents.Agency:
+    return documents.Agency(
+        name=agency.name,
+        legal_name=agency.legal_name,
+        address=agency.address,
+        phone=agency.phone,
+        licences=tuple(line.strip() for line in agency.licences.splitlines() if line.strip()),
+    )

@@ -1,0 +1,155 @@
+"""Codes by mail: at once, neutral, and nowhere readable but in the mailbox (AUTH-07, ES-02)."""
+
+import datetime as dt
+import re
+
+import pytest
+from django.db import connection
+
+from accounts.models import Code, ContactPoint, Event, Visit
+from accounts.services import codes
+from accounts.tenancy import ALL_AGENCIES, acting_for
+from campaigns.models import Message
+from campaigns.services import send
+from tests.campaigns.conftest import digits_in_pdf
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def visit(acting, account, now):
+    return Visit.objects.create(consumer=account.consumer, account=account, started_at=now, seen_at=now, language="en")
+
+
+@pytest.fixture
+def point(account, acting):
+    return account.consumer.contact_points.get()
+
+
+def ask(visit, point, now, purpose="step_up") -> Code:
+    return codes.send(visit=visit, contact_point=point, purpose=purpose, now=now)
+
+
+def test_the_code_in_the_mail_is_the_one_that_works(visit, point, provider, mails, now):
+    ask(visit, point, now)
+    send.drain(now=now)
+    (mail,) = mails()
+    assert mail["to"] == "jane@acme.example.com"
+    assert mail["subject"] == "Your code from Acme Recovery"
+    (text,) = re.findall(r"\b\d{6}\b", mail["text"])
+    assert text in mail["html"]
+    assert codes.check(visit=visit, purpose="step_up", text=text, now=now).used_at == now
+
+
+def test_the_digits_lie_nowhere_in_the_database_not_before_and_not_after(visit, point, provider, mails, now):
+    ask(visit, point, now)
+    before = dump()
+    send.drain(now=now)
+    (text,) = re.findall(r"\b\d{6}\b", mails()[0]["text"])
+    assert text not in before
+    assert text not in dump()
+    assert Code.objects.get().sealed_code == ""
+    assert "••••••" in Message.objects.get().text
+
+
+def dump() -> str:
+    """Read every text of the tables that could hold a code."""
+    with connection.cursor() as cursor:
+        rows = []
+        for table in ("accounts_code", "accounts_event", "campaigns_message"):
+            cursor.execute(f"SELECT row_to_json(t)::text FROM {table} t")
+            rows += [re.sub(r"\.\d{3,6}(?=[+Z])", "", row) for (row,) in cursor.fetchall()]
+    return "\n".join(rows)
+
+
+def test_a_code_mail_says_nothing_about_a_debt_and_is_not_tracked(visit, point, provider, mails, now):
+    ask(visit, point, now)
+    send.drain(now=now)
+    (mail,) = mails()
+    for telling in ("debt", "collect", "Harbor", "balance", "100234", "$"):
+        assert telling not in mail["text"].lower()
+        assert telling.lower() not in re.sub(r"(?s)<style.*?</style>", "", mail["html"]).lower()
+    assert mail["tracking"] == {"opens": False, "clicks": "no"}
+    assert mail["variables"] == {
+        "agency": str(visit.agency_id),
+        "message": str(Message.objects.get().pk),
+    }
+
+
+def test_an_esign_code_stands_in_the_attached_document_only(visit, point, provider, sandbox, mails, now):
+    code = ask(visit, point, now, purpose="esign")
+    send.drain(now=now)
+    (mail,) = mails()
+    assert mail["subject"] == "A short document from Acme Recovery"
+    assert [item["name"] for item in mail["attachments"]] == ["document.pdf"]
+    assert not re.search(r"\b\d{6}\b", mail["text"])
+    text = digits_in_pdf(sandbox.paper(mail))
+    assert codes.check(visit=visit, purpose="esign", text=text, now=now).pk == code.pk
+
+
+def test_a_code_in_spanish_for_a_spanish_visit(visit, point, provider, mails, now):
+    Visit.objects.update(language="es")
+    visit.refresh_from_db()
+    ask(visit, point, now)
+    send.drain(now=now)
+    assert mails()[0]["subject"] == "Su código de Acme Recovery"
+    assert 'lang="es"' in mails()[0]["html"]
+
+
+def test_a_person_who_stopped_our_mail_still_gets_the_code_they_ask_for(visit, point, provider, mails, now):
+    ContactPoint.objects.update(opted_out_at=now)
+    ask(visit, point, now)
+    send.drain(now=now)
+    assert len(mails()) == 1
+
+
+def test_an_address_known_to_be_bad_gets_no_code(visit, point, provider, mails, now):
+    ContactPoint.objects.update(bad_at=now)
+    ask(visit, point, now)
+    send.drain(now=now)
+    assert mails() == []
+    message = Message.objects.get()
+    assert (message.status, message.reason) == ("held", "bad_address")
+
+
+def test_a_code_nobody_can_use_any_more_is_not_sent_late(visit, point, provider, mails, now):
+    ask(visit, point, now)
+    send.drain(now=now + dt.timedelta(minutes=11))
+    assert mails() == []
+    message = Message.objects.get()
+    assert (message.status, message.reason) == ("held", "code_expired")
+    assert Code.objects.get().sealed_code == ""
+
+
+def test_a_code_goes_at_any_hour(visit, point, provider, mails, now):
+    night = dt.datetime(2026, 12, 1, 7, 0, tzinfo=dt.UTC)
+    ask(visit, point, night)
+    send.drain(now=night)
+    assert len(mails()) == 1
+
+
+def test_a_code_is_told_as_a_message_of_the_account_without_its_digits(visit, point, provider, account, now):
+    ask(visit, point, now)
+    send.drain(now=now)
+    told = list(Event.objects.order_by("id").values_list("kind", "account_id"))
+    assert told == [("message.queued", account.pk), ("message.sent", account.pk)]
+    data = Event.objects.order_by("id").last().data
+    assert data["to"] == "j•••@acme.example.com"
+    assert (data["template"], data["stream"], data["channel"]) == ("code", "security", "email")
+
+
+def test_each_agency_sends_by_its_own_account(
+    visit, point, provider, others_provider, others_account, other_agency, mails, sandbox, now
+):
+    ask(visit, point, now)
+    with acting_for(other_agency):
+        theirs = Visit.objects.create(
+            consumer=others_account.consumer, account=others_account, started_at=now, seen_at=now
+        )
+        ask(theirs, others_account.consumer.contact_points.get(), now)
+    send.drain(now=now)
+    assert [mail["from"] for mail in mails()] == [f"Acme Recovery <{provider.from_address}>"]
+    (theirs_mail,) = sandbox.call("GET", f"/_sandbox/messages?domain={others_provider.domain}")
+    assert theirs_mail["to"] == "jane@birch.example.com"
+    with acting_for(ALL_AGENCIES):
+        assert Message.objects.filter(status="sent").count() == 2
