@@ -3,22 +3,25 @@
 import functools
 from collections.abc import Callable
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from accounts.models import Account, Visit
 from accounts.services.identify import MAY_IDENTIFY
 
 
 def identified(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Let only a live visit in; anybody else starts again."""
+    """Let only a live visit in, in the consumer's own time zone; anybody else starts again."""
 
     @functools.wraps(view)
     def inner(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         if request.visit is None:
             return redirect("accounts:session_ended" if "visit" in request.session else "accounts:start")
-        response = view(request, *args, **kwargs)
+        with timezone.override(ZoneInfo(request.visit.consumer.time_zone)):
+            response = view(request, *args, **kwargs)
         response["Cache-Control"] = "no-store"
         return response
 
@@ -40,9 +43,9 @@ def confirmed(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return inner
 
 
-def step_up_required(request: HttpRequest) -> HttpResponse:
-    """Answer 403 with the stable code, as JSON where JSON was asked for."""
-    here = request.get_full_path() if request.method == "GET" else request.headers.get("HX-Current-URL", "/home/")
+def step_up_required(request: HttpRequest, *, onward: str = "") -> HttpResponse:
+    """Answer 403 with the stable code, as JSON where JSON was asked for; after the code `onward` is shown."""
+    here = onward or (request.get_full_path() if request.method == "GET" else request.path)
     if request.headers.get("Accept", "").startswith("application/json"):
         return JsonResponse({"code": "step_up_required"}, status=403)
     response = render(request, "403_step_up.html", {"next": here, "code": "step_up_required"}, status=403)
@@ -54,7 +57,7 @@ def own_accounts(request: HttpRequest):
     """Return the accounts of the signed-in consumer that may be shown, clients joined."""
     return (
         Account.objects.filter(consumer_id=request.visit.consumer_id, status__in=MAY_IDENTIFY)
-        .select_related("client", "consumer")
+        .select_related("client", "consumer", "agency")
         .order_by("listed_on", "id")
     )
 

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import events
 from accounts.access import identified, own_accounts
-from accounts.calendars import validation_ends_on
 from accounts.forms import CodeForm, ContactForm, IdentifyForm
 from accounts.models import Code
 from accounts.services import codes, consent, fresh, visits
 from accounts.services.identify import LockedOut, identify
+from accounts.sight import shown
 
 HELD_CODE = "code_contact"
 
@@ -150,16 +150,7 @@ def help_page(request: HttpRequest) -> HttpResponse:
     """Say how to reach the agency; after login also how to dispute and until when (RF-30, RF-31)."""
     accounts = []
     if request.visit is not None:
-        for account in own_accounts(request):
-            sent_on = account.validation_sent_on
-            accounts.append(
-                {
-                    "id": account.pk,
-                    "creditor": account.client.name,
-                    "reference": account.reference,
-                    "validation_ends_on": validation_ends_on(sent_on) if sent_on else None,
-                }
-            )
+        accounts = [shown(account, level=request.visit.level) for account in own_accounts(request)]
     return render(request, "accounts/help.html", {"accounts": accounts})
 
 

@@ -1,4 +1,22 @@
-"""Addresses of this floor."""
+"""Addresses of the money pages, all on the agency's own host. A checkout's id is the key of the payment it becomes."""
+
+from django.urls import path
+
+from payments.views import checkout, outcome, paying, tabs
 
 app_name = "payments"
-urlpatterns: list = []
+urlpatterns = [
+    path("accounts/<uuid:account_id>/payments/", tabs.history, name="history"),
+    path("accounts/<uuid:account_id>/post-dates/", tabs.postdates, name="postdates"),
+    path("post-dates/<uuid:postdate_id>/cancel/", tabs.cancel_postdate, name="cancel_postdate"),
+    path("accounts/<uuid:account_id>/pay/", checkout.choose, name="choose"),
+    path("accounts/<uuid:account_id>/age-of-debt/", checkout.age_notice, name="age_notice"),
+    path("pay/<uuid:checkout_id>/schedule/", checkout.schedule, name="schedule"),
+    path("pay/<uuid:checkout_id>/documents/", checkout.paperless, name="paperless"),
+    path("pay/<uuid:checkout_id>/method/", paying.method, name="method"),
+    path("pay/<uuid:checkout_id>/review/", paying.review, name="review"),
+    path("paid/<uuid:payment_id>/", outcome.result, name="result"),
+    path("paid/<uuid:payment_id>/again/", outcome.again, name="again"),
+    path("paid/<uuid:payment_id>/receipt.pdf", outcome.receipt, name="receipt"),
+    path("authorizations/<uuid:authorization_id>.pdf", outcome.authorization, name="authorization"),
+]

@@ -1,7 +1,110 @@
 """Pages that show several floors, and the pages for when something is wrong."""
 
+from typing import Any
+from uuid import UUID
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.access import identified, own_account, own_accounts
+from accounts.models import Account
+from accounts.sight import shown
+from payments.models import Postdate
+from payments.services import gate
+from payments.services.gate import Standing
+from payments.sight import cannot_pay, offer, received
+from portal.branding import colours
+from settlements.services import offers
+
+A_YEAR = 365 * 86400
+
+
+@require_safe
+def brand(request: HttpRequest) -> HttpResponse:
+    """Give the agency's colours as a style sheet; its address carries the version, so it may be kept for long."""
+    response = render(request, "portal/brand.css", {"brand": colours(request.agency)}, content_type="text/css")
+    current = request.GET.get("v") == str(request.agency.branding_version)
+    response["Cache-Control"] = f"public, max-age={A_YEAR}, immutable" if current else "no-cache"
+    return response
+
+
+@require_safe
+@identified
+def home(request: HttpRequest) -> HttpResponse:
+    """List the consumer's accounts, each with its next step."""
+    accounts = list(own_accounts(request))
+    context = {
+        "first_name": request.visit.consumer.first_name,
+        "accounts": [_line(gate.standing(account, now=request.now), request) for account in accounts],
+    }
+    return render(request, "portal/home.html", context)
+
+
+def _line(at: Standing, request: HttpRequest) -> dict[str, Any]:
+    line = shown(at.account, level=request.visit.level) | {
+        "balance_cents": at.owed.cents,
+        "waiting_cents": at.owed.waiting_cents,
+    }
+    cause = cannot_pay(at, now=request.now)
+    if (planned := _next_postdate(at)) is not None:
+        return line | {"next_step": "postdate", "next_on": planned.due_on, "next_cents": planned.amount_cents}
+    if at.owed.waiting and at.owed.cents == 0:
+        return line | {"next_step": "waiting"}
+    if cause:
+        return line | {"next_step": "paid" if cause == "paid" else "hold"}
+    if (offered := offer(at)) is not None and offered["saving_cents"]:
+        return line | {
+            "next_step": "settle",
+            "offer_cents": offered["amount_cents"],
+            "saving_cents": offered["saving_cents"],
+        }
+    return line | {"next_step": "pay"}
+
+
+def _next_postdate(at: Standing) -> Postdate | None:
+    if not at.owed.scheduled_cents:
+        return None
+    return Postdate.objects.filter(account=at.account, status__in=Postdate.OPEN).order_by("due_on").first()
+
+
+@require_safe
+@identified
+def account(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Show one account: what is owed, what was received, what is offered, what can be disputed."""
+    row = own_account(request, account_id)
+    at = gate.standing(row, now=request.now)
+    cause = cannot_pay(at, now=request.now)
+    offered = None if cause else offer(at)
+    if offered is not None:
+        offers.view(account=row, terms=at.terms, now=request.now)
+    about = shown(row, level=request.visit.level)
+    if (ends := about["validation_ends_on"]) is not None and ends < at.today:
+        about["validation_ends_on"] = None
+    planned = _next_postdate(at)
+    context = {
+        "account": about | {"balance_cents": at.owed.cents, "can_pay": not cause, "cannot_pay": cause},
+        "itemization": _itemization(row),
+        "offer": offered,
+        "received": received(at),
+        "next_postdate": {"on": planned.due_on, "amount_cents": planned.amount_cents} if planned else None,
+    }
+    return render(request, "portal/account.html", context)
+
+
+def _itemization(account: Account) -> dict[str, Any] | None:
+    """Add up what the host itemized (RF-30); the sum is the host's balance when it was told, not what is owed now."""
+    said = account.itemization
+    if not said or account.itemization_on is None:
+        return None
+    cents = {name: int(said.get(name) or 0) for name in ("balance", "interest", "fees", "payments", "credits")}
+    total = cents["balance"] + cents["interest"] + cents["fees"] - cents["payments"] - cents["credits"]
+    basis = "_".join(account.itemization_basis.lower().replace("-", " ").split())
+    return {f"{name}_cents": value for name, value in cents.items()} | {
+        "on": account.itemization_on,
+        "basis": basis,
+        "current_cents": total,
+    }
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

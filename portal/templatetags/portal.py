@@ -87,16 +87,23 @@ def field(bound):
 def error_summary(form=None, refusals=None):
     """List everything that is wrong on the page, each linked to where it can be put right.
 
-    `refusals` are further `{"message": str, "target": "id of the input" or ""}`.
+    `refusals` are further `{"message": str, "code": stable code, "target": "id of the input" or ""}`.
     """
     problems = []
     if form is not None and form.is_bound:
-        problems += [{"message": message, "target": ""} for message in form.non_field_errors()]
+        problems += _coded(form.non_field_errors(), "")
         for bound in form:
             # A group of radios has no input with the bare id; its first choice takes the focus.
-            target = bound.id_for_label or f"{bound.auto_id}_0"
-            problems += [{"message": message, "target": target} for message in bound.errors]
+            problems += _coded(bound.errors, bound.id_for_label or f"{bound.auto_id}_0")
     return {"problems": problems + list(refusals or [])}
+
+
+def _coded(errors, target: str) -> list[dict[str, str]]:
+    return [
+        {"message": message, "code": error.code or "", "target": target}
+        for error in errors.as_data()
+        for message in error.messages
+    ]
 
 
 @register.simple_tag

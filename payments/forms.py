@@ -1,0 +1,142 @@
+"""What a consumer chooses and types on the way to a payment. The rules are in services; forms read and point."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms import CodeForm
+from accounts.money import InvalidAmount, format_cents, to_cents
+from accounts.refusals import Refusal
+from payments.sight import language, say
+
+SMALLEST_CENTS = 1_00
+"""No processor takes less than about half a dollar; a smaller rest of a debt can always be paid as a whole."""
+
+
+def read_cents(text: str) -> int:
+    """Read what people type for a sum: `$1,250.5` is 125050.
+
+    :raises InvalidAmount: it is not an amount with at most two decimals.
+    """
+    plain = text.strip().removeprefix("$").strip().replace(" ", "").replace("\N{NO-BREAK SPACE}", "")
+    head, point, cents = plain.partition(".")
+    groups = head.split(",")
+    if len(groups) > 1 and not all(len(group) == 3 for group in groups[1:]):
+        raise InvalidAmount("Commas part thousands.")
+    return to_cents("".join(groups) + (f".{cents}" if point and cents else ""))
+
+
+class RefusableForm(forms.Form):
+    """Put refusals of the services beside the fields they are about."""
+
+    where: dict[str, str] = {}
+
+    def refuse(self, refusals: list[Refusal]) -> None:
+        """Add every refusal; one about a field we do not show stands for the whole form."""
+        for refusal in refusals:
+            field = self.where.get(refusal.field or "")
+            self.add_error(field, forms.ValidationError(say(refusal), refusal.code))
+
+
+class ChooseForm(RefusableForm):
+    """What to pay: one of the options shown, and an amount for "another amount"."""
+
+    choice = forms.ChoiceField(
+        error_messages={
+            "required": _("Choose what you would like to pay."),
+            "invalid_choice": _("Choose one of these options."),
+        }
+    )
+    amount = forms.CharField(required=False, max_length=20)
+    where = {"choice": "choice", "amount_cents": "amount"}
+
+    def __init__(self, *args, options: list[dict[str, Any]], **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        offered = [option for option in options if option["available"]]
+        self.fields["choice"].choices = [(option["code"], option["code"]) for option in offered]
+        self.limits = next((option for option in offered if option["code"] == "any"), None)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if cleaned.get("choice") != "any":
+            return cleaned
+        try:
+            cents = read_cents(cleaned.get("amount", ""))
+        except InvalidAmount:
+            self.add_error(
+                "amount", forms.ValidationError(_("Enter an amount, for example 50.00."), "amount_unreadable")
+            )
+            return cleaned
+        low = self.limits["minimum_cents"]
+        if cents < low:
+            sentence = _("The smallest payment is %(low)s.")
+            said = forms.ValidationError(sentence, "amount_too_small", {"low": format_cents(low, "USD", language())})
+            self.add_error("amount", said)
+        cleaned["amount_cents"] = cents
+        return cleaned
+
+
+class BankForm(RefusableForm):
+    """A bank account. Nothing typed here is ever sent back to the browser but the name and the type."""
+
+    holder = forms.CharField(
+        label=_("Name on the account"), max_length=120, widget=forms.TextInput({"autocomplete": "name"})
+    )
+    routing_number = forms.CharField(
+        label=_("Routing number"),
+        max_length=20,
+        help_text=_("Nine digits, at the bottom left of a check."),
+        widget=forms.TextInput(
+            {"inputmode": "numeric", "autocomplete": "off"},
+        ),
+    )
+    account_number = forms.CharField(
+        label=_("Account number"),
+        max_length=30,
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    account_type = forms.ChoiceField(
+        label=_("Kind of account"),
+        choices=[("checking", _("Checking")), ("savings", _("Savings"))],
+        initial="checking",
+        widget=forms.RadioSelect,
+    )
+    where = {
+        "holder": "holder",
+        "routing": "routing_number",
+        "number": "account_number",
+        "account_type": "account_type",
+    }
+
+
+class StoredForm(RefusableForm):
+    """One of the ways to pay that the consumer agreed to keep."""
+
+    method_id = forms.UUIDField(error_messages={"required": _("Choose one."), "invalid": _("Choose one.")})
+    where = {"method": "method_id"}
+
+
+class PaperlessForm(CodeForm):
+    """Consent to electronic documents: the code from the document, and a tick that nobody ticked before (ES-01)."""
+
+    agree = forms.BooleanField(
+        label=_("I agree to get these documents by email. I could open the document you sent."),
+        error_messages={"required": _("Tick the box if you agree, or choose letters.")},
+    )
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        code = self.fields["code"]
+        code.label = _("Code in the document")
+        code.error_messages["required"] = _("Enter the code that the document shows.")
+        code.widget.attrs.pop("autofocus", None)
+
+
+class AgreeForm(RefusableForm):
+    """The signature: a tick, never set in advance."""
+
+    agree = forms.BooleanField(
+        label=_("I have read this authorization and agree to it."),
+        error_messages={"required": _("Tick the box if you agree. Without it nothing is paid.")},
+    )

@@ -1,0 +1,158 @@
+"""What became of a payment, its papers, and another try after a decline."""
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import identified, own_accounts, step_up_required
+from accounts.models import Visit
+from accounts.services import codes, consent
+from accounts.sight import shown
+from payments.models import Authorization, Checkout, Payment
+from payments.services import ask, gate, papers
+from payments.services import checkout as services
+from payments.sight import language, local, method_label
+from payments.views.paying import with_processor
+
+Status = Payment.Status
+
+
+def _own_payment(request: HttpRequest, **named: Any) -> Payment:
+    joined = ("account__client", "account__consumer", "account__agency", "consumer", "method", "authorization")
+    mine = Payment.objects.select_related(*joined, "processor_account")
+    payment = mine.filter(account__in=own_accounts(request).order_by(), **named).first()
+    if payment is None:
+        raise Http404
+    return payment
+
+
+def _may_see(request: HttpRequest, payment: Payment) -> bool:
+    """Let level 1 see only what it paid in this very visit; what came before opens with a code (AUTH-02)."""
+    if request.visit.level >= Visit.Level.CONFIRMED:
+        return True
+    return Checkout.objects.filter(pk=payment.idempotency_key, visit=request.visit).exists()
+
+
+@require_http_methods(["GET", "POST"])
+@identified
+def result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """Say what became of a payment: the page that a confirmed checkout always leads to."""
+    payment = _own_payment(request, pk=payment_id)
+    if not _may_see(request, payment):
+        return step_up_required(request)
+    if request.method == "POST":
+        ask.look(payment_id=payment.pk, now=request.now)
+        return redirect("payments:result", payment_id)
+    state = _state(payment)
+    lines = payment.authorization.lines if payment.authorization else []
+    merchant = payment.processor_account
+    context = {
+        "state": state,
+        "account": shown(payment.account, level=request.visit.level),
+        "payment": {
+            "id": payment.pk,
+            "amount_cents": payment.amount_cents,
+            "at": local(payment.intended_at, payment.account),
+            "reference": payment.reference,
+            "method": method_label(payment),
+        },
+        "authorization_id": payment.authorization_id,
+        "later": [{"on": _day(on), "amount_cents": cents} for on, cents in lines[1:]] if _stands(state) else [],
+        "copy_sent_to": _papers_go_to(request) if _stands(state) else "",
+        "decline_sentence": _(gate.explain(payment).sentence) if state == "declined" else "",
+    }
+    if state == "action_required":
+        context["next_action"] = {
+            "script_url": merchant.script_url,
+            "publishable_key": merchant.publishable_key,
+            "client_secret": payment.next_action_secret,
+            "locale": language(),
+        }
+        return with_processor(render(request, "payments/result.html", context), merchant)
+    return render(request, "payments/result.html", context)
+
+
+def _state(payment: Payment) -> str:
+    match payment.status:
+        case Status.INTENDED:
+            return "action_required" if payment.next_action_secret else "undecided"
+        case Status.PENDING:
+            return "handed_over" if payment.executor == "host" else "processing"
+        case Status.DECLINED:
+            return "declined"
+        case Status.VOIDED:
+            return "voided"
+        case Status.RETURNED | Status.CHARGED_BACK | Status.REFUNDED:
+            return "given_back"
+    return "succeeded"
+
+
+def _stands(state: str) -> bool:
+    return state in ("succeeded", "processing", "handed_over")
+
+
+def _day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+def _papers_go_to(request: HttpRequest) -> str:
+    """Name, masked, where the copy and the receipt are mailed: the address of the consent, else the first working."""
+    consumer = request.visit.consumer
+    if (live := consent.esign_live(consumer)) is not None:
+        return live.contact_point.masked
+    known = codes.contacts_for_codes(consumer, now=request.now)
+    return next((point.masked for point in known if point.opted_out_at is None), "")
+
+
+@require_POST
+@identified
+def again(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """Begin anew with the same choice after a payment that took nothing; only the way to pay is asked again."""
+    payment = _own_payment(request, pk=payment_id)
+    if payment.status not in (Status.DECLINED, Status.VOIDED):
+        return redirect("payments:result", payment_id)
+    old = Checkout.objects.filter(pk=payment.idempotency_key, visit=request.visit).first()
+    if old is None:
+        return redirect("payments:choose", payment.account_id)
+    old.account, old.visit = payment.account, request.visit
+    fresh = services.again(checkout=old, now=request.now)
+    return redirect("payments:method", fresh.pk)
+
+
+@require_safe
+@identified
+def receipt(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """Give the receipt as PDF; of a payment that took nothing there is none."""
+    payment = _own_payment(request, pk=payment_id)
+    if not _may_see(request, payment):
+        return step_up_required(request)
+    if not _stands(_state(payment)) and _state(payment) != "given_back":
+        raise Http404
+    return _pdf(papers.receipt(payment, language=language()), f"{payment.reference}.pdf")
+
+
+@require_safe
+@identified
+def authorization(request: HttpRequest, authorization_id: UUID) -> HttpResponse:
+    """Give the copy of what was signed as PDF, in the language it was signed in (EFT-02)."""
+    joined = ("account__agency", "account__client", "consumer", "method")
+    mine = Authorization.objects.select_related(*joined).filter(account__in=own_accounts(request).order_by())
+    row = mine.filter(pk=authorization_id).first()
+    if row is None:
+        raise Http404
+    signed_now = row.evidence.get("visit") == str(request.visit.pk)
+    if request.visit.level < Visit.Level.CONFIRMED and not signed_now:
+        return step_up_required(request)
+    return _pdf(papers.authorization_copy(row), f"authorization-{row.account.reference}.pdf")
+
+
+def _pdf(content: bytes, name: str) -> HttpResponse:
+    response = HttpResponse(content, content_type="application/pdf")
+    safe = "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter in "-."))
+    response["Content-Disposition"] = f'attachment; filename="{safe}"'
+    return response

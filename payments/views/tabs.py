@@ -1,0 +1,128 @@
+"""The tabs of an account: what the host shows, and nothing else; and cancelling a post-date."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import confirmed, own_account, own_accounts
+from accounts.sight import shown
+from payments.models import HostItem, Notice, Payment, Postdate
+from payments.services import postdates as services
+from payments.services import visible
+from payments.services.means import means_of_method
+from payments.sight import language
+
+ROWS = 200
+"""Lines of a tab: years of weekly payments."""
+
+
+@require_safe
+@confirmed
+def history(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Show the Payments tab: the host's payments with a status that its connection makes visible."""
+    account = own_account(request, account_id)
+    items = HostItem.objects.filter(
+        account=account, kind=HostItem.Kind.PAYMENT, status__in=visible.statuses(account).payments
+    )
+    rows = list(items.order_by("-on", "-updated_at")[:ROWS])
+    own = _own(Payment, rows)
+    context = {
+        "account": shown(account, level=request.visit.level),
+        "payments": [_payment(item, own.get(item.portal_id)) for item in rows],
+    }
+    return render(request, "payments/history.html", context)
+
+
+def _own(model: Any, items: list[HostItem]) -> dict[UUID, Any]:
+    """Find the rows of ours that the host's items name, their methods joined."""
+    keys = [item.portal_id for item in items if item.portal_id]
+    return {row.pk: row for row in model.objects.select_related("method").filter(pk__in=keys)} if keys else {}
+
+
+def _payment(item: HostItem, own: Payment | None) -> dict[str, Any]:
+    return {
+        "on": item.on,
+        "amount_cents": item.amount_cents,
+        "status": item.status,
+        "method": _method(item, own),
+        "reference": own.reference if own else item.host_id,
+        "result": own.pk if own else None,
+    }
+
+
+def _method(item: HostItem, own: Payment | Postdate | None) -> str:
+    """Name the way to pay: ours by its row, one born in the host by what the host says of it."""
+    if own is not None and own.method is not None:
+        return means_of_method(own.method).label(language())
+    kind = "ach" if item.method.upper() in ("ACH", "CHECK", "BANK") else "card"
+    if not item.last4:
+        return _("Bank account") if kind == "ach" else _("Card")
+    if kind == "ach":
+        return _("Bank account ending %(last4)s") % {"last4": item.last4}
+    return _("Card ending %(last4)s") % {"last4": item.last4}
+
+
+@require_safe
+@confirmed
+def postdates(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Show the Post Dates tab: the host's planned payments with a visible status."""
+    account = own_account(request, account_id)
+    items = HostItem.objects.filter(
+        account=account, kind=HostItem.Kind.POSTDATE, status__in=visible.statuses(account).postdates
+    )
+    rows = list(items.order_by("on", "updated_at")[:ROWS])
+    own = _own(Postdate, rows)
+    by_mail = dict(Notice.objects.filter(postdate__in=own).values_list("postdate_id", "channel")) if own else {}
+    context = {
+        "account": shown(account, level=request.visit.level),
+        "postdates": [_postdate(item, own.get(item.portal_id), by_mail) for item in rows],
+        "total_cents": sum(item.amount_cents for item in rows),
+    }
+    return render(request, "payments/postdates.html", context)
+
+
+def _postdate(item: HostItem, own: Postdate | None, by_mail: dict[UUID, str]) -> dict[str, Any]:
+    line: dict[str, Any] = {"on": item.on, "amount_cents": item.amount_cents, "method": _method(item, own)}
+    if own is None:
+        return line | {"id": None, "can_cancel": False}
+    return line | {
+        "id": own.pk,
+        "number": own.number,
+        "of": own.of,
+        "notice": by_mail.get(own.pk, ""),
+        "can_cancel": own.status in (Postdate.Status.SCHEDULED, Postdate.Status.HELD),
+        "cancel_requested": own.status == Postdate.Status.CANCEL_REQUESTED,
+    }
+
+
+@require_http_methods(["GET", "POST"])
+@confirmed
+def cancel_postdate(request: HttpRequest, postdate_id: UUID) -> HttpResponse:
+    """Ask once more, then hold the post-date here and ask its host to cancel it (PDC-07)."""
+    joined = ("account__client", "account__consumer", "method", "arrangement")
+    mine = Postdate.objects.select_related(*joined).filter(account__in=own_accounts(request).order_by())
+    row = mine.filter(pk=postdate_id).first()
+    if row is None:
+        raise Http404
+    if request.method == "POST":
+        services.request_cancel(postdate=row, now=request.now)
+    if row.status not in (Postdate.Status.SCHEDULED, Postdate.Status.HELD) or request.method == "POST":
+        return redirect("payments:postdates", row.account_id)
+    context = {
+        "account": shown(row.account, level=request.visit.level),
+        "postdate": {
+            "id": row.pk,
+            "on": row.due_on,
+            "amount_cents": row.amount_cents,
+            "method": means_of_method(row.method).label(language()),
+            "number": row.number,
+            "of": row.of,
+        },
+        "breaks_settlement": row.arrangement.kind == "settlement",
+        "cure_days": None,
+    }
+    return render(request, "payments/cancel_postdate.html", context)

@@ -1,0 +1,54 @@
+"""What the steps of a checkout share: which checkout, which step of how many, and where to go on."""
+
+import functools
+from collections.abc import Callable
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from accounts.access import own_accounts
+from accounts.services import consent
+from payments.models import Checkout, Payment
+from payments.services import gate
+from payments.services.gate import Standing
+
+
+def on_the_way(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Open a checkout of this visit; a confirmed one leads to its payment, one of another visit to a new choice."""
+
+    @functools.wraps(view)
+    def inner(request: HttpRequest, checkout_id: UUID) -> HttpResponse:
+        mine = Checkout.objects.select_related("account__consumer", "account__client", "account__agency", "method")
+        checkout = mine.filter(pk=checkout_id, account__in=own_accounts(request).order_by()).first()
+        if checkout is None:
+            raise Http404
+        if checkout.confirmed_at is not None:
+            return to_payment_of(checkout)
+        if checkout.visit_id != request.visit.pk or not checkout.lines:
+            return redirect("payments:choose", checkout.account_id)
+        checkout.visit, checkout.consumer = request.visit, checkout.account.consumer
+        return view(request, checkout)
+
+    return inner
+
+
+def to_payment_of(checkout: Checkout) -> HttpResponse:
+    """Lead to the one payment of a confirmed checkout."""
+    payment_id = Payment.objects.values_list("pk", flat=True).get(idempotency_key=checkout.pk)
+    return redirect("payments:result", payment_id)
+
+
+def asks_for_paper(checkout: Checkout, at: Standing) -> bool:
+    """Tell whether the consumer must still say e-mail or letters (ES-01)."""
+    if checkout.paper or not gate.needs_notice(gate.lines_of(checkout), at.today):
+        return False
+    return consent.esign_live(checkout.consumer) is None
+
+
+def steps(checkout: Checkout | None, page: str, *, documents: bool = False) -> dict[str, int]:
+    """Count the pages: choose, (schedule, (documents,)) method, review."""
+    pages = ["choose", "method", "review"]
+    if checkout is not None and len(checkout.lines) > 1:
+        pages[1:1] = ["schedule", "documents"] if documents or checkout.paper else ["schedule"]
+    return {"step": pages.index(page) + 1 if page in pages else 0, "steps": len(pages)}
