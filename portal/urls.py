@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("payments.urls")),
     path("", include("portal.consumer_urls")),
     path("", include("campaigns.urls")),
+    path("hooks/processor/", include("payments.hooks_urls")),
     path("api/v1/", include("integrations.urls")),
     path(
         "api/v1/schema/",

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Visit
 from accounts.tenancy import acting_for
-from payments.models import ProcessorAccount
+from payments.models import Checkout, ProcessorAccount
 from payments.rules import routing
 from payments.services import checkout as checkouts
 from payments.services import pay, route
@@ -108,6 +108,17 @@ class Shop:
             now=now,
         )
 
+    def confirm_again(self, payment, *, now=NOW):
+        """Send the same confirmation once more, as a reload or a retry after a crash does."""
+        return pay.confirm(
+            checkout=Checkout.objects.get(pk=payment.idempotency_key),
+            text_sha256=payment.authorization.text_sha256,
+            ip="127.0.0.1",
+            user_agent="test",
+            language="en",
+            now=now,
+        )
+
     def charged(self):
         return self.merchant.charged()
 
@@ -128,3 +139,11 @@ def shop(processor, db):
 def other_shop(processor, db):
     """The other agency in the room, with the same reference."""
     return Shop(processor, "birch")
+
+
+@pytest.fixture
+def open_shop(processor, transactional_db):
+    """The agency that acts, with transactions that really commit: for threads and crashes."""
+    here = Shop(processor, "acme")
+    with acting_for(here.agency):
+        yield here

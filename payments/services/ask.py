@@ -1,0 +1,151 @@
+"""Ask the processor what became of payments: after a webhook, after 3-D Secure, and for all that stay undecided.
+
+A webhook is a hint: what counts is what the processor says now, so that late, doubled or turned-round news do no
+harm. No transaction is open while the network is used.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from accounts.tenancy import acting_for
+from payments import crash
+from payments.models import Method, Payment, ProcessorAccount, ProcessorEvent
+from payments.services import settle
+from payments.services.methods import adapter_of, wipe_unused
+
+log = structlog.get_logger(__name__)
+
+ASK_AFTER = timedelta(seconds=5)
+"""Younger undecided payments are being charged by the request that intended them."""
+ASK_PENDING_AFTER = timedelta(days=5)
+"""A bank debit of ours that is silent for longer may have lost its webhook; banks answer within four days."""
+ASK_PENDING_HOURS = 6
+SWEEP_LIMIT = 200
+EVENTS_LIMIT = 500
+GIVE_UP_AFTER = timedelta(days=3)
+"""An event that cannot be applied for this long is put aside with its reason; the sweep asks about payments anyway."""
+KEEP_UNUSED_BANK = timedelta(hours=24)
+"""A bank account that was typed and never signed for is wiped after this."""
+
+
+def look(*, payment_id: UUID, now: datetime) -> Payment:
+    """Ask what became of an undecided payment and record it; an expired one is voided first, then released."""
+    payment = Payment.objects.select_related("processor_account").get(pk=payment_id)
+    undecided = payment.status in (Payment.Status.INTENDED, Payment.Status.PENDING)
+    if not undecided or payment.executor != "portal":
+        return payment
+    processor = adapter_of(payment.processor_account)
+    outcome = processor.find(payment=str(payment.pk), ref=payment.processor_ref)
+    crash.point("after_look")
+    intended = payment.status == Payment.Status.INTENDED
+    # Once its client secret was in a browser, a failed intent could be confirmed there with any other card.
+    reopened = outcome.status == "declined" and payment.next_action_secret
+    expired = outcome.status in ("unknown", "action") and payment.expires_at is not None and payment.expires_at <= now
+    if intended and (reopened or expired):
+        voided = processor.void(
+            payment=str(payment.pk),
+            ref=outcome.ref or payment.processor_ref,
+            amount_cents=payment.amount_cents,
+            currency=payment.currency,
+        )
+        if voided.status == "unknown" or (reopened and voided.status not in ("voided", "succeeded")):
+            return payment
+        outcome = outcome if reopened and voided.status == "voided" else voided
+        crash.point("after_void")
+    return settle.record_outcome(payment_id=payment.pk, outcome=outcome, now=now)
+
+
+def apply_event(event: ProcessorEvent, *, now: datetime) -> str:
+    """Apply one stored webhook and say what came of it; applied twice it changes nothing more.
+
+    :returns: the outcome written beside the event; an empty string leaves it for the next try.
+    """
+    adapter = adapter_of(event.processor_account)
+    ours, ref = adapter.about(event.body)
+    payment = _payment_of(event.processor_account, ours=ours, ref=ref)
+    if payment is None:
+        return "not ours"
+    if said := adapter.dispute(event.body):
+        if payment.status == Payment.Status.INTENDED:
+            look(payment_id=payment.pk, now=now)
+        found = settle.record_dispute(payment_id=payment.pk, said=said, now=now)
+        return f"dispute {said}: {found.status}"
+    outcome = adapter.find(payment=str(payment.pk), ref=ref or payment.processor_ref)
+    if outcome.status == "unknown":
+        return ""
+    if outcome.status == "declined" and payment.next_action_secret:
+        found = look(payment_id=payment.pk, now=now)
+    else:
+        found = settle.record_outcome(payment_id=payment.pk, outcome=outcome, now=now)
+    return found.status
+
+
+def _payment_of(merchant: ProcessorAccount, *, ours: str, ref: str) -> Payment | None:
+    """Find the payment an event is about, of this merchant account only."""
+    mine = Payment.objects.filter(processor_account=merchant)
+    if ref and (found := mine.filter(processor_ref=ref).first()) is not None:
+        return found
+    try:
+        return mine.filter(pk=UUID(ours)).first() if ours else None
+    except ValueError:
+        return None
+
+
+def apply_events(*, now: datetime, limit: int = EVENTS_LIMIT) -> int:
+    """Apply the inbox in the order it came, each event in its own agency; return how many are done."""
+    done = 0
+    joined = ProcessorEvent.objects.select_related("processor_account")
+    for event in joined.filter(applied_at=None).order_by("id")[:limit]:
+        with acting_for(event.agency_id):
+            try:
+                outcome = apply_event(event, now=now)
+            except Exception:
+                # One event that cannot be read must not hold up the others.
+                log.exception("processor_event_failed", event=str(event.pk), kind=event.kind)
+                outcome = ""
+            if not outcome and now - event.received_at < GIVE_UP_AFTER:
+                continue
+            written = ProcessorEvent.objects.filter(pk=event.pk, applied_at=None)
+            done += written.update(applied_at=now, outcome=(outcome or "given up")[:200])
+    return done
+
+
+def sweep(*, now: datetime, limit: int = SWEEP_LIMIT) -> int:
+    """Ask about every payment that stays undecided, void what expired, wipe what was never signed (all agencies)."""
+    asked = 0
+    undecided = Payment.objects.filter(
+        status=Payment.Status.INTENDED, executor="portal", intended_at__lte=now - ASK_AFTER
+    )
+    silent = Payment.objects.filter(
+        status=Payment.Status.PENDING, executor="portal", intended_at__lte=now - ASK_PENDING_AFTER
+    )
+    found = list(undecided.order_by("intended_at").values_list("agency_id", "pk")[:limit])
+    hourly = now.minute == 0
+    if hourly and now.hour % ASK_PENDING_HOURS == 0:
+        found += list(silent.order_by("intended_at").values_list("agency_id", "pk")[:limit])
+    for agency_id, payment_id in found:
+        with acting_for(agency_id):
+            try:
+                look(payment_id=payment_id, now=now)
+                asked += 1
+            except Exception:
+                log.exception("sweep_failed", payment=str(payment_id))
+    if hourly:
+        wipe_unused(Method.objects.filter(created_at__lte=now - KEEP_UNUSED_BANK), now=now)
+    return asked
+
+
+def receive(*, merchant: ProcessorAccount, body: bytes, signature: str, now: datetime) -> ProcessorEvent | None:
+    """Store a webhook after checking its signature; None when this event is known already.
+
+    :raises WrongSignature: it is not from this merchant account's processor.
+    """
+    told = adapter_of(merchant).read_webhook(body=body, signature=signature)
+    event, made = ProcessorEvent.objects.get_or_create(
+        processor_account=merchant,
+        external_id=told.id,
+        defaults={"kind": told.kind, "body": told.body, "received_at": now},
+    )
+    return event if made else None

@@ -1,0 +1,231 @@
+"""Show what the host shows: its payments and post-dates as they are, and what they mean for our own (ownership).
+
+The host's list is whole each time: an item that it no longer names is gone from the tabs. An item with our id
+acknowledges our payment or post-date and moves it as the host says; the host is never told its own news again, so the
+events of this module say `origin: host`.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts import events
+from accounts.models import Account
+from payments.models import HostItem, Payment, Postdate
+from payments.processors import Outcome
+from payments.services import postdates as own_postdates
+from payments.services import settle
+from payments.services.methods import wipe_acknowledged
+
+POSTED, DECLINED, CHARGEBACK, REVERSAL, REFUND = "POSTED", "DECLINED", "CHARGEBACK", "ACH REVERSAL", "REFUND"
+FINAL = (POSTED, DECLINED, CHARGEBACK, REVERSAL, REFUND)
+"""Words of a host that end a payment's wait; anything else (PROCESSED) is not posted yet."""
+CANCELLED = "CANCELLED"
+_SHOWN = ("portal_id", "on", "amount_cents", "method", "last4", "status", "updated_at", "matched")
+
+
+class HostLine(Protocol):
+    """One payment or post-date in the host's own list; `portal_id` is ours, echoed, or None."""
+
+    host_id: str
+    portal_id: UUID | None
+    on: date
+    amount_cents: int
+    method: str
+    last4: str
+    status: str
+    updated_at: datetime
+
+
+@transaction.atomic
+def mirror(*, account: Account, payments: Sequence[HostLine], postdates: Sequence[HostLine], now: datetime) -> None:
+    """Take over the host's list of one account, in the transaction of the intake; the same list changes nothing."""
+    named = {line.portal_id for line in (*payments, *postdates) if line.portal_id}
+    mine = list(Payment.objects.filter(account=account, pk__in=named)) if named else []
+    planned = list(Postdate.objects.filter(account=account, pk__in=named)) if named else []
+    known = {row.pk for row in (*mine, *planned)}
+    _show(account, payments, postdates, known)
+    if not known:
+        return
+    account = settle.lock_account(account.pk)
+    by_payment, by_postdate = {row.pk for row in mine}, {row.pk for row in planned}
+    for line in payments:
+        if line.portal_id in by_payment:
+            _payment(line, account, now)
+        elif line.portal_id in by_postdate:
+            _taken_by_host(line, account, now)
+    for line in postdates:
+        if line.portal_id in by_postdate:
+            _planned_at_host(line, account, now)
+    for method_id in {row.method_id for row in (*mine, *planned) if row.method_id}:
+        wipe_acknowledged(method_id=method_id, now=now)
+
+
+def _show(account: Account, payments: Sequence[HostLine], postdates: Sequence[HostLine], known: set[UUID]) -> None:
+    """Make the rows of the tabs equal to the list, with as few statements as the difference needs."""
+    standing = {(item.kind, item.host_id): item for item in HostItem.objects.filter(account=account)}
+    wanted = {("payment", line.host_id): line for line in payments}
+    wanted |= {("postdate", line.host_id): line for line in postdates}
+    made, changed = [], []
+    for (kind, host_id), line in wanted.items():
+        values = {
+            "portal_id": line.portal_id,
+            "on": line.on,
+            "amount_cents": line.amount_cents,
+            "method": line.method[:20],
+            "last4": line.last4[-4:],
+            "status": line.status[:30],
+            "updated_at": line.updated_at,
+            "matched": line.portal_id in known,
+        }
+        item = standing.pop((kind, host_id), None)
+        if item is None:
+            made.append(HostItem(account=account, kind=kind, host_id=host_id, **values))
+        elif any(getattr(item, name) != value for name, value in values.items()):
+            for name, value in values.items():
+                setattr(item, name, value)
+            changed.append(item)
+    if standing:
+        HostItem.objects.filter(pk__in=[item.pk for item in standing.values()]).delete()
+    if made:
+        HostItem.objects.bulk_create(made)
+    if changed:
+        HostItem.objects.bulk_update(changed, _SHOWN)
+
+
+def _payment(line: HostLine, account: Account, now: datetime) -> None:
+    """Acknowledge one of our payments and move it as the host says."""
+    joined = Payment.objects.select_related("method__processor_account", "authorization")
+    payment = joined.select_for_update(of=("self",)).get(pk=line.portal_id)
+    if line.status not in FINAL:
+        return
+    first_shown = payment.acknowledged_at is None
+    before = payment.status
+    if first_shown:
+        payment.acknowledged_at = now
+        payment.save(update_fields=["acknowledged_at"])
+    _move(payment, line, account, now)
+    if first_shown and line.status == POSTED and payment.status == before == Payment.Status.SUCCEEDED:
+        told = settle.snapshot(payment, account, now, origin="host", host_id=line.host_id)
+        events.record("payment.posted", account=account, now=now, data=told)
+
+
+def _move(payment: Payment, line: HostLine, account: Account, now: datetime) -> None:
+    match line.status:
+        case "POSTED" if payment.status == Payment.Status.PENDING:
+            settle.apply(payment, account=account, outcome=Outcome(status="succeeded"), now=now, origin="host")
+        case "DECLINED" | "ACH REVERSAL" if payment.executor == "host":
+            settle.apply(payment, account=account, outcome=Outcome(status="declined"), now=now, origin="host")
+        case "CHARGEBACK" | "ACH REVERSAL":
+            settle.record_dispute(payment_id=payment.pk, said="opened", now=now, origin="host")
+        case "REFUND":
+            settle.record_refund(payment_id=payment.pk, refunded_cents=line.amount_cents, now=now, origin="host")
+
+
+def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
+    """Record that the host took a post-date, or tried to; what it took after a cancel or hold is an incident."""
+    postdate = _lock(line.portal_id)
+    if line.status not in FINAL:
+        _seen(postdate, line, now)
+        return
+    taken = Payment.objects.filter(idempotency_key=postdate.pk).first()
+    if line.status == DECLINED:
+        key = uuid.uuid5(postdate.pk, line.updated_at.isoformat())
+        if not Payment.objects.filter(idempotency_key=key).exists():
+            _fail(postdate, line, account, key, now)
+        return
+    if taken is None:
+        stopped = postdate.status in (Postdate.Status.CANCELLED, Postdate.Status.HELD)
+        taken = _take(postdate, line, account, now)
+        if stopped:
+            about = settle.snapshot(taken, account, now) | {"what": "charged_after_stop"}
+            events.record("incident.opened", account=account, now=now, data=about)
+    if line.status != POSTED:
+        _payment_of(taken, line, account, now)
+
+
+def _payment_of(taken: Payment, line: HostLine, account: Account, now: datetime) -> None:
+    joined = Payment.objects.select_related("method__processor_account", "authorization")
+    _move(joined.select_for_update(of=("self",)).get(pk=taken.pk), line, account, now)
+
+
+def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -> Payment:
+    """Write the payment the host made of a post-date: succeeded, in the host's book, and told as posted."""
+    payment = _written(postdate, line, account, postdate.pk, Payment.Status.SUCCEEDED, now)
+    settle.book(payment, cents=payment.amount_cents, against="host", reason="payment", now=now)
+    if postdate.status != Postdate.Status.FAILED:
+        _set(postdate, Postdate.Status.TAKEN, line, now)
+    told = settle.snapshot(payment, account, now, origin="host", host_id=line.host_id, number=postdate.number)
+    events.record("payment.posted", account=account, now=now, data=told)
+    own_postdates.close_arrangement(postdate.arrangement_id, account=account, now=now)
+    return payment
+
+
+def _fail(postdate: Postdate, line: HostLine, account: Account, key: UUID, now: datetime) -> None:
+    payment = _written(postdate, line, account, key, Payment.Status.DECLINED, now)
+    if postdate.status in (Postdate.Status.SCHEDULED, Postdate.Status.HELD, Postdate.Status.CANCEL_REQUESTED):
+        _set(postdate, Postdate.Status.FAILED, line, now)
+    told = settle.snapshot(payment, account, now, origin="host", host_id=line.host_id, number=postdate.number)
+    events.record("payment.declined", account=account, now=now, data=told)
+    own_postdates.close_arrangement(postdate.arrangement_id, account=account, now=now)
+
+
+def _written(postdate: Postdate, line: HostLine, account: Account, key: UUID, status: str, now: datetime) -> Payment:
+    return Payment.objects.create(
+        account=account,
+        consumer_id=account.consumer_id,
+        method=postdate.method,
+        authorization=postdate.arrangement.authorization,
+        arrangement=postdate.arrangement,
+        postdate=postdate,
+        idempotency_key=key,
+        request_hash="",
+        kind=postdate.method.kind,
+        executor="host",
+        purpose="parts",
+        amount_cents=line.amount_cents,
+        currency=account.currency,
+        status=status,
+        intended_at=now,
+        decided_at=now,
+        acknowledged_at=now,
+    )
+
+
+def _planned_at_host(line: HostLine, account: Account, now: datetime) -> None:
+    """Note that the host holds one of our post-dates; one that the host itself cancelled is cancelled here too."""
+    postdate = _lock(line.portal_id)
+    _seen(postdate, line, now)
+    if line.status == CANCELLED and postdate.status in Postdate.OPEN:
+        own_postdates.decide(
+            postdate,
+            account=account,
+            status=Postdate.Status.CANCELLED,
+            kind="postdate.cancelled",
+            now=now,
+            origin="host",
+        )
+        own_postdates.close_arrangement(postdate.arrangement_id, account=account, now=now)
+
+
+def _seen(postdate: Postdate, line: HostLine, now: datetime) -> None:
+    if postdate.acknowledged_at is None or postdate.host_id != line.host_id:
+        postdate.acknowledged_at = postdate.acknowledged_at or now
+        postdate.host_id = line.host_id
+        postdate.save(update_fields=["acknowledged_at", "host_id"])
+
+
+def _set(postdate: Postdate, status: str, line: HostLine, now: datetime) -> None:
+    postdate.status, postdate.decided_at = status, now
+    postdate.acknowledged_at = postdate.acknowledged_at or now
+    postdate.host_id = line.host_id
+    postdate.save(update_fields=["status", "decided_at", "acknowledged_at", "host_id"])
+
+
+def _lock(postdate_id: UUID) -> Postdate:
+    joined = Postdate.objects.select_related("method__processor_account", "arrangement__authorization")
+    return joined.select_for_update(of=("self",)).get(pk=postdate_id)

@@ -1,0 +1,43 @@
+"""The money worker: applies the processor's news, and asks about all that stays undecided."""
+
+import logging
+
+from celery import shared_task
+from django.core.cache import cache
+from django.utils import timezone
+
+from accounts import events
+from accounts.tenancy import ALL_AGENCIES, acting_for
+from payments.services import ask
+
+log = logging.getLogger("quittance.payments")
+
+WAKING = "payments:waking"
+WAKING_SECONDS = 2
+
+
+def wake() -> None:
+    """Ask for a run now; never fail whoever asks, the sweep finds the event anyway."""
+    try:
+        if cache.add(WAKING, 1, timeout=WAKING_SECONDS):
+            apply_events.delay()
+    except Exception as error:
+        log.warning("the money worker was not woken: %s", type(error).__name__)
+
+
+@shared_task
+def apply_events() -> int:
+    """Apply the webhooks that wait, oldest first."""
+    # From here on a new nudge asks for a new run: this one may be past the event that the nudge is about.
+    cache.delete(WAKING)
+    with acting_for(ALL_AGENCIES), events.context(actor="system:processor"):
+        return ask.apply_events(now=timezone.now())
+
+
+@shared_task
+def sweep() -> int:
+    """Ask the processors about undecided payments; also what a lost nudge left in the inbox."""
+    with acting_for(ALL_AGENCIES), events.context(actor="system:sweep"):
+        now = timezone.now()
+        ask.apply_events(now=now)
+        return ask.sweep(now=now)

@@ -1,0 +1,290 @@
+"""Whoever brings the news, and however often: one outcome, one ledger, one event."""
+
+import datetime as dt
+import threading
+
+import pytest
+from django.db import connection
+
+from accounts.models import Event
+from accounts.tenancy import ALL_AGENCIES, acting_for
+from payments.models import LedgerEntry, Method, Payment
+from payments.processors import Outcome
+from payments.services import ask, pay, settle
+from payments.services.owed import owed
+from tests.conftest import NOW
+from tests.payments.test_pay import kinds
+
+LATER = NOW + dt.timedelta(minutes=2)
+EXPIRED = NOW + dt.timedelta(minutes=16)
+
+
+def at_once(*calls, agency):
+    """Run calls in threads that start at one barrier; return what each gave or raised."""
+    barrier, results = threading.Barrier(len(calls)), [None] * len(calls)
+
+    def run(index, call):
+        try:
+            with acting_for(agency):
+                barrier.wait(timeout=10)
+                results[index] = call()
+        except Exception as error:
+            results[index] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    return results
+
+
+def undecided(shop, *, mode="drop_after_effect", times=2, **more):
+    """Confirm a payment whose answer never comes back."""
+    fault = {"path": "/v1/payment_intents", "mode": mode, "times": times, "account": shop.merchant.id}
+    shop.program.control("POST", "faults", fault)
+    payment = shop.confirm(shop.checkout(**more))
+    shop.program.control("DELETE", "faults")
+    assert payment.status == Payment.Status.INTENDED
+    return payment
+
+
+def sweep(now=LATER):
+    with acting_for(ALL_AGENCIES):
+        return ask.sweep(now=now)
+
+
+def fresh(payment):
+    return Payment.objects.get(pk=payment.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_confirmations_at_once_are_one_charge_and_one_payment(open_shop):
+    checkout = open_shop.checkout()
+    first, second = at_once(*[lambda: open_shop.confirm(checkout)] * 2, agency=open_shop.agency)
+    assert first.pk == second.pk
+    sweep()
+    assert fresh(first).status == Payment.Status.SUCCEEDED
+    assert len(open_shop.charged()) == 1
+    assert Payment.objects.count() == 1
+    assert kinds(open_shop.account).count("payment.succeeded") == 1
+    assert LedgerEntry.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_checkouts_confirmed_at_once_are_one_charge(open_shop):
+    one, other = open_shop.checkout(), open_shop.checkout()
+    results = at_once(lambda: open_shop.confirm(one), lambda: open_shop.confirm(other), agency=open_shop.agency)
+    paid = [found for found in results if isinstance(found, Payment)]
+    stopped = [found for found in results if isinstance(found, pay.Refused)]
+    assert (len(paid), len(stopped)) == (1, 1)
+    assert "already_paid_since" in [refusal.code for refusal in stopped[0].refusals]
+    assert len(open_shop.charged()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_request_webhook_and_sweep_with_the_same_news_at_once_settle_once(open_shop):
+    payment = undecided(open_shop)
+    (charge,) = open_shop.charged()
+    news = Outcome(status="succeeded", ref=charge["payment_intent"], amount_cents=125_00, currency="usd")
+    call = lambda: settle.record_outcome(payment_id=payment.pk, outcome=news, now=LATER)  # noqa: E731
+    results = at_once(*[call] * 5, agency=open_shop.agency)
+    assert [found.status for found in results] == [Payment.Status.SUCCEEDED] * 5
+    assert kinds(open_shop.account) == ["authorization.created", "payment.intended", "payment.succeeded"]
+    assert sorted(LedgerEntry.objects.values_list("amount_cents", flat=True)) == [-125_00, 125_00]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_yes_and_a_no_at_once_leave_one_outcome_and_an_incident_at_most(open_shop):
+    payment = undecided(open_shop)
+    yes = Outcome(status="succeeded", ref="pi_x", amount_cents=125_00)
+    no = Outcome(status="declined", ref="pi_x", decline_code="generic_decline")
+    at_once(
+        lambda: settle.record_outcome(payment_id=payment.pk, outcome=yes, now=LATER),
+        lambda: settle.record_outcome(payment_id=payment.pk, outcome=no, now=LATER),
+        agency=open_shop.agency,
+    )
+    decided = fresh(payment)
+    told = kinds(open_shop.account)
+    if decided.status == Payment.Status.SUCCEEDED:
+        assert "payment.declined" not in told
+    else:
+        # Money moved after a no: that is told, and never silently swallowed.
+        assert decided.status == Payment.Status.DECLINED
+        assert "payment.succeeded" not in told
+        assert "incident.opened" in told
+
+
+def test_an_answer_lost_after_the_effect_is_asked_again_under_the_same_key(shop):
+    fault = {"path": "/v1/payment_intents", "mode": "drop_after_effect", "account": shop.merchant.id}
+    shop.program.control("POST", "faults", fault)
+    payment = shop.confirm(shop.checkout())
+    assert payment.status == Payment.Status.SUCCEEDED
+    assert len(shop.charged()) == 1
+    assert Payment.objects.count() == 1
+
+
+@pytest.mark.parametrize("mode", ["drop_after_effect", "error_500_after_effect"])
+def test_an_answer_that_stays_lost_is_found_by_the_sweep_as_one_charge(shop, mode):
+    payment = undecided(shop, mode=mode)
+    assert owed(shop.account).cents == 875_00
+    assert len(shop.charged()) == 1
+    assert sweep() == 1
+    assert fresh(payment).status == Payment.Status.SUCCEEDED
+    assert len(shop.charged()) == 1
+    assert kinds(shop.account) == ["authorization.created", "payment.intended", "payment.succeeded"]
+
+
+def test_a_request_that_never_arrived_stays_undecided_then_is_voided_and_released(shop):
+    payment = undecided(shop, mode="drop_before")
+    sweep()
+    assert fresh(payment).status == Payment.Status.INTENDED
+    sweep(EXPIRED)
+    assert fresh(payment).status == Payment.Status.VOIDED
+    assert shop.merchant.ledger() == []
+    assert owed(shop.account).cents == 1_000_00
+    assert kinds(shop.account)[-2:] == ["payment.voided", "authorization.revoked"]
+
+
+def test_a_request_that_arrives_after_the_void_takes_nothing(shop):
+    payment = undecided(shop, mode="drop_before")
+    order = pay.order_of(Payment.objects.select_related("method", "authorization").get(pk=payment.pk))
+    sweep(EXPIRED)
+    adapter = ask.adapter_of(payment.processor_account)
+    assert adapter.charge(order).status == "unknown"
+    assert shop.merchant.ledger() == []
+    assert fresh(payment).status == Payment.Status.VOIDED
+
+
+def test_an_expired_intent_that_was_charged_after_all_is_not_voided(shop):
+    payment = undecided(shop)
+    sweep(EXPIRED)
+    assert fresh(payment).status == Payment.Status.SUCCEEDED
+    assert len(shop.charged()) == 1
+
+
+def test_nothing_is_released_while_the_processor_cannot_be_asked(shop):
+    payment = undecided(shop, mode="drop_before")
+    shop.program.control("POST", "faults", {"path": "/v1/", "mode": "error_503", "times": 50})
+    sweep(EXPIRED)
+    assert fresh(payment).status == Payment.Status.INTENDED
+
+
+def test_the_consumers_retry_after_a_crash_completes_the_same_payment(shop):
+    payment = undecided(shop, mode="drop_before")
+    again = shop.confirm_again(payment)
+    assert (again.pk, again.status) == (payment.pk, Payment.Status.SUCCEEDED)
+    assert len(shop.charged()) == 1
+
+
+def test_a_refused_request_releases_the_account_at_once(shop):
+    shop.program.control(
+        "POST", "faults", {"path": "/v1/payment_intents", "mode": "rate_limit", "account": shop.merchant.id}
+    )
+    payment = shop.confirm(shop.checkout())
+    assert payment.status == Payment.Status.VOIDED
+    assert shop.merchant.ledger() == []
+    second = shop.checkout(now=LATER)
+    assert shop.confirm(second, now=LATER).status == Payment.Status.SUCCEEDED
+
+
+def test_a_refused_request_after_a_lost_one_proves_nothing(shop):
+    fault = {"path": "/v1/payment_intents", "mode": "drop_after_effect", "account": shop.merchant.id}
+    shop.program.control("POST", "faults", fault)
+    shop.program.control("POST", "faults", fault | {"mode": "rate_limit"})
+    payment = shop.confirm(shop.checkout())
+    assert payment.status == Payment.Status.INTENDED
+    sweep()
+    assert fresh(payment).status == Payment.Status.SUCCEEDED
+    assert len(shop.charged()) == 1
+
+
+def three_d_secure(shop):
+    number = "5555550000003006"
+    shop.program.control(
+        "POST",
+        "cards",
+        {"number": number, "brand": "mastercard", "funding": "credit", "outcome": "challenge_always"},
+    )
+    payment = shop.confirm(shop.checkout("parts", paper=True, card=number))
+    assert payment.status == Payment.Status.INTENDED
+    assert payment.next_action_secret.startswith(payment.processor_ref + "_secret_")
+    return payment
+
+
+def test_three_d_secure_waits_and_a_passed_check_makes_the_plan(shop):
+    payment = three_d_secure(shop)
+    assert shop.merchant.ledger() == []
+    assert shop.confirm_again(payment).status == Payment.Status.INTENDED
+    shop.program.control("POST", "challenges", {"intent": payment.processor_ref, "outcome": "complete"})
+    found = ask.look(payment_id=payment.pk, now=LATER)
+    assert (found.status, found.next_action_secret) == (Payment.Status.SUCCEEDED, "")
+    assert found.arrangement.postdates.count() == 5
+    assert len(shop.charged()) == 1
+
+
+def test_a_failed_check_is_voided_so_that_no_other_card_can_be_tried_on_it(shop):
+    payment = three_d_secure(shop)
+    shop.program.control("POST", "challenges", {"intent": payment.processor_ref, "outcome": "fail"})
+    found = ask.look(payment_id=payment.pk, now=LATER)
+    assert (found.status, found.decline_code) == (
+        Payment.Status.DECLINED,
+        "payment_intent_authentication_failure",
+    )
+    assert shop.merchant.v1.payment_intents.retrieve(payment.processor_ref).status == "canceled"
+
+
+def test_an_abandoned_check_is_voided_when_it_expires(shop):
+    payment = three_d_secure(shop)
+    sweep()
+    assert fresh(payment).status == Payment.Status.INTENDED
+    sweep(EXPIRED)
+    assert fresh(payment).status == Payment.Status.VOIDED
+    assert shop.merchant.v1.payment_intents.retrieve(payment.processor_ref).status == "canceled"
+    assert shop.merchant.ledger() == []
+
+
+def test_an_amount_that_differs_is_an_incident_and_stays_undecided(shop):
+    payment = undecided(shop, mode="drop_before")
+    news = Outcome(status="succeeded", ref="pi_x", amount_cents=126_00)
+    for _ in range(2):
+        settle.record_outcome(payment_id=payment.pk, outcome=news, now=LATER)
+    assert fresh(payment).status == Payment.Status.INTENDED
+    (incident,) = Event.objects.filter(kind="incident.opened")
+    assert (incident.data["what"], incident.data["said_cents"]) == ("amount_differs", 126_00)
+
+
+def test_refunds_told_twice_and_out_of_order_are_booked_once(shop):
+    payment = shop.confirm(shop.checkout())
+    for refunded in (50_00, 50_00, 30_00):
+        settle.record_refund(payment_id=payment.pk, refunded_cents=refunded, now=LATER)
+    assert fresh(payment).status == Payment.Status.SUCCEEDED
+    assert owed(shop.account).cents == 925_00
+    settle.record_refund(payment_id=payment.pk, refunded_cents=125_00, now=LATER)
+    assert fresh(payment).status == Payment.Status.REFUNDED
+    assert owed(shop.account).cents == 1_000_00
+    amounts = [event.data["refunded_cents"] for event in Event.objects.filter(kind="payment.refunded").order_by("id")]
+    assert amounts == [50_00, 75_00]
+    assert sum(LedgerEntry.objects.filter(payment=payment).values_list("amount_cents", flat=True)) == 0
+    assert settle.net_cents(payment) == 0
+
+
+def test_a_dispute_takes_the_money_back_and_a_won_one_brings_it_again(shop):
+    payment = shop.confirm(shop.checkout())
+    for said in ("opened", "opened", "lost"):
+        assert settle.record_dispute(payment_id=payment.pk, said=said, now=LATER).status == "charged_back"
+    assert settle.net_cents(payment) == 0
+    settle.record_dispute(payment_id=payment.pk, said="won", now=LATER)
+    assert fresh(payment).status == Payment.Status.SUCCEEDED
+    assert settle.net_cents(payment) == 125_00
+    assert kinds(shop.account)[-2:] == ["payment.charged_back", "payment.succeeded"]
+
+
+def test_a_bank_account_that_was_never_signed_for_is_wiped_after_a_day(shop):
+    shop.checkout(bank="000123456789")
+    assert Method.objects.get().number == "000123456789"
+    sweep(NOW + dt.timedelta(hours=25))
+    method = Method.objects.get()
+    assert (method.number, method.routing, method.last4) == ("", "", "6789")
