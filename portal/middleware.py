@@ -114,13 +114,7 @@ class StaffSecondFactor:
         self.get_response = get_response
 
     def __call__(self, request):
-        user = getattr(request, "user", None)
-        if (
-            settings.STAFF_SECOND_FACTOR
-            and request.path.startswith("/admin/")
-            and user is not None
-            and user.is_authenticated
-        ):
-            if not is_mfa_enabled(user):
-                return HttpResponseRedirect(reverse("mfa_index"))
+        needed = settings.STAFF_SECOND_FACTOR and request.path.startswith("/admin/")
+        if needed and request.user.is_authenticated and not is_mfa_enabled(request.user):
+            return HttpResponseRedirect(reverse("mfa_index"))
         return self.get_response(request)
