@@ -223,6 +223,9 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if TESTING or DEBUG
+        # The demonstration starts in seconds: compressing everything takes most of a minute.
+        else "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+        if DEMO
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
