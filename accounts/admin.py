@@ -1,96 +1,85 @@
-"""Staff pages of the ground floor, and the two kinds of admin every floor uses: things staff keep, and facts.
+"""Staff pages of the ground floor. The account's and the consumer's own pages are composed in portal/admin.py."""
 
-The acting agency is set by the middleware, so lists, drop-downs and look-ups see one agency's rows only; platform
-staff see all and change nothing that belongs to an agency.
-"""
+from zoneinfo import available_timezones
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.utils.html import format_html, format_html_join
+from django.contrib.auth.models import Group, Permission
+from django.http import Http404
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminColorInputWidget
 
 from accounts import branding
 from accounts.crypto import mask
-from accounts.models import Account, Agency, Client, Consent, Consumer, ContactPoint, Event, User
+from accounts.desk import AgencyAdmin, Desk, FactAdmin, FactInline
+from accounts.keys import name_key, reference_key
+from accounts.models import (
+    Account,
+    Agency,
+    Client,
+    Consent,
+    ContactPoint,
+    Event,
+    IdentifyAttempt,
+    User,
+    Visit,
+)
 from accounts.scope import ALL_AGENCIES, acting
+from accounts.timeline import sentence, who
+
+STATUS_TONES = {
+    "open": "success",
+    "paid": "info",
+    "unmapped": "danger",
+    "blocked": "warning",
+    "disputed": "warning",
+    "bankruptcy": "warning",
+    "deceased": "warning",
+    "attorney": "warning",
+    "cease": "warning",
+}
 
 
-class AgencyAdmin(ModelAdmin):
-    """Keep rows of the acting agency; the platform looks, the agency decides."""
+class AgencyFaceForm(forms.ModelForm):
+    """Refuse colours that consumers could not read (A11Y-12) and time zones that do not exist."""
 
-    list_fullwidth = True
-    warn_unsaved_form = True
-    show_full_result_count = False
+    NEEDED = {"brand": branding.TEXT_CONTRAST, "accent": branding.SHAPE_CONTRAST}
 
-    def has_add_permission(self, request, *args) -> bool:
-        return acting() not in ("", ALL_AGENCIES) and super().has_add_permission(request, *args)
+    class Meta:
+        widgets = {"brand": UnfoldAdminColorInputWidget, "accent": UnfoldAdminColorInputWidget}
 
-    def has_change_permission(self, request, obj=None) -> bool:
-        return acting() not in ("", ALL_AGENCIES) and super().has_change_permission(request, obj)
+    def clean(self):
+        cleaned = super().clean()
+        for name, needed in self.NEEDED.items():
+            try:
+                if name in cleaned:
+                    branding.check(cleaned[name], needed=needed)
+            except branding.Unreadable as error:
+                self.add_error(name, str(error))
+        return cleaned
 
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
-
-
-class FactAdmin(AgencyAdmin):
-    """Show facts; nobody adds, changes or deletes one here. What staff may do is an action that calls one service."""
-
-    actions = None
-
-    def has_add_permission(self, request, *args) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-
-class FactInline(TabularInline):
-    """List facts on the page they belong to."""
-
-    extra = 0
-    can_delete = False
-    show_change_link = True
-    tab = True
-
-    def has_add_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-
-def timeline(events) -> str:
-    """Render events as a timeline, newest first: when, what, who, and the numbers in it."""
-    rows = (
-        (
-            event.occurred_at.strftime("%Y-%m-%d %H:%M:%S"),
-            event.kind,
-            event.actor,
-            ", ".join(f"{key}: {value}" for key, value in event.data.items() if key != "v" and value not in ("", None)),
-        )
-        for event in events
-    )
-    body = format_html_join(
-        "",
-        '<tr><td class="whitespace-nowrap align-top pr-4">{}</td><td class="whitespace-nowrap align-top pr-4">'
-        '<strong>{}</strong></td><td class="whitespace-nowrap align-top pr-4">{}</td><td>{}</td></tr>',
-        rows,
-    )
-    return format_html('<table class="w-full text-sm">{}</table>', body) if body else "-"
+    def clean_time_zone(self):
+        if (zone := self.cleaned_data["time_zone"]) not in available_timezones():
+            raise forms.ValidationError(_("There is no such time zone, for example: America/New_York"))
+        return zone
 
 
 @admin.register(Agency)
-class AgencySettingsAdmin(ModelAdmin):
+class AgencySettingsAdmin(Desk):
     """The agency's own settings and face. Its staff see one row: their own."""
 
+    form = AgencyFaceForm
+    warn_unsaved_form = True
     list_display = ["name", "slug", "phone", "is_active"]
-    readonly_fields = ["id", "created_at"]
     fieldsets = [
-        (None, {"fields": ["name", "legal_name", "slug", "is_active"]}),
-        (_("What consumers see"), {"fields": ["address", "phone", "email", "hours", "licences", "time_zone"]}),
-        (_("Face"), {"fields": ["brand", "accent"]}),
+        (None, {"fields": [("name", "legal_name"), ("slug", "is_active")]}),
+        (_("What consumers see"), {"fields": ["address", ("phone", "email"), "hours", "licences", "time_zone"]}),
+        (_("Face"), {"fields": [("brand", "accent")]}),
         (_("Identification and payment"), {"fields": ["factor", "allow_visa_credit", "balance_fresh_hours"]}),
     ]
 
@@ -98,28 +87,14 @@ class AgencySettingsAdmin(ModelAdmin):
         agencies = super().get_queryset(request)
         return agencies if acting() == ALL_AGENCIES else agencies.filter(pk=acting() or None)
 
-    def get_form(self, request, obj=None, change=False, **kwargs):
-        form = super().get_form(request, obj, change=change, **kwargs)
-
-        class Checked(form):
-            def clean(self):
-                cleaned = super().clean()
-                for name in ("brand", "accent"):
-                    if cleaned.get(name) and (problem := check_contrast(cleaned[name])):
-                        self.add_error(name, problem)
-                return cleaned
-
-        return Checked
-
     def get_readonly_fields(self, request, obj=None):
-        own = [] if acting() == ALL_AGENCIES else ["slug", "is_active"]
-        return [*super().get_readonly_fields(request, obj), *own]
+        return [] if acting() == ALL_AGENCIES else ["slug", "is_active"]
 
     def has_add_permission(self, request) -> bool:
         return acting() == ALL_AGENCIES and super().has_add_permission(request)
 
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
+    def changelist_view(self, request, extra_context=None):
+        return self.only_row(request) or super().changelist_view(request, extra_context)
 
     def save_model(self, request, obj, form, change) -> None:
         if {"brand", "accent"} & set(form.changed_data):
@@ -127,84 +102,147 @@ class AgencySettingsAdmin(ModelAdmin):
         super().save_model(request, obj, form, change)
 
 
+def own(request, groups):
+    """Keep the roles whose every permission this person has: nobody gives more than they have."""
+    if request.user.is_superuser:
+        return groups
+    have = Permission.objects.filter(group__user=request.user)
+    return groups.exclude(permissions__in=Permission.objects.exclude(pk__in=have))
+
+
+class NewStaffForm(UserCreationForm):
+    """Make a member of staff; the platform says of which agency, an agency's administrator cannot."""
+
+    class Meta:
+        model = User
+        fields = ["username", "first_name", "last_name", "agency", "groups"]
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if "agency" in self.fields:
+            self.fields["agency"].required = True
+
+
 @admin.register(User)
-class StaffAdmin(DjangoUserAdmin, ModelAdmin):
+class StaffAdmin(DjangoUserAdmin, Desk):
     """The agency's own users: its administrator invites them and gives them roles, never more."""
 
     form = UserChangeForm
-    add_form = UserCreationForm
+    add_form = NewStaffForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ["username", "first_name", "last_name", "role_names", "is_active", "last_login"]
-    list_filter = ["is_active", "groups"]
+    list_display = ["username", "first_name", "last_name", "agency", "role_names", "is_active", "last_login"]
+    list_filter = ["is_active"]
     filter_horizontal = ["groups"]
-    readonly_fields = ["last_login", "date_joined"]
+    ordering = ["username"]
+    actions_detail = ["reset_factors"]
+    add_fieldsets = [
+        (None, {"fields": ["username", "password1", "password2"]}),
+        (_("Person"), {"fields": [("first_name", "last_name")]}),
+        (_("Roles"), {"fields": ["agency", "groups"]}),
+    ]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
-        (_("Person"), {"fields": ["first_name", "last_name", "email"]}),
-        (_("Roles"), {"fields": ["is_active", "groups"]}),
-        (_("Dates"), {"fields": ["last_login", "date_joined"]}),
+        (_("Person"), {"fields": [("first_name", "last_name"), "email"]}),
+        (_("Roles"), {"fields": ["agency", "is_active", "groups"]}),
+        (_("Dates"), {"fields": [("last_login", "date_joined")]}),
     ]
 
-    @admin.display(description=_("roles"))
+    @display(description=_("roles"))
     def role_names(self, user) -> str:
-        return ", ".join(group.name for group in user.groups.all())
+        return ", ".join(group.name for group in user.groups.all()) or (_("platform") if user.is_superuser else "-")
 
     def get_queryset(self, request):
-        users = super().get_queryset(request).prefetch_related("groups")
-        return users if request.user.is_superuser else users.filter(agency=request.user.agency_id)
+        users = super().get_queryset(request).select_related("agency").prefetch_related("groups")
+        return users if acting() == ALL_AGENCIES else users.filter(agency=acting() or None)
+
+    def get_list_display(self, request):
+        return [name for name in self.list_display if name != "agency" or acting() == ALL_AGENCIES]
+
+    def get_fieldsets(self, request, obj=None):
+        fieldsets = super().get_fieldsets(request, obj)
+        if acting() == ALL_AGENCIES:
+            return fieldsets
+        return [
+            (title, options | {"fields": [name for name in options["fields"] if name != "agency"]})
+            for title, options in fieldsets
+        ]
+
+    def get_readonly_fields(self, request, obj=None):
+        fixed = ["last_login", "date_joined"]
+        if obj is not None:
+            fixed.append("agency")
+        if obj is not None and obj.pk == request.user.pk:
+            fixed += ["is_active", "groups"]
+        return fixed
+
+    def formfield_for_manytomany(self, db_field, request=None, **kwargs):
+        if db_field.name == "groups":
+            kwargs["queryset"] = own(request, Group.objects.order_by("name"))
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        """Let nobody change whoever may do more than they may themselves, nor a platform superuser from here."""
+        if not super().has_change_permission(request, obj):
+            return False
+        if obj is None or request.user.is_superuser:
+            return True
+        return not obj.is_superuser and obj.groups.count() == own(request, obj.groups).count()
 
     def save_model(self, request, obj, form, change) -> None:
-        if not change and not request.user.is_superuser:
-            obj.agency, obj.is_staff = request.user.agency, True
+        if not change:
+            obj.is_staff = True
+            if not request.user.is_superuser:
+                obj.agency = request.user.agency
         super().save_model(request, obj, form, change)
 
-    def has_delete_permission(self, request, obj=None) -> bool:
+    def has_reset_permission(self, request, object_id=None) -> bool:
+        return request.user.has_perm("accounts.reset_user") and str(request.user.pk) != str(object_id)
+
+    @action(description=_("Remove second factor"), permissions=["reset"], icon="phonelink_erase")
+    def reset_factors(self, request, object_id):
+        user = self.row(request, object_id)
+        if not self.has_change_permission(request, user):
+            raise Http404
+        return self.ask(
+            request,
+            user,
+            title=_("Remove the second factor of %(name)s") % {"name": user.get_username()},
+            text=_("For a lost phone or key. They set up a new one at the next sign-in."),
+            button=_("Remove"),
+            do=lambda form: self._reset(request, user),
+            done=_("The second factor is removed."),
+        )
+
+    def _reset(self, request, user) -> None:
+        user.authenticator_set.all().delete()
+        self.log_change(request, user, "Removed the second factor.")
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(LogEntry)
+class StaffChangeAdmin(Desk):
+    """What staff changed in the settings, by whom and when; facts have their own events."""
+
+    list_display = ["action_time", "user", "content_type", "object_repr", "what"]
+    list_filter = [("action_time", RangeDateTimeFilter)]
+    fields = readonly_fields = ["action_time", "user", "content_type", "object_repr", "what"]
+    ordering = ["-id"]
+
+    @display(description=_("change"))
+    def what(self, entry) -> str:
+        return entry.get_change_message()
+
+    def get_queryset(self, request):
+        entries = super().get_queryset(request).select_related("user", "content_type")
+        return entries if acting() == ALL_AGENCIES else entries.filter(user__agency=acting() or None)
+
+    def has_add_permission(self, request) -> bool:
         return False
 
-
-class ContactPoints(FactInline):
-    model = ContactPoint
-    fields = ["kind", "masked", "label", "host_status", "textable", "route", "opted_out_at", "bad_at"]
-    readonly_fields = ["masked"]
-
-
-class Consents(FactInline):
-    model = Consent
-    fields = ["kind", "granted", "demonstrated", "version", "language", "source", "at"]
-
-
-@admin.register(Consumer)
-class ConsumerAdmin(FactAdmin):
-    """A person with their contact points, consents and timeline. Identity data is masked."""
-
-    list_display = ["__str__", "city", "state", "language", "created_at"]
-    search_fields = ["last_name_key__startswith"]
-    search_help_text = _("Last name, from its first letter")
-    fields = [("first_name", "last_name"), "ssn_masked", "dob_masked", "place", ("language", "time_zone"), "timeline"]
-    readonly_fields = ["ssn_masked", "dob_masked", "place", "timeline"]
-    inlines = [ContactPoints, Consents]
-
-    @admin.display(description=_("Social Security number"))
-    def ssn_masked(self, consumer) -> str:
-        return mask(consumer.ssn) or "-"
-
-    @admin.display(description=_("date of birth"))
-    def dob_masked(self, consumer) -> str:
-        return f"••••-••-{consumer.dob[-2:]}" if consumer.dob else "-"
-
-    @admin.display(description=_("address"))
-    def place(self, consumer) -> str:
-        return f"{consumer.street1}, {consumer.city}, {consumer.state} {consumer.zip}"
-
-    @admin.display(description=_("timeline"))
-    def timeline(self, consumer) -> str:
-        return timeline(consumer.events.order_by("-id")[:100])
-
-    def get_search_results(self, request, queryset, search_term):
-        from accounts.keys import name_key
-
-        found = queryset.filter(last_name_key__startswith=name_key(search_term)) if search_term else queryset
-        return found, False
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
 
 
 @admin.register(Client)
@@ -214,56 +252,148 @@ class ClientAdmin(AgencyAdmin):
     list_display = ["number", "name", "allow_visa_credit"]
     fields = ["number", "name", "allow_visa_credit"]
     readonly_fields = ["number", "name"]
+    search_fields = ["number", "name"]
 
     def has_add_permission(self, request, *args) -> bool:
         return False
+
+
+class ContactPoints(FactInline):
+    model = ContactPoint
+    fields = ["kind", "masked", "label", "host_status", "textable", "route", "opted_out_at", "bad_at", "removed_at"]
+
+
+class Consents(FactInline):
+    model = Consent
+    fields = ["kind", "granted", "demonstrated", "version", "language", "source", "at"]
+
+
+class Visits(FactInline):
+    model = Visit
+    fields = ["started_at", "level", "language", "ended_at", "end_reason", "payment_made_at"]
+
+
+class Accounts(FactInline):
+    model = Account
+    fields = ["reference", "client", "status", "balance_cents", "as_of"]
+
+
+class ConsumerAdmin(FactAdmin):
+    """A person; identity data is masked."""
+
+    list_display = ["__str__", "city", "state", "language", "created_at"]
+    search_fields = ("last_name_key__startswith",)
+    search_help_text = _("Last name, from its first letters")
+    fields = [("first_name", "last_name"), ("ssn_masked", "dob_masked"), "place", ("language", "time_zone")]
+    hidden = ("ssn_index", "ssn4_index", "dob_index", "zip_index")
+
+    @display(description=_("Social Security number"))
+    def ssn_masked(self, consumer) -> str:
+        return mask(consumer.ssn) or "-"
+
+    @display(description=_("date of birth"))
+    def dob_masked(self, consumer) -> str:
+        return f"••••-••-{consumer.dob[-2:]}" if consumer.dob else "-"
+
+    @display(description=_("address"))
+    def place(self, consumer) -> str:
+        street = ", ".join(filter(None, [consumer.street1, consumer.street2, consumer.city]))
+        return f"{street}, {consumer.state} {consumer.zip}".strip(", ")
+
+    def get_search_results(self, request, queryset, search_term):
+        key = name_key(search_term)
+        return (queryset.filter(last_name_key__startswith=key) if key else queryset), False
+
+
+class AccountAdmin(FactAdmin):
+    """One account as the host last told it."""
+
+    list_display = ["reference", "consumer", "client", "status_label", "balance_cents", "as_of"]
+    list_filter = ["status"]
+    search_fields = ("reference_key",)
+    search_help_text = _("Reference number")
+    fields = [
+        ("client", "consumer"),
+        ("status_label", "host_status"),
+        ("balance_cents", "assigned_cents"),
+        ("as_of", "host_version"),
+        ("original_creditor", "description"),
+        ("contract_on", "debt_type"),
+        ("assigned_on", "listed_on"),
+        ("itemization_on", "itemization_basis"),
+        "itemization",
+        ("validation_sent_on", "sol_status", "sol_on"),
+        "payment_options",
+    ]
+    hidden = ("body_hash",)
+
+    @display(description=_("status"), ordering="status", label=STATUS_TONES)
+    def status_label(self, account):
+        return account.status, account.get_status_display()
+
+    def get_search_results(self, request, queryset, search_term):
+        key = reference_key(search_term)
+        return (queryset.filter(reference_key=key) if key else queryset), False
+
+
+@admin.register(ContactPoint)
+class ContactPointAdmin(FactAdmin):
+    list_display = ["masked", "kind", "consumer", "label", "host_status", "textable", "opted_out_at", "bad_at"]
+    list_filter = ["kind", "textable"]
+    hidden = ("value", "value_key")
+
+    def get_fields(self, request, obj=None):
+        return ["masked", *super().get_fields(request, obj)]
+
+
+@admin.register(Consent)
+class ConsentAdmin(FactAdmin):
+    list_display = ["at", "consumer", "kind", "granted", "demonstrated", "source", "version", "language"]
+    list_filter = ["kind", "granted", "source"]
 
 
 @admin.register(Event)
 class EventAdmin(FactAdmin):
     """The audit line of everything, in the agency's order."""
 
-    list_display = ["occurred_at", "kind", "account", "actor", "sequence"]
-    list_filter = ["kind"]
-    list_select_related = ["account"]
-    search_fields = ["account__reference_key"]
-    date_hierarchy = "occurred_at"
-
-
-@admin.register(Account)
-class AccountAdmin(FactAdmin):
-    """One account with its timeline; other floors add their inlines in portal/staff.py."""
-
-    list_display = ["reference", "consumer", "client", "status", "balance", "as_of"]
-    list_filter = ["status"]
-    list_select_related = ["consumer", "client"]
-    search_fields = ["reference_key"]
-    search_help_text = _("Reference number")
+    list_display = ["occurred_at", "said", "account", "consumer", "by", "sequence"]
+    list_filter = [("occurred_at", RangeDateTimeFilter)]
+    search_fields = ("kind",)
+    search_help_text = _("Reference number, or a kind such as payment.declined")
     fields = [
-        ("reference", "client", "consumer"),
-        ("status", "host_status"),
-        ("balance", "assigned", "as_of", "host_version"),
-        ("original_creditor", "description", "contract_on", "debt_type"),
-        ("assigned_on", "listed_on", "itemization_on", "validation_sent_on"),
-        ("sol_status", "sol_on"),
-        "payment_options",
-        "timeline",
+        "said",
+        ("occurred_at", "kind"),
+        ("account", "consumer"),
+        ("actor", "request_id"),
+        ("sequence", "account_seq"),
+        "data",
     ]
-    readonly_fields = ["balance", "assigned", "timeline"]
 
-    @admin.display(description=_("balance"), ordering="balance_cents")
-    def balance(self, account) -> str:
-        return f"${account.balance_cents / 100:,.2f}"
+    @display(description=_("what"))
+    def said(self, event) -> str:
+        return sentence(event)
 
-    @admin.display(description=_("assigned balance"))
-    def assigned(self, account) -> str:
-        return "-" if account.assigned_cents is None else f"${account.assigned_cents / 100:,.2f}"
-
-    @admin.display(description=_("timeline"))
-    def timeline(self, account) -> str:
-        return timeline(account.events.order_by("-account_seq")[:200])
+    @display(description=_("by"))
+    def by(self, event) -> str:
+        return who(event.actor)
 
     def get_search_results(self, request, queryset, search_term):
-        from accounts.keys import reference_key
+        if "." in search_term:
+            return queryset.filter(kind__startswith=search_term.strip()), False
+        key = reference_key(search_term)
+        return (queryset.filter(account__reference_key=key) if key else queryset), False
 
-        return (queryset.filter(reference_key=reference_key(search_term)) if search_term else queryset), False
+
+@admin.register(Visit)
+class VisitAdmin(FactAdmin):
+    list_display = ["started_at", "consumer", "account", "level", "language", "seen_at", "end_reason"]
+    list_filter = ["level", "end_reason"]
+
+
+@admin.register(IdentifyAttempt)
+class IdentifyAttemptAdmin(FactAdmin):
+    """Who tried to identify themselves: what soft lock-out counts (AUTH-03)."""
+
+    list_display = ["at", "ok", "ip"]
+    list_filter = ["ok"]
+    hidden = ("reference_hash",)

@@ -1,0 +1,249 @@
+"""Staff pages of hosts: connections are kept, deliveries are facts with two actions: again, or skip."""
+
+import ipaddress
+
+from django import forms
+from django.contrib import admin, messages
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import action, display
+
+from accounts.desk import AgencyAdmin, AgencyForm, FactAdmin, FactInline, LinesField, PairsField, ReasonForm
+from accounts.keys import reference_key
+from accounts.models import Account
+from integrations.models import Delivery, DeliveryAttempt, HostConnection
+from integrations.services.receive import make_inbound_key
+from payments.rules.routing import METHODS, PARTIES, SCOLLECT, TIMINGS, read_table
+
+TONES = {"delivered": "success", "waiting": "info", "parked": "danger", "skipped": "warning"}
+STANDARD = ", ".join(f"{key.method}.{key.timing} = {way.executor} {way.notifier}" for key, way in SCOLLECT.items())
+
+
+class RoutesField(PairsField):
+    """Edit the routing table: `method.timing = executor notifier` per line."""
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(choices=[f"{one} {other}" for one in PARTIES for other in PARTIES], **kwargs)
+
+    def prepare_value(self, value):
+        if isinstance(value, dict):
+            value = {key: f"{way['executor']} {way['notifier']}" for key, way in value.items() if isinstance(way, dict)}
+        return super().prepare_value(value)
+
+    def to_python(self, value):
+        if isinstance(value, dict):
+            return value
+        pairs = super().to_python(value)
+        known = {f"{method}.{timing}" for method in METHODS for timing in TIMINGS}
+        if unknown := set(pairs) - known:
+            raise forms.ValidationError(_("Unknown: %(names)s") % {"names": ", ".join(sorted(unknown))})
+        table = {key: dict(zip(("executor", "notifier"), way.split(), strict=True)) for key, way in pairs.items()}
+        read_table({"method": key.split(".")[0], "timing": key.split(".")[1], **way} for key, way in table.items())
+        return table
+
+
+class ConnectionForm(AgencyForm):
+    """Write the host's words as lines, not as JSON."""
+
+    status_map = PairsField(
+        label=_("status map"),
+        choices=[status for status in Account.Status.values if status != Account.Status.UNMAPPED],
+        required=False,
+        help_text=_("One per line: HOST STATUS = ours. A status that is not here shows the account, view only."),
+    )
+    payment_statuses = LinesField(label=_("visible payment statuses"), required=False, help_text=_("One per line."))
+    postdate_statuses = LinesField(label=_("visible post-date statuses"), required=False, help_text=_("One per line."))
+    ip_allow = LinesField(
+        label=_("allowed addresses"), required=False, help_text=_("Addresses or networks, one per line. Empty: any.")
+    )
+    routing = RoutesField(
+        label=_("routing table"),
+        required=False,
+        help_text=_("method.timing = who charges, who notifies. Empty: the style's own: ") + STANDARD,
+    )
+
+    class Meta:
+        model = HostConnection
+        fields = "__all__"
+
+    def clean_ip_allow(self):
+        for entry in self.cleaned_data["ip_allow"]:
+            try:
+                ipaddress.ip_network(entry, strict=False)
+            except ValueError as error:
+                raise forms.ValidationError(str(error)) from error
+        return self.cleaned_data["ip_allow"]
+
+
+@admin.register(HostConnection)
+class HostConnectionAdmin(AgencyAdmin):
+    """How we reach a host, how it reaches us, and how its words are to be read."""
+
+    form = ConnectionForm
+    list_display = ["name", "style", "base_url", "circuit", "last_push_at", "is_active"]
+    readonly_fields = ["circuit", "pushes", "inbound_key", "push_address"]
+    actions_detail = ["test", "new_inbound_key"]
+    fieldsets = [
+        (None, {"fields": [("name", "style"), ("is_active", "circuit"), "pushes"]}),
+        (_("We tell the host"), {"fields": ["base_url", "outbound_key", "fetch_at_login"]}),
+        (_("The host tells us"), {"fields": ["push_address", "inbound_key", "ip_allow"]}),
+        (_("The host's words"), {"fields": ["status_map", ("payment_statuses", "postdate_statuses")]}),
+        (_("Who charges, who notifies"), {"fields": ["routing"]}),
+        (_("The number to text"), {"fields": [("cell_phone_type", "cell_phone_status")]}),
+        (_("People"), {"fields": ["contacts"]}),
+    ]
+
+    @display(description=_("circuit"), label={"closed": "success", "open": "danger"})
+    def circuit(self, connection):
+        if connection.unreachable_since:
+            since = connection.unreachable_since.strftime("%Y-%m-%d %H:%M")
+            return "open", _("unreachable since %(since)s") % {"since": since}
+        return "closed", _("reachable")
+
+    @display(description=_("pushes"))
+    def pushes(self, connection) -> str:
+        last = connection.last_push_at.strftime("%Y-%m-%d %H:%M:%S") if connection.last_push_at else _("never")
+        return _("last %(last)s, %(stale)s stale ignored") % {"last": last, "stale": connection.stale_pushes}
+
+    @display(description=_("inbound key"))
+    def inbound_key(self, connection) -> str:
+        prefix = connection.inbound_key_prefix
+        return _("set, begins with qin_%(prefix)s") % {"prefix": prefix} if prefix else _("not set")
+
+    @display(description=_("address for pushes"))
+    def push_address(self, connection) -> str:
+        return f"/api/v1/hosts/{connection.pk}/accounts" if connection.pk else "-"
+
+    def has_test_permission(self, request, object_id=None) -> bool:
+        return self.has_role(request, "integrations.test_hostconnection")
+
+    def has_rekey_permission(self, request, object_id=None) -> bool:
+        return self.has_role(request, "integrations.rekey_hostconnection")
+
+    @action(description=_("Test connection"), permissions=["test"], icon="network_check")
+    def test(self, request, object_id):
+        connection = self.row(request, object_id)
+        return self.ask(
+            request,
+            connection,
+            title=_("Test the connection to %(name)s") % {"name": connection.name},
+            text=_("We ask the host for an account that does not exist, with our key. Nothing is changed."),
+            button=_("Test"),
+            do=lambda form: self._test(request, connection),
+        )
+
+    def _test(self, request, connection) -> None:
+        from integrations.services.check import test_connection
+
+        result = test_connection(connection)
+        tell = messages.success if result.ok else messages.error
+        tell(request, result.sentence)
+
+    @action(description=_("Make a new inbound key"), permissions=["rekey"], icon="key")
+    def new_inbound_key(self, request, object_id):
+        connection = self.row(request, object_id)
+        return self.ask(
+            request,
+            connection,
+            title=_("Make a new inbound key for %(name)s") % {"name": connection.name},
+            text=_("The host must use the new key at once: the one it has now stops working. We show it one time."),
+            button=_("Make a new key"),
+            do=lambda form: self._show_key(request, connection),
+        )
+
+    def _show_key(self, request, connection) -> TemplateResponse:
+        key = make_inbound_key(connection)
+        self.log_change(request, connection, "Made a new inbound key.")
+        context = self.admin_site.each_context(request) | {
+            "title": _("The new inbound key"),
+            "key": key,
+            "back": self._address(connection),
+            "opts": self.opts,
+            "original": connection,
+        }
+        return TemplateResponse(request, "admin/new_key.html", context, headers={"Cache-Control": "no-store"})
+
+
+class Attempts(FactInline):
+    model = DeliveryAttempt
+    fields = ["at", "status", "duration_ms", "answer"]
+    tab = False
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(FactAdmin):
+    """One event on its way to one host, and every attempt."""
+
+    list_display = ["created_at", "event", "account", "connection", "status_label", "attempts", "next_at", "reason"]
+    list_filter = ["status", "connection", ("created_at", RangeDateTimeFilter)]
+    search_fields = ("account__reference_key",)
+    search_help_text = _("Reference number of the account")
+    fields = [
+        ("event", "status_label"),
+        ("account", "connection"),
+        ("sequence", "lane", "attempts"),
+        ("created_at", "next_at", "decided_at"),
+        "reason",
+    ]
+    inlines = [Attempts]
+    actions_detail = ["deliver_again", "skip"]
+
+    @display(description=_("status"), ordering="status", label=TONES)
+    def status_label(self, delivery):
+        return delivery.status, delivery.get_status_display()
+
+    def get_search_results(self, request, queryset, search_term):
+        key = reference_key(search_term)
+        return (queryset.filter(account__reference_key=key) if key else queryset), False
+
+    def has_replay_permission(self, request, object_id=None) -> bool:
+        return self.has_role(request, "integrations.replay_delivery")
+
+    def has_skip_permission(self, request, object_id=None) -> bool:
+        return self.has_role(request, "integrations.skip_delivery")
+
+    @action(description=_("Deliver again"), permissions=["replay"], icon="replay")
+    def deliver_again(self, request, object_id):
+        delivery = self.row(request, object_id)
+        return self.ask(
+            request,
+            delivery,
+            title=_("Deliver again"),
+            text=_("The host gets the same event with the same id; a host that has it already answers duplicate."),
+            button=_("Deliver again"),
+            do=lambda form: self._replay(delivery),
+            done=_("It is on its way."),
+        )
+
+    def _replay(self, delivery) -> None:
+        from integrations.services.drain import replay
+
+        replay(delivery)
+
+    @action(description=_("Skip"), permissions=["skip"], icon="skip_next")
+    def skip(self, request, object_id):
+        delivery = self.row(request, object_id)
+        return self.ask(
+            request,
+            delivery,
+            title=_("Skip this delivery"),
+            text=_("The host will never hear of this event, and the account's later events go on. Say why."),
+            button=_("Skip"),
+            form_class=ReasonForm,
+            do=lambda form: self._skip(request, delivery, form.cleaned_data["reason"]),
+            done=_("Skipped; the account's later events go on."),
+        )
+
+    def _skip(self, request, delivery, reason: str) -> None:
+        from integrations.services.drain import skip
+
+        skip(delivery, reason=reason, actor=f"staff:{request.user.get_username()}")
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptAdmin(FactAdmin):
+    """One request, redacted, and its answer."""
+
+    list_display = ["at", "delivery", "status", "duration_ms"]
+    list_filter = [("at", RangeDateTimeFilter)]

@@ -1,0 +1,199 @@
+"""Staff pages of money: the processor account is kept, everything else is a fact."""
+
+import re
+
+from django.contrib import admin
+from django.db.models import CharField
+from django.db.models.functions import Cast, Right
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from accounts.desk import AgencyAdmin, FactAdmin, FactInline
+from accounts.keys import reference_key
+from payments.models import (
+    Arrangement,
+    Authorization,
+    Checkout,
+    HostItem,
+    LedgerEntry,
+    Method,
+    Notice,
+    Payment,
+    Postdate,
+    ProcessorAccount,
+    ProcessorEvent,
+)
+
+TONES = {
+    "succeeded": "success",
+    "declined": "danger",
+    "returned": "danger",
+    "charged_back": "danger",
+    "pending": "info",
+    "intended": "warning",
+    "completed": "success",
+    "active": "info",
+    "broken": "danger",
+    "taken": "success",
+    "failed": "danger",
+    "held": "warning",
+    "cancel_req": "warning",
+    "due": "warning",
+    "sent": "success",
+}
+
+
+def _status(row) -> tuple[str, str]:
+    return row.status, row.get_status_display()
+
+
+class OfAccount(FactAdmin):
+    """Find facts by the reference number of their account."""
+
+    search_fields = ("account__reference_key",)
+    search_help_text = _("Reference number of the account")
+
+    def get_search_results(self, request, queryset, search_term):
+        key = reference_key(search_term)
+        return (queryset.filter(account__reference_key=key) if key else queryset), False
+
+    @display(description=_("status"), ordering="status", label=TONES)
+    def status_label(self, row):
+        return _status(row)
+
+
+@admin.register(ProcessorAccount)
+class ProcessorAccountAdmin(AgencyAdmin):
+    """The agency's own merchant account. Keys are written, never shown."""
+
+    list_display = ["name", "processor", "account_ref", "is_active"]
+    fieldsets = [
+        (None, {"fields": ["name", "processor", "account_ref", "is_active"]}),
+        (_("Keys"), {"fields": ["publishable_key", "secret_key", "webhook_secret"]}),
+        (_("Addresses"), {"fields": ["api_base", "script_url"]}),
+    ]
+
+
+class Entries(FactInline):
+    model = LedgerEntry
+    fields = ["at", "book", "amount_cents", "reason"]
+
+
+@admin.register(Payment)
+class PaymentAdmin(OfAccount):
+    """Money intended once, its one outcome and its ledger."""
+
+    list_display = ["intended_at", "account", "amount_cents", "method", "status_label", "purpose", "acknowledged_at"]
+    list_filter = ["status", "kind", "executor", ("decided_at", RangeDateFilter)]
+    search_help_text = _("Reference number of the account, or of the payment")
+    fields = [
+        ("reference", "status_label"),
+        ("account", "consumer"),
+        ("amount_cents", "currency"),
+        ("method", "authorization"),
+        ("arrangement", "postdate"),
+        ("kind", "executor", "purpose"),
+        ("processor_account", "processor_ref"),
+        ("decline_code", "advice_code"),
+        ("network_decline_code", "network_advice_code"),
+        "reason",
+        ("intended_at", "expires_at"),
+        ("decided_at", "acknowledged_at"),
+        "idempotency_key",
+    ]
+    hidden = ("request_hash",)
+    inlines = [Entries]
+
+    def get_search_results(self, request, queryset, search_term):
+        found, _more = super().get_search_results(request, queryset, search_term)
+        key = reference_key(search_term).lower()
+        if re.fullmatch("[0-9a-f]{10}", key) and not found.exists():
+            return queryset.annotate(tail=Right(Cast("pk", CharField()), 10)).filter(tail=key), False
+        return found, False
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(OfAccount):
+    list_display = ["at", "account", "payment", "book", "amount_cents", "reason"]
+    list_filter = ["book", "reason"]
+
+
+class PostdatesOfArrangement(FactInline):
+    model = Postdate
+    fields = ["number", "due_on", "amount_cents", "method", "status", "executor", "notifier"]
+    ordering = ["number"]
+
+
+class PaymentsOfArrangement(FactInline):
+    model = Payment
+    fields = ["intended_at", "reference", "amount_cents", "method", "status"]
+
+
+@admin.register(Arrangement)
+class ArrangementAdmin(OfAccount):
+    """A promise in writing, with its post-dates and what was paid of it."""
+
+    list_display = ["accepted_at", "account", "kind", "total_cents", "saving_cents", "status_label"]
+    list_filter = ["status", "kind"]
+    inlines = [PostdatesOfArrangement, PaymentsOfArrangement]
+
+
+class NoticesOfPostdate(FactInline):
+    model = Notice
+    fields = ["kind", "owner", "channel", "earliest_on", "latest_on", "send_by", "status", "sent_at"]
+
+
+@admin.register(Postdate)
+class PostdateAdmin(OfAccount):
+    list_display = ["due_on", "account", "number", "of", "amount_cents", "method", "executor", "status_label"]
+    list_filter = ["status", "executor", ("due_on", RangeDateFilter)]
+    inlines = [NoticesOfPostdate]
+
+
+@admin.register(Notice)
+class NoticeAdmin(FactAdmin):
+    list_display = ["send_by", "postdate", "kind", "owner", "channel", "status_label", "sent_at"]
+    list_filter = ["status", "owner", "channel"]
+
+    @display(description=_("status"), ordering="status", label=TONES)
+    def status_label(self, notice):
+        return _status(notice)
+
+
+@admin.register(Method)
+class MethodAdmin(FactAdmin):
+    """A card by its token or a bank account by its last four; sealed numbers are never shown."""
+
+    list_display = ["created_at", "consumer", "label", "kind", "stored", "validated_at", "removed_at", "wiped_at"]
+    list_filter = ["kind", "stored"]
+    hidden = ("fingerprint",)
+
+
+@admin.register(Authorization)
+class AuthorizationAdmin(OfAccount):
+    """What the consumer signed, word for word, with the evidence."""
+
+    list_display = ["accepted_at", "account", "consumer", "kind", "total_cents", "method", "revoked_at"]
+    list_filter = ["kind", "language"]
+
+
+@admin.register(HostItem)
+class HostItemAdmin(OfAccount):
+    list_display = ["on", "account", "kind", "amount_cents", "method", "last4", "status", "matched", "updated_at"]
+    list_filter = ["kind", "status", "matched"]
+
+
+@admin.register(Checkout)
+class CheckoutAdmin(OfAccount):
+    list_display = ["created_at", "account", "choice", "confirmed_at"]
+    list_filter = ["choice"]
+    hidden = ("confirmation_token",)
+
+
+@admin.register(ProcessorEvent)
+class ProcessorEventAdmin(FactAdmin):
+    """What the processor told us: stored, answered, applied once."""
+
+    list_display = ["received_at", "kind", "external_id", "applied_at", "outcome"]
+    list_filter = [("received_at", RangeDateTimeFilter)]
