@@ -26,6 +26,8 @@ SWEEP_LIMIT = 200
 EVENTS_LIMIT = 500
 GIVE_UP_AFTER = timedelta(days=3)
 """An event that cannot be applied for this long is put aside with its reason; the sweep asks about payments anyway."""
+UNREADABLE = (KeyError, TypeError, AttributeError, ValueError)
+"""An event of another shape than the adapter knows does not get better by waiting."""
 KEEP_UNUSED_BANK = timedelta(hours=24)
 """A bank account that was typed and never signed for is wiped after this."""
 
@@ -101,9 +103,12 @@ def apply_events(*, now: datetime, limit: int = EVENTS_LIMIT) -> int:
         with acting_for(event.agency_id):
             try:
                 outcome = apply_event(event, now=now)
+            except UNREADABLE as error:
+                log.exception("processor_event_unreadable", row=str(event.pk), kind=event.kind)
+                outcome = f"unreadable: {type(error).__name__}"
             except Exception:
-                # One event that cannot be read must not hold up the others.
-                log.exception("processor_event_failed", event=str(event.pk), kind=event.kind)
+                # What went wrong for one event must not hold up the others; it is tried again.
+                log.exception("processor_event_failed", row=str(event.pk), kind=event.kind)
                 outcome = ""
             if not outcome and now - event.received_at < GIVE_UP_AFTER:
                 continue

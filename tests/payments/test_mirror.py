@@ -1,0 +1,215 @@
+"""What the host shows: the tabs, the acknowledgement of what we took, and what becomes of post-dates."""
+
+import datetime as dt
+import uuid
+from typing import NamedTuple
+
+import pytest
+
+from accounts.models import Event
+from payments.models import Arrangement, HostItem, Method, Payment, Postdate
+from payments.services import mirror, postdates, settle
+from payments.services.owed import owed
+from tests.conftest import NOW
+from tests.payments.conftest import today
+from tests.payments.test_pay import kinds
+
+LATER = NOW + dt.timedelta(days=1)
+
+
+class Line(NamedTuple):
+    host_id: str
+    portal_id: uuid.UUID | None
+    amount_cents: int
+    status: str
+    on: dt.date = dt.date(2026, 12, 1)
+    method: str = "CARD"
+    last4: str = "5556"
+    updated_at: dt.datetime = NOW
+
+
+def show(shop, payments=(), postdates_=(), now=LATER):
+    mirror.mirror(account=shop.account, payments=payments, postdates=postdates_, now=now)
+
+
+def planned(shop, **more):
+    """Pay the first of two parts; return the second."""
+    shop.confirm(shop.checkout("parts", [(today(), 700_00), (dt.date(2026, 12, 4), 50_00)], **more))
+    return Postdate.objects.get()
+
+
+def statuses():
+    return list(HostItem.objects.order_by("host_id").values_list("kind", "host_id", "status", "matched"))
+
+
+def test_the_tabs_show_the_hosts_list_and_forget_what_it_no_longer_names(shop):
+    show(shop, [Line("P1", None, 50_00, "POSTED")], [Line("D1", None, 25_00, "PENDING")])
+    assert statuses() == [("postdate", "D1", "PENDING", False), ("payment", "P1", "POSTED", False)]
+    show(shop, [Line("P1", None, 50_00, "CHARGEBACK")])
+    assert statuses() == [("payment", "P1", "CHARGEBACK", False)]
+
+
+def test_the_same_list_twice_changes_nothing(shop):
+    payment = shop.confirm(shop.checkout())
+    for _ in range(3):
+        show(shop, [Line("P1", payment.pk, 125_00, "POSTED")])
+    assert kinds(shop.account).count("payment.posted") == 1
+    assert HostItem.objects.count() == 1
+
+
+def test_a_posted_payment_is_acknowledged_and_waits_no_longer(shop):
+    payment = shop.confirm(shop.checkout())
+    type(shop.account).objects.update(balance_cents=875_00)
+    shop.account.refresh_from_db()
+    show(shop, [Line("P1", payment.pk, 125_00, "POSTED")])
+    payment.refresh_from_db()
+    assert (payment.status, payment.acknowledged_at) == (Payment.Status.SUCCEEDED, LATER)
+    assert (owed(shop.account).cents, owed(shop.account).waiting) == (875_00, ())
+    told = Event.objects.get(kind="payment.posted").data
+    assert (told["origin"], told["host_id"], told["payment"]) == ("host", "P1", str(payment.pk))
+
+
+def test_a_processed_bank_debit_still_waits_until_it_is_posted(shop):
+    payment = shop.confirm(shop.checkout(bank="000123456789"))
+    show(shop, [Line("P1", payment.pk, 125_00, "PROCESSED", method="ACH")])
+    assert owed(shop.account).cents == 875_00
+    assert Method.objects.get().number == "", "the executor has the number, so it is wiped here"
+    show(shop, [Line("P1", payment.pk, 125_00, "POSTED", method="ACH")])
+    payment.refresh_from_db()
+    assert payment.status == Payment.Status.SUCCEEDED
+    assert sorted(payment.entries.values_list("book", "amount_cents")) == [("debt", -125_00), ("host", 125_00)]
+    assert kinds(shop.account)[-1] == "payment.posted"
+    assert "payment.succeeded" not in kinds(shop.account)
+
+
+@pytest.mark.parametrize("posted_first", [True, False])
+def test_an_ach_reversal_gives_back_what_was_counted(shop, posted_first):
+    payment = shop.confirm(shop.checkout(bank="000123456789"))
+    if posted_first:
+        show(shop, [Line("P1", payment.pk, 125_00, "POSTED", method="ACH")])
+    show(shop, [Line("P1", payment.pk, 125_00, "ACH REVERSAL", method="ACH")])
+    payment.refresh_from_db()
+    assert payment.status == Payment.Status.RETURNED
+    assert settle.net_cents(payment) == 0
+    assert owed(shop.account).cents == 1_000_00
+    assert Event.objects.get(kind="payment.returned").data["origin"] == "host"
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "kind"),
+    [("CHARGEBACK", "charged_back", "payment.charged_back"), ("REFUND", "refunded", "payment.refunded")],
+)
+def test_a_chargeback_and_a_refund_at_the_host_undo_a_card_payment(shop, word, status, kind):
+    payment = shop.confirm(shop.checkout())
+    show(shop, [Line("P1", payment.pk, 125_00, "POSTED")])
+    for _ in range(2):
+        show(shop, [Line("P1", payment.pk, 125_00, word)])
+    payment.refresh_from_db()
+    assert payment.status == status
+    assert settle.net_cents(payment) == 0
+    assert kinds(shop.account).count(kind) == 1
+
+
+def test_the_hosts_word_never_undoes_what_the_processor_took(shop):
+    payment = shop.confirm(shop.checkout())
+    show(shop, [Line("P1", payment.pk, 125_00, "DECLINED")])
+    payment.refresh_from_db()
+    assert payment.status == Payment.Status.SUCCEEDED
+
+
+def test_a_post_date_that_the_host_shows_is_acknowledged(shop):
+    postdate = planned(shop)
+    show(shop, [], [Line("D1", postdate.pk, 50_00, "PENDING")])
+    postdate.refresh_from_db()
+    assert (postdate.status, postdate.host_id, postdate.acknowledged_at) == ("scheduled", "D1", LATER)
+
+
+def test_a_post_date_taken_by_the_host_is_a_payment_and_completes_the_settlement(shop):
+    postdate = planned(shop)
+    for _ in range(2):
+        show(shop, [Line("D1", postdate.pk, 50_00, "POSTED")])
+    postdate.refresh_from_db()
+    assert postdate.status == Postdate.Status.TAKEN
+    taken = Payment.objects.get(postdate=postdate)
+    assert (taken.status, taken.executor, taken.amount_cents) == ("succeeded", "host", 50_00)
+    assert sum(taken.entries.values_list("amount_cents", flat=True)) == 0
+    assert Arrangement.objects.get().status == Arrangement.Status.COMPLETED
+    assert kinds(shop.account)[-3:] == ["payment.posted", "arrangement.completed", "settlement.completed"]
+
+
+def test_a_post_date_declined_at_the_host_fails_and_breaks_the_settlement(shop):
+    postdate = planned(shop)
+    for _ in range(2):
+        show(shop, [Line("D1", postdate.pk, 50_00, "DECLINED")])
+    postdate.refresh_from_db()
+    assert postdate.status == Postdate.Status.FAILED
+    assert kinds(shop.account)[-2:] == ["payment.declined", "arrangement.broken"]
+    assert owed(shop.account).cents == 300_00
+
+
+def test_a_post_date_with_later_ones_open_does_not_break_the_plan(shop):
+    lines = [(today(), 650_00), (dt.date(2026, 12, 4), 50_00), (dt.date(2026, 12, 5), 50_00)]
+    shop.confirm(shop.checkout("parts", lines))
+    second = Postdate.objects.get(number=2)
+    show(shop, [Line("D2", second.pk, 50_00, "DECLINED")])
+    assert Arrangement.objects.get().status == Arrangement.Status.ACTIVE
+
+
+def test_a_charge_after_a_settled_cancel_is_an_incident(shop):
+    postdate = planned(shop)
+    postdates.request_cancel(postdate=postdate, now=NOW)
+    postdates.settle_cancel(postdate_id=postdate.pk, cancelled=True, reason="", now=NOW)
+    show(shop, [Line("D1", postdate.pk, 50_00, "POSTED")])
+    assert Event.objects.get(kind="incident.opened").data["what"] == "charged_after_stop"
+    postdate.refresh_from_db()
+    assert postdate.status == Postdate.Status.TAKEN
+
+
+def test_an_item_of_another_agencys_payment_matches_nothing(shop, other_shop):
+    from accounts.tenancy import acting_for
+
+    with acting_for(other_shop.agency):
+        theirs = other_shop.confirm(other_shop.checkout())
+    show(shop, [Line("P1", theirs.pk, 125_00, "POSTED")])
+    assert statuses() == [("payment", "P1", "POSTED", False)]
+    with acting_for(other_shop.agency):
+        assert Payment.objects.get().acknowledged_at is None
+
+
+def test_a_cancel_is_asked_of_the_host_once_and_settled_by_its_answer(shop):
+    postdate = planned(shop)
+    for _ in range(2):
+        assert postdates.request_cancel(postdate=postdate, now=NOW).status == "cancel_req"
+    assert kinds(shop.account).count("postdate.cancel_requested") == 1
+    postdates.settle_cancel(postdate_id=postdate.pk, cancelled=True, reason="", now=LATER)
+    postdate.refresh_from_db()
+    assert (postdate.status, postdate.decided_at) == ("cancelled", LATER)
+    assert Arrangement.objects.get().status == Arrangement.Status.CANCELLED
+    assert kinds(shop.account)[-2:] == ["postdate.cancelled", "arrangement.cancelled"]
+
+
+def test_a_refused_cancel_is_scheduled_again_and_says_why(shop):
+    postdate = planned(shop)
+    postdates.request_cancel(postdate=postdate, now=NOW)
+    postdates.settle_cancel(postdate_id=postdate.pk, cancelled=False, reason="being_charged", now=LATER)
+    postdate.refresh_from_db()
+    assert postdate.status == "scheduled"
+    told = Event.objects.get(kind="postdate.changed").data
+    assert (told["cancel_refused"], told["reason"]) == (True, "being_charged")
+
+
+def test_a_hold_is_asked_of_the_host(shop):
+    postdate = planned(shop)
+    postdates.hold(postdate=postdate, reason="notice_not_proven", now=NOW)
+    assert Event.objects.get(kind="postdate.hold_requested").data["reason"] == "notice_not_proven"
+    postdates.settle_hold(postdate_id=postdate.pk, held=False, reason="already_charged", now=NOW)
+    postdate.refresh_from_db()
+    assert postdate.status == "scheduled"
+
+
+def test_a_post_date_cancelled_in_the_host_is_cancelled_here(shop):
+    postdate = planned(shop)
+    show(shop, [], [Line("D1", postdate.pk, 50_00, "CANCELLED")])
+    postdate.refresh_from_db()
+    assert postdate.status == "cancelled"
+    assert Event.objects.get(kind="postdate.cancelled").data["origin"] == "host"
