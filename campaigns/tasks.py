@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from accounts import events
-from campaigns.services import send
+from campaigns.services import fulfil, send, track
 
 log = logging.getLogger("quittance.messages")
 
@@ -48,10 +48,15 @@ def _awake() -> None:
 
 @shared_task
 def poll() -> None:
-    """Send what waits."""
+    """Read what providers told, write what events and days ask for, send what waits."""
     _awake()
     with events.context(actor="system:messages"):
         for _round in range(ROUNDS):
             now = timezone.now()
-            if not send.drain(now=now):
+            # Sending comes first: a code waits for nothing else.
+            done = send.drain(now=now)
+            done += track.apply(now=now)
+            done += fulfil.read(now=now)
+            done += fulfil.announce(now=now)
+            if not done:
                 return

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("portal.consumer_urls")),
     path("", include("campaigns.urls")),
     path("hooks/processor/", include("payments.hooks_urls")),
+    path("hooks/mail/", include("campaigns.hooks_urls")),
     path("api/v1/", include("integrations.urls")),
     path(
         "api/v1/schema/",

@@ -22,7 +22,7 @@ class News:
     """Say what became of a message.
 
     `kind` is accepted, delivered, deferred, opened, clicked, bounced (for good), complained, unsubscribed or unknown.
-    `bad_address` tells a bounce that will come again from one of another cause. `message` is our own id.
+    `lost` says that this message did not arrive and will not; `bad_address` that none will. `message` is our own id.
     """
 
     kind: str
@@ -30,6 +30,7 @@ class News:
     message: str = ""
     provider_id: str = ""
     reason: str = ""
+    lost: bool = False
     bad_address: bool = False
     url: str = ""
 

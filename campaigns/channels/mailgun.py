@@ -25,6 +25,7 @@ KINDS = {
 SUPPRESSED = {"suppress-unsubscribe": "unsubscribed", "suppress-complaint": "complained"}
 """A permanent failure that only repeats what the person said before."""
 
+LOST = ("bounced", "rejected")
 BAD_ADDRESS = ("bounce", "suppress-bounce")
 OLDEST = timedelta(hours=24)
 """Mailgun repeats a webhook for eight hours; an older signature is a replay."""
@@ -82,7 +83,8 @@ def read(*, body: dict, signing_key: str) -> News:
             message=str(variables.get("message", "")),
             provider_id=event.message_id or "",
             reason=": ".join(part for part in (reason, why) if part)[:300],
-            bad_address=event.event_type in ("bounced", "rejected") and reason in BAD_ADDRESS,
+            lost=event.event_type in LOST,
+            bad_address=event.event_type in LOST and reason in BAD_ADDRESS,
             url=str(event.click_url or "")[:500],
         )
     except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:

@@ -85,9 +85,7 @@ def clear_faults(handler):
 
 
 def list_suppressions(handler):
-    handler.send_json(
-        [dict(row) for row in handler.store.rows("SELECT * FROM suppressions ORDER BY address")]
-    )
+    handler.send_json([dict(row) for row in handler.store.rows("SELECT * FROM suppressions ORDER BY address")])
 
 
 def clear_suppressions(handler):

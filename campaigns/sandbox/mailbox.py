@@ -45,9 +45,7 @@ def do_from_page(handler, key, action):
             note = f"The sender's page answered {control.one_click(message)}"
         else:
             event = control.do(handler, message, action, {})
-            note = (
-                f"{action}: reported to the sender" if event else f"{action}: not tracked, nothing reported"
-            )
+            note = f"{action}: reported to the sender" if event else f"{action}: not tracked, nothing reported"
     except Refused as refused:
         note = str(refused)
     handler.redirect(f"/messages/{message['id']}?note={quote(note)}")
@@ -58,11 +56,7 @@ def show_attachment(handler, key, position):
     if not item:
         raise Refused(404, "Attachment not found")
     place = f"attachment; filename*=UTF-8''{quote(item['name'])}"
-    kind = (
-        item["content_type"]
-        if re.fullmatch(r"[\w.+;= /\"-]+", item["content_type"])
-        else "application/octet-stream"
-    )
+    kind = item["content_type"] if re.fullmatch(r"[\w.+;= /\"-]+", item["content_type"]) else "application/octet-stream"
     handler.send(item["content"], kind, Content_Disposition=place)
 
 

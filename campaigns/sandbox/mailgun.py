@@ -108,9 +108,7 @@ def read_submission(*, domain, fields, files, now):
     if data.get("template"):
         raise Refused(400, "template not found in the sandbox")
     if not (data.get("text") or data.get("html")):
-        raise Refused(
-            400, "Need at least one of 'text', 'html', 'template' or 'amp-html' parameters specified"
-        )
+        raise Refused(400, "Need at least one of 'text', 'html', 'template' or 'amp-html' parameters specified")
     sent_by = getaddresses([data["from"]])
     if not ADDRESS.fullmatch(sent_by[0][1] if sent_by else ""):
         raise Refused(400, "from parameter is not a valid address. please check documentation")

@@ -136,9 +136,7 @@ def _chip(name):
 
 
 def _page(title, store, body, *, refresh=False):
-    clock = (
-        f"<p>Sandbox time {datetime.fromtimestamp(store.now(), UTC):%Y-%m-%d %H:%M} UTC</p>" if store else ""
-    )
+    clock = f"<p>Sandbox time {datetime.fromtimestamp(store.now(), UTC):%Y-%m-%d %H:%M} UTC</p>" if store else ""
     again = '<meta http-equiv="refresh" content="15">' if refresh else ""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{_esc(title)}</title>{again}'
@@ -171,9 +169,7 @@ def _snippet(message):
 
 
 def _states(message, names):
-    shown = [message["state"]] + [
-        n for n in ("opened", "clicked", "unsubscribed", "complained") if n in names
-    ]
+    shown = [message["state"]] + [n for n in ("opened", "clicked", "unsubscribed", "complained") if n in names]
     return "".join(map(_chip, shown))
 
 
@@ -252,8 +248,7 @@ def message(store, message, *, part, note):
         {"one-click": "One-click unsubscribe"} if "List-Unsubscribe-Post" in message["headers"] else {}
     )
     buttons = "".join(
-        f'<form method="post" action="{own}/{key}"><button>{label}</button></form>'
-        for key, label in actions.items()
+        f'<form method="post" action="{own}/{key}"><button>{label}</button></form>' for key, label in actions.items()
     )
     tags = json.loads(message["tags"])
     asked = ["opens"] * bool(message["track_opens"]) + ["clicks"] * (message["track_clicks"] != "no")

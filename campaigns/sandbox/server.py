@@ -16,8 +16,7 @@ from .mailgun import Refused, read_form, read_submission
 
 LIMIT_BODY_BYTES = 30 * 1024 * 1024  # Mailgun takes 25 MB of mail; boundaries and fields come on top.
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; img-src 'self' data:;"
-    " form-action 'self'"
+    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; img-src 'self' data:; form-action 'self'"
 )
 
 
@@ -138,9 +137,7 @@ def send_message(handler, domain_name):
     if mode == "drop_before_effect":
         return _drop(handler, fault)
     fields, files = read_form(handler.headers.get("Content-Type", ""), handler.body)
-    messages, attachments = read_submission(
-        domain=domain["name"], fields=fields, files=files, now=handler.store.now()
-    )
+    messages, attachments = read_submission(domain=domain["name"], fields=fields, files=files, now=handler.store.now())
     with handler.store.write():
         for key in handler.store.add_submission(messages=messages, attachments=attachments):
             worker.record(handler.store, handler.store.message(key), "accepted")

@@ -196,8 +196,7 @@ class Store:
     def addresses(self, *, limit):
         """List who has mail, the latest first, with the number of mails."""
         return self.rows(
-            "SELECT recipient, count(*) AS mails FROM messages"
-            " GROUP BY recipient ORDER BY max(n) DESC LIMIT ?",
+            "SELECT recipient, count(*) AS mails FROM messages GROUP BY recipient ORDER BY max(n) DESC LIMIT ?",
             limit,
         )
 

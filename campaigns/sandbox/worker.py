@@ -40,8 +40,7 @@ def record(store, message, name, **more):
             body = webhook_body(data=data, signing_key=domain["signing_key"], wall_now=wall_now)
             for _ in range(copies):
                 db.execute(
-                    "INSERT INTO webhooks (event, url, host, body, state, due_wall)"
-                    " VALUES (?, ?, ?, ?, 'waiting', ?)",
+                    "INSERT INTO webhooks (event, url, host, body, state, due_wall) VALUES (?, ?, ?, ?, 'waiting', ?)",
                     (event, domain["webhook_url"], domain["webhook_host"], body, wall_now),
                 )
     return data
@@ -49,9 +48,7 @@ def record(store, message, name, **more):
 
 def _set_state(store, message, state, *, due_wall=None):
     with store.write() as db:
-        db.execute(
-            "UPDATE messages SET state = ?, due_wall = ? WHERE id = ?", (state, due_wall, message["id"])
-        )
+        db.execute("UPDATE messages SET state = ?, due_wall = ? WHERE id = ?", (state, due_wall, message["id"]))
 
 
 def _suppress(store, message, kind, tags=("*",)):
@@ -166,9 +163,7 @@ def send_due_webhooks(store):
     )
     for webhook in due:
         try:
-            status = post(
-                webhook["url"], host=webhook["host"], body=webhook["body"], content_type="application/json"
-            )
+            status = post(webhook["url"], host=webhook["host"], body=webhook["body"], content_type="application/json")
             answer = str(status)
         except (OSError, http.client.HTTPException) as error:
             status, answer = 0, type(error).__name__
@@ -191,9 +186,7 @@ def send_due_webhooks(store):
 def _next_delivery(store):
     """Return the wall time of the next delivery, or None."""
     offset = store.setting("clock_offset_seconds")
-    return store.row(
-        "SELECT min(max(due_wall, deliver_at - ?)) FROM messages WHERE due_wall IS NOT NULL", offset
-    )[0]
+    return store.row("SELECT min(max(due_wall, deliver_at - ?)) FROM messages WHERE due_wall IS NOT NULL", offset)[0]
 
 
 def _next_webhook(store):

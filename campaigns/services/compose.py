@@ -103,7 +103,7 @@ class Mail:
 def lint(shown: str, *, names: tuple[str, ...] = ()) -> list[str]:
     """List what a text may not say where others can read it: debt words, sums, and names of creditors (RF-11)."""
     found = [match.group() for match in TELLING.finditer(shown)]
-    return found + [name for name in names if name and name.casefold() in shown.casefold()]
+    return found + [name for name in names if name and re.search(rf"(?i)\b{re.escape(name)}\b", shown)]
 
 
 def compose(
@@ -127,7 +127,7 @@ def compose(
         shown_name = agency.name if not lint(agency.name, names=names) else _("us")
         subject = " ".join((_(kind.subject) % {"agency": shown_name}).split())[:200]
         preheader = _(kind.preheader)
-        if found := lint(f"{subject} {preheader}", names=names):
+        if found := lint(f"{subject} {preheader}"):
             raise TooTelling(f"{template}: {', '.join(found)}")
         context = facts | {
             "agency": agency,

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from accounts import events
 from accounts.calendars import add_business_days, local_date, strict, utc_of_local
-from accounts.models import Consumer
+from accounts.models import Account, Consumer
 from campaigns.models import Message
 from payments.models import Notice, Postdate
 from payments.rules.notices import letter_send_by
@@ -90,11 +90,14 @@ def as_letter(*, notice: Notice, reason: str, now: datetime, was: str = "") -> N
 def letters_instead(*, consumer_id: UUID, reason: str, now: datetime) -> int:
     """Turn every e-mail notice still due to a consumer into a letter: e-mail no longer reaches them in writing."""
     with transaction.atomic():
+        # Accounts first, in one order: everybody who moves a notice holds its account's lock.
+        locked = Account.objects.select_for_update(no_key=True).filter(consumer_id=consumer_id).order_by("pk")
+        accounts = [account.pk for account in locked.only("pk")]
         found = list(
             Notice.objects.select_related("postdate__account__consumer")
             .select_for_update(of=("self",))
             .filter(
-                postdate__account__consumer_id=consumer_id,
+                postdate__account__in=accounts,
                 postdate__status__in=Postdate.OPEN,
                 status=Notice.Status.DUE,
                 owner="portal",

@@ -15,12 +15,15 @@ from accounts.tenancy import acting_for
 from campaigns.models import Message
 from campaigns.services import notices
 from campaigns.services.compose import TEMPLATES, compose
+from payments.models import Authorization
 
 ANSWERS = timedelta(hours=1)
 """So long a message may still answer what the consumer just did, at any hour; then it waits for the morning (RF-01)."""
 
 LEGAL_COPIES = ("authorization_copy",)
 """What must reach the consumer in writing; undelivered, it goes by letter (EFT-02, RF-35)."""
+
+NEVER_IN_FORCE = "never_in_force"
 
 SEALED_CODE = "accounts_code.sealed_code"
 
@@ -81,10 +84,12 @@ def queue(
     names: tuple[str, ...] = (),
     attachments: tuple[dict[str, str], ...] = (),
     answers: bool = False,
+    waits: timedelta = timedelta(0),
 ) -> Message | None:
     """Write a message once per cause; None when its cause was served before.
 
     :param answers: the consumer is waiting for it on a page, so any hour is right.
+    :param waits: it may not leave earlier.
     """
     if Message.objects.filter(cause=cause).exists():
         return None
@@ -109,7 +114,7 @@ def queue(
         token=hashlib.sha256(consent.stop_token(contact_point).encode()).hexdigest(),
         status=Message.Status.HELD if reason else Message.Status.QUEUED,
         reason=reason,
-        next_at=now,
+        next_at=now + waits,
         queued_at=now,
         anytime_until=now + ANSWERS if answers else None,
     )
@@ -150,6 +155,11 @@ def digits_for(message: Message, *, now: datetime) -> str:
         return unseal(code.sealed_code, context=SEALED_CODE) if code and code.sealed_code else ""
     except CannotOpen:
         return ""
+
+
+def never_in_force(authorization: Authorization) -> bool:
+    """Tell whether the refusal of its own payment revoked what was signed: there is nothing to keep a copy of."""
+    return authorization.revoked_at is not None and authorization.revoked_by.startswith("payment ")
 
 
 def code_id(message: Message) -> UUID | None:
@@ -210,7 +220,7 @@ def undelivered(message: Message, *, reason: str, now: datetime) -> None:
     """Ask for a letter where the law wants the consumer to have it in writing."""
     if (notice := notices.of(message)) is not None:
         notices.not_delivered(notice=notice, message=message, reason=reason, now=now)
-    elif message.template in LEGAL_COPIES:
+    elif message.template in LEGAL_COPIES and reason != NEVER_IN_FORCE:
         key = next((item["id"] for item in message.attachments if item["kind"] == "authorization"), "")
         letter(consumer=message.consumer, account=message.account, authorization=key, reason=reason, now=now)
 

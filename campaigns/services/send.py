@@ -99,6 +99,9 @@ def _hopeless(message: Message, *, now: datetime) -> str:
         return reason
     if message.stream == "security":
         return "" if outbox.digits_for(message, now=now) else "code_expired"
+    if message.template == "authorization_copy":
+        signed = Authorization.objects.get(pk=message.attachments[0]["id"])
+        return outbox.NEVER_IN_FORCE if outbox.never_in_force(signed) else ""
     if (notice := notices.of(message)) is None:
         return ""
     if notice.status != Notice.Status.DUE or notice.postdate.status not in Postdate.OPEN:
