@@ -4,6 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 INSTALLED := .venv/installed
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q
+UV_INSTALL := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
 WORKERS ?= 2
 TESTS ?=
 COUNT ?= 3
@@ -31,7 +32,7 @@ faults: up ## Kill things at every step and count the money [COUNT=3]
 lint: up ## Style, layers, templates, migrations, deploy check
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()"
+	@$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint(['--no-logo'])"
 	@$(PY) -m djlint templates --check --lint --quiet
 	@$(PY) manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
@@ -74,11 +75,12 @@ $(PY):
 	@$(PYTHON) -m venv --clear .venv >/dev/null 2>&1 \
 		|| { rm -rf .venv; echo "error: $(PYTHON) has no venv module (Debian, Ubuntu: install python3-venv)" >&2; exit 1; }
 
-# The stamp is written last: an interrupted installation is done again. uv is fast, pip is always there.
+# The stamp is written last: an interrupted installation is done again. uv is fast, with its own certificates or the
+# machine's; pip is always there.
 $(INSTALLED): requirements.lock requirements-uv.txt | $(PY)
 	@echo "Installing requirements.lock into .venv"
 	@{ $(PY) -m pip install --quiet --require-hashes --only-binary :all: -r requirements-uv.txt \
-		&& $(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock; } \
+		&& { $(UV_INSTALL) 2>/dev/null || $(UV_INSTALL) --system-certs; }; } \
 		|| { echo "uv did not work here; installing with pip, which takes two minutes"; \
 			$(PY) -m pip install --quiet --require-hashes -r requirements.lock; }
 	@touch $@

@@ -1,7 +1,7 @@
 """The one settings module: every reader is strict, unsafe production values are system checks (portal/checks.py).
 
-Without DATABASE_URL the embedded servers' own file (.local/env, written by `python -m portal.local up`) is read;
-with it, only the environment counts. Nothing else differs between a laptop and production.
+What the environment does not say is read from .local/env, which `python -m portal.local up` writes on a laptop and
+which no server has. Nothing else differs between a laptop and production.
 """
 
 import base64
@@ -19,7 +19,7 @@ LOCAL_DIR = Path(os.environ.get("LOCAL_HOME") or BASE_DIR / ".local")
 TESTING = "pytest" in sys.modules
 
 env = environ.Env()
-if "DATABASE_URL" not in os.environ and (LOCAL_DIR / "env").exists():
+if (LOCAL_DIR / "env").exists():  # never overrules the environment
     env.read_env(str(LOCAL_DIR / "env"))
 
 
