@@ -24,7 +24,7 @@ demo: up ## Start everything, walk through a payment, stay up [ONCE=1] [PORT=800
 	@$(PY) manage.py demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 test: up ## Run the tests [TESTS="path -k name"] [WORKERS=2]
-	@$(PY) -m pytest -n $(WORKERS) -m "not slow" $(TESTS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(TESTS)
 
 faults: up ## Kill things at every step and count the money [COUNT=3]
 	@FAULTS_COUNT=$(COUNT) $(PY) -m pytest -m "faults or slow" -n 0 $(TESTS)
