@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from . import CHECKOUT, HOME, environment, log_file
 START_SECONDS = 60.0
 STOP_SECONDS = 8.0
 AGENCIES = ("acme", "birch")
+PASSWORD = "demonstration only"  # noqa: S105 - of staff in the demonstration, printed on the screen
 
 
 class CannotStart(Exception):
@@ -228,3 +230,51 @@ class Stack:
         """End everything, the last started first."""
         for name in reversed(list(self.processes)):
             self.kill(name, signal.SIGTERM)
+
+
+def introduce(stack: Stack) -> None:
+    """Bring up an empty product and make everybody known to everybody; the accounts come from the hosts."""
+    shutil.rmtree(stack.folder, ignore_errors=True)
+    stack.fresh()
+    stack.start_sandboxes()
+    keys = json.loads(stack.manage("seed_demo", stdin=json.dumps(stack.urls)))
+    domain = stack.environment["PORTAL_DOMAIN"]
+    for slug in AGENCIES:
+        mine = keys[slug]
+        call(
+            stack.urls["processor"],
+            "/_sandbox/accounts",
+            {
+                "id": f"acct_{slug}",
+                "publishable_key": f"pk_test_{slug}",
+                "secret_keys": {"portal": f"sk_test_{slug}_portal", "host": f"sk_test_{slug}_host"},
+                "webhook_url": f"{stack.urls['web']}/hooks/processor/{mine['processor_account']}",
+                "webhook_host": domain,
+                "webhook_secret": mine["webhook_secret"],
+            },
+        )
+        call(
+            stack.urls["mail"],
+            "/_sandbox/domains",
+            {
+                "domain": mine["mail_domain"],
+                "api_key": mine["mail_api_key"],
+                "signing_key": mine["mail_signing_key"],
+                "webhook_url": f"{stack.urls['web']}/hooks/mail/{mine['mail_provider']}",
+                "webhook_host": domain,
+            },
+        )
+        call(
+            stack.urls[f"host-{slug}"],
+            "/_sandbox/configure",
+            {
+                "portal_url": stack.urls["web"],
+                "portal_host": domain,
+                "connection_id": mine["connection"],
+                "inbound_key": mine["inbound_key"],
+                "outbound_key": mine["outbound_key"],
+                "processor_url": stack.urls["processor"],
+                "processor_key": f"sk_test_{slug}_host",
+            },
+        )
+    stack.start_site()

@@ -1,7 +1,5 @@
 """Start the whole product on this machine, walk the main job through it over HTTP, then stay up for a person to try."""
 
-import json
-import shutil
 import signal
 import sys
 import time
@@ -9,9 +7,8 @@ import time
 from django.core.management.base import BaseCommand
 
 from portal.local import HOME
-from portal.local.stack import AGENCIES, CannotStart, Stack, call, claim_port
+from portal.local.stack import PASSWORD, CannotStart, Stack, claim_port, introduce
 from portal.local.walk import Broken, walk
-from portal.management.commands.seed_demo import PASSWORD
 
 
 class Command(BaseCommand):
@@ -67,51 +64,3 @@ Try it (Ctrl-C stops everything):
             for name, process in stack.processes.items():
                 if process.poll() is not None:
                     raise CannotStart(f"{name} ended with status {process.returncode}; see {HOME / 'logs'}")
-
-
-def introduce(stack: Stack) -> None:
-    """Bring up an empty product and make everybody known to everybody; the accounts come from the hosts."""
-    shutil.rmtree(stack.folder, ignore_errors=True)
-    stack.fresh()
-    stack.start_sandboxes()
-    keys = json.loads(stack.manage("seed_demo", stdin=json.dumps(stack.urls)))
-    domain = stack.environment["PORTAL_DOMAIN"]
-    for slug in AGENCIES:
-        mine = keys[slug]
-        call(
-            stack.urls["processor"],
-            "/_sandbox/accounts",
-            {
-                "id": f"acct_{slug}",
-                "publishable_key": f"pk_test_{slug}",
-                "secret_keys": {"portal": f"sk_test_{slug}_portal", "host": f"sk_test_{slug}_host"},
-                "webhook_url": f"{stack.urls['web']}/hooks/processor/{mine['processor_account']}",
-                "webhook_host": domain,
-                "webhook_secret": mine["webhook_secret"],
-            },
-        )
-        call(
-            stack.urls["mail"],
-            "/_sandbox/domains",
-            {
-                "domain": mine["mail_domain"],
-                "api_key": mine["mail_api_key"],
-                "signing_key": mine["mail_signing_key"],
-                "webhook_url": f"{stack.urls['web']}/hooks/mail/{mine['mail_provider']}",
-                "webhook_host": domain,
-            },
-        )
-        call(
-            stack.urls[f"host-{slug}"],
-            "/_sandbox/configure",
-            {
-                "portal_url": stack.urls["web"],
-                "portal_host": domain,
-                "connection_id": mine["connection"],
-                "inbound_key": mine["inbound_key"],
-                "outbound_key": mine["outbound_key"],
-                "processor_url": stack.urls["processor"],
-                "processor_key": f"sk_test_{slug}_host",
-            },
-        )
-    stack.start_site()

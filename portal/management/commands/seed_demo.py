@@ -13,9 +13,10 @@ from integrations.hosts import scollect
 from integrations.models import HostConnection
 from integrations.services.receive import make_inbound_key
 from payments.models import ProcessorAccount
+from portal.local.stack import PASSWORD
+from portal.staff import make_staff
 from settlements.models import GlobalOffer
 
-PASSWORD = "demonstration only"  # noqa: S105 - DEMO=1 only, and printed on the screen
 AGENCIES = {
     "acme": {
         "name": "Acme Recovery",
@@ -62,8 +63,6 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(made))
 
     def _furnish(self, agency: Agency, urls: dict[str, str]) -> dict[str, str]:
-        from portal.staff import make_staff
-
         slug = agency.slug
         make_staff(agency=agency, username=f"{slug}-admin", password=PASSWORD, role="agency admin")
         GlobalOffer.objects.create(percent_bps=75_00, max_payments=6, max_days=180)
