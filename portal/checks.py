@@ -10,7 +10,10 @@ def production_is_strict(**_kwargs) -> list[Error]:
     """Fail `check --deploy` for each demonstration switch."""
     wrong = {
         "E001": (settings.DEMO, "DEMO=1: sandboxes and plain http. Never in production."),
-        "E002": (not settings.STAFF_SECOND_FACTOR, "STAFF_SECOND_FACTOR=0: staff must have a second factor (PCI-08)."),
+        "E002": (
+            not settings.STAFF_SECOND_FACTOR,
+            "STAFF_SECOND_FACTOR=0: staff must have a second factor (PCI-08).",
+        ),
         "E003": (not settings.TLS, "TLS=0: consumers' pages must be https only (PCI-07)."),
         "E004": (settings.DEBUG, "DEBUG=1 shows the inside of the house."),
         "E005": (settings.PORTAL_DOMAIN.startswith("localhost"), "PORTAL_DOMAIN is still localhost."),

@@ -6,7 +6,8 @@ from typing import Any
 import structlog
 
 SECRET_NAMES = re.compile(
-    r"ssn|dob|routing|account_?number|^number$|cvc|password|secret|token|authorization$|cookie|(?<!idempotency_)key$", re.I
+    r"ssn|dob|routing|account_?number|^number$|cvc|password|secret|token|authorization$|cookie|(?<!idempotency_)key$",
+    re.I,
 )
 DIGITS = re.compile(r"(?<![\w-])\d(?:[ -]?\d){6,18}(?![\w-])")
 SSN = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")

@@ -139,7 +139,7 @@ DATABASES["default"] |= {
     "ENGINE": "tests.postgresql" if TESTING else "portal.postgresql",
     "CONN_MAX_AGE": 300,
     "CONN_HEALTH_CHECKS": True,
-    "OPTIONS": {"connect_timeout": 5, "application_name": "quittance"},
+    "OPTIONS": DATABASES["default"].get("OPTIONS", {}) | {"connect_timeout": 5, "application_name": "quittance"},
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_LOCK_TIMEOUT = "5s"  # a migration that waits for a lock must not queue the site behind it

@@ -7,7 +7,7 @@ COPY and raw psycopg2 cursors pass no wrapper: call `connection.sync_agency()` b
 
 from django.db.backends.postgresql import base
 
-from accounts import tenancy
+from accounts import scope
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -24,7 +24,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def sync_agency(self) -> None:
         """Tell the connection the acting agency unless it knows."""
-        if (wanted := tenancy.acting()) != self.agency_applied:
+        if (wanted := scope.acting()) != self.agency_applied:
             with self.wrap_database_errors, self.connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('portal.agency', %s, false)", [wanted])
             self.agency_applied = wanted
