@@ -25,7 +25,10 @@ STATUSES = {
 """An intent's status -> ours; any other is decided by whether an attempt failed."""
 
 REFUSED = (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError, stripe.RateLimitError)
-"""Errors about the request itself: Stripe says that it carried nothing out."""
+"""Errors about the request itself: Stripe says that it carried nothing out.
+
+An IdempotencyError is none of them: the key was used, so another request of ours was carried out or is being.
+"""
 
 EXPAND = ["latest_charge"]
 DISPUTES = {
@@ -75,9 +78,6 @@ class Stripe:
             return outcome_of(plain(self.v1.payment_intents.create(params, {"idempotency_key": order.payment})))
         except stripe.CardError as error:
             return declined(error)
-        except stripe.IdempotencyError as error:
-            # The key was used for something: another request of ours is being decided, or was.
-            return Outcome(status="unknown", reason=reason_of(error))
         except REFUSED as error:
             return Outcome(status="not_done", reason=reason_of(error))
         except stripe.StripeError as error:

@@ -40,7 +40,7 @@ def arrange(*, payment: Payment, checkout: Checkout, account: Account, now: date
         offers.accept(account=account, terms=checkout.terms, now=now, about=about)
     events.record("arrangement.created", account=account, now=now, data=_about(arrangement, account, len(lines)))
     postdates = [
-        Postdate.objects.create(
+        Postdate(
             arrangement=arrangement,
             account=account,
             method_id=payment.method_id,
@@ -55,6 +55,7 @@ def arrange(*, payment: Payment, checkout: Checkout, account: Account, now: date
         )
         for number, line in enumerate(lines[1:], 2)
     ]
+    Postdate.objects.bulk_create(postdates)
     for postdate in postdates:
         told = snapshot(postdate, account=account, method=payment.method, authorization=payment.authorization_id)
         events.record("postdate.scheduled", account=account, now=now, data=told)

@@ -247,15 +247,19 @@ def authorization_text(checkout: Checkout, language: str, *, now: datetime) -> t
     )
 
 
-def review(checkout: Checkout, *, language: str, now: datetime) -> Review:
-    """Gather what the review page shows, after all gates; nothing is written."""
-    checkout = Checkout.objects.select_related(*_JOINED).get(pk=checkout.pk)
+def review(checkout: Checkout, *, language: str, now: datetime, loaded: bool = False) -> Review:
+    """Gather what the review page shows, after all gates; nothing is written.
+
+    :param loaded: the caller has just read the checkout with everything joined.
+    """
+    if not loaded:
+        checkout = Checkout.objects.select_related(*_JOINED).get(pk=checkout.pk)
     at, lines, means = gate.standing(checkout.account, now=now), lines_of(checkout), means_of(checkout)
-    refusals = gate.refusals(checkout, at, now=now)
+    channel = gate.notice_channel(checkout) if gate.needs_notice(lines, at.today) else ""
+    refusals = gate.refusals(checkout, at, now=now, channel=channel)
     text, sha256, version = ("", "", "")
     if means is not None and lines:
         text, sha256, version = authorization_text(checkout, language, now=now)
-    channel = gate.notice_channel(checkout) if gate.needs_notice(lines, at.today) else ""
     settling = checkout.choice in SETTLING
     return Review(
         refusals=refusals,

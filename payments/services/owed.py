@@ -1,7 +1,10 @@
 """What is owed now: the host's balance less what the portal took and the host does not show yet."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Q, Sum
 
@@ -30,18 +33,31 @@ class Owed:
 
 def owed(account: Account) -> Owed:
     """Count own payments that the host does not show yet; a settlement paid at once leaves nothing."""
-    waiting = tuple(
-        Payment.objects.filter(account=account, status__in=Payment.COUNTED, acknowledged_at=None)
+    return owed_of([account])[account.pk]
+
+
+def owed_of(accounts: Sequence[Account]) -> dict[UUID, Owed]:
+    """Count for several accounts at once, in two queries."""
+    unposted = (
+        Payment.objects.filter(account__in=accounts, status__in=Payment.COUNTED, acknowledged_at=None)
         .annotate(back_cents=Sum("entries__amount_cents", filter=Q(entries__book="debt", entries__reason="refund")))
         .order_by("intended_at", "pk")
     )
+    waiting: dict[UUID, list[Payment]] = defaultdict(list)
+    for payment in unposted:
+        waiting[payment.account_id].append(payment)
+    planned = Postdate.objects.filter(account__in=accounts, status__in=Postdate.OPEN).values("account_id")
+    scheduled = dict(planned.annotate(cents=Sum("amount_cents")).values_list("account_id", "cents"))
+    return {one.pk: _owed(one, waiting[one.pk], scheduled.get(one.pk, 0)) for one in accounts}
+
+
+def _owed(account: Account, waiting: list[Payment], scheduled_cents: int) -> Owed:
     waiting_cents = sum(payment.amount_cents - (payment.back_cents or 0) for payment in waiting)
     settled = any(payment.purpose == "settlement" and payment.status != Payment.Status.INTENDED for payment in waiting)
-    scheduled = Postdate.objects.filter(account=account, status__in=Postdate.OPEN).aggregate(Sum("amount_cents"))
     return Owed(
         cents=0 if settled else max(0, account.balance_cents - waiting_cents),
-        waiting=waiting,
+        waiting=tuple(waiting),
         as_of=account.as_of,
         waiting_cents=waiting_cents,
-        scheduled_cents=scheduled["amount_cents__sum"] or 0,
+        scheduled_cents=scheduled_cents,
     )

@@ -20,7 +20,10 @@ def route_for(account: Account, method: str, timing: str) -> Route:
     """
     if table is None:
         raise NoRoute("No host connection gives a routing table.")
-    return find_route(_read(table(account)), method, timing)
+    # Asked for each method and timing of one page: the table is read once for this row in memory.
+    if not hasattr(account, "routing_table"):
+        account.routing_table = _read(table(account))
+    return find_route(account.routing_table, method, timing)
 
 
 def _read(said: Any) -> RoutingTable:

@@ -7,6 +7,7 @@ taken in one order everywhere: the account, then the payment.
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 
 from accounts import events
@@ -18,6 +19,8 @@ from payments.services import gate, postdates
 from payments.services.arrange import arrange
 from payments.services.owed import owed
 from settlements.services import offers
+
+log = structlog.get_logger(__name__)
 
 Status = Payment.Status
 FINAL_NO = (Status.DECLINED, Status.VOIDED)
@@ -121,8 +124,15 @@ def _follow_up(payment: Payment, account: Account, now: datetime) -> None:
         return
     Visit.objects.filter(pk=checkout.visit_id).update(payment_made_at=now)
     if payment.authorization.kind == "schedule":
-        payment.arrangement = arrange(payment=payment, checkout=checkout, account=account, now=now)
-        payment.save(update_fields=["arrangement"])
+        try:
+            with transaction.atomic():
+                payment.arrangement = arrange(payment=payment, checkout=checkout, account=account, now=now)
+                payment.save(update_fields=["arrangement"])
+        except Exception:
+            # Money that was taken is recorded whatever else fails; staff make the plan by hand.
+            log.exception("arrangement_failed", payment=str(payment.pk))
+            payment.arrangement = None
+            _incident(payment, account, "arrangement_failed", Outcome(status="succeeded"), now)
     elif checkout.choice in gate.SETTLING:
         offers.accept(account=account, terms=checkout.terms, now=now, about={"payment": str(payment.pk)})
 

@@ -8,7 +8,7 @@ from django.db import connection
 
 from accounts.models import Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from payments.models import LedgerEntry, Method, Payment
+from payments.models import Arrangement, LedgerEntry, Method, Payment
 from payments.processors import Outcome
 from payments.services import ask, pay, settle
 from payments.services.owed import owed
@@ -223,6 +223,24 @@ def test_three_d_secure_waits_and_a_passed_check_makes_the_plan(shop):
     assert (found.status, found.next_action_secret) == (Payment.Status.SUCCEEDED, "")
     assert found.arrangement.postdates.count() == 5
     assert len(shop.charged()) == 1
+
+
+def test_money_that_was_taken_is_recorded_even_when_its_plan_cannot_be_made(shop):
+    payment = three_d_secure(shop)
+    Arrangement.objects.create(
+        account=shop.account,
+        consumer=shop.account.consumer,
+        authorization=payment.authorization,
+        kind="plan",
+        total_cents=1,
+        schedule=[],
+        accepted_at=NOW,
+    )
+    shop.program.control("POST", "challenges", {"intent": payment.processor_ref, "outcome": "complete"})
+    found = ask.look(payment_id=payment.pk, now=LATER)
+    assert (found.status, found.arrangement) == (Payment.Status.SUCCEEDED, None)
+    assert Event.objects.get(kind="incident.opened").data["what"] == "arrangement_failed"
+    assert "postdate.scheduled" not in kinds(shop.account)
 
 
 def test_a_failed_check_is_voided_so_that_no_other_card_can_be_tried_on_it(shop):
