@@ -128,8 +128,8 @@ def record_all(facts: list[tuple[str, Account, dict[str, Any]]], *, now: datetim
 
 
 def _nudge_on_commit() -> None:
-    if not any(hook is _nudge for _sids, hook, *_rest in connection.run_on_commit):
-        transaction.on_commit(_nudge)
+    if not any(hook is nudge for _sids, hook, *_rest in connection.run_on_commit):
+        transaction.on_commit(nudge)
 
 
 def _agency_of(account: Account | None, consumer: Consumer | UUID | None) -> UUID:
@@ -138,7 +138,8 @@ def _agency_of(account: Account | None, consumer: Consumer | UUID | None) -> UUI
     return about.agency_id if about is not None else UUID(acting())
 
 
-def _nudge() -> None:
+def nudge() -> None:
+    """Tell every listener that there is something to do; called after a commit."""
     for listener in listeners:
         listener()
 

@@ -41,7 +41,7 @@ class _Call:
         # Without an empty Expect libcurl may wait a second for "100 Continue" before a larger body.
         easy.setopt(pycurl.HTTPHEADER, [*request.headers, "Expect:", USER_AGENT])
         easy.setopt(pycurl.FOLLOWLOCATION, 0)
-        easy.setopt(pycurl.PROTOCOLS_STR, "http,https")
+        easy.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         easy.setopt(pycurl.PROXY, "")
         easy.setopt(pycurl.NOSIGNAL, 1)
         easy.setopt(pycurl.TCP_NODELAY, 1)

@@ -82,7 +82,12 @@ class Delivery(Row):
                 name="delivery_waiting",
                 fields=["lane", "sequence"],
                 condition=models.Q(status__in=["waiting", "parked"]),
-            )
+            ),
+            models.Index(
+                name="delivery_chain",
+                fields=["connection", "account", "sequence"],
+                condition=models.Q(status__in=["waiting", "parked"]),
+            ),
         ]
 
 

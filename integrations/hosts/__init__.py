@@ -92,11 +92,14 @@ class Outgoing(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Hold what the host made of one event: taken (now or before), or refused for a reason."""
+    """Hold what the host made of one event: taken (now or before), or refused for a reason.
+
+    `granted` is its answer to a request to cancel or hold a post-date; None where it gave none.
+    """
 
     taken: bool
     reason: str
-    answer: dict[str, Any]
+    granted: bool | None = None
 
 
 class Request(NamedTuple):

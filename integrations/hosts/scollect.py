@@ -128,6 +128,33 @@ POSTING_AGENT = "Agency"
 MOST_CONTACTS, MOST_ITEMS, MOST_EVIDENCE = 50, 500, 20
 
 
+# What a new connection of this style starts with; staff change it without us.
+DEFAULTS: dict[str, Any] = {
+    "status_map": {
+        "ACTIVE": "open",
+        "NEW": "open",
+        "RECALL": "recalled",
+        "RECALLED": "recalled",
+        "FLAGGED": "blocked",
+        "CLOSE": "closed",
+        "PAID": "paid",
+        "DISPUTE": "disputed",
+        "BANKRUPTCY": "bankruptcy",
+        "DECEASED": "deceased",
+        "ATTORNEY": "attorney",
+        "CEASE": "cease",
+    },
+    "routing": {
+        "card.immediate": {"executor": "portal", "notifier": "portal"},
+        "card.postdated": {"executor": "host", "notifier": "portal"},
+        "ach.immediate": {"executor": "host", "notifier": "portal"},
+        "ach.postdated": {"executor": "host", "notifier": "portal"},
+    },
+    "payment_statuses": ["POSTED", "DECLINED", "CHARGEBACK", "ACH REVERSAL", "REFUND"],
+    "postdate_statuses": ["PENDING"],
+}
+
+
 class SCollect:
     """Read and write SCollect."""
 
@@ -226,6 +253,9 @@ class SCollect:
             "PostingAgent": POSTING_AGENT,
             "Data": event.data,
         }
+        if event.data.get("origin") == "host":
+            # The host's own news comes back as a line of the account's history, never as an instruction.
+            return message
         if event.kind in PAYMENT_STATUS:
             message["Payment"] = self._payment(event)
         elif event.kind.startswith("postdate."):
@@ -282,8 +312,10 @@ class SCollect:
         for line in results:
             if isinstance(line, dict) and line.get("Outcome") in ("accepted", "duplicate", "refused"):
                 answer = line["Answer"] if isinstance(line.get("Answer"), dict) else {}
-                taken, reason = line["Outcome"] != "refused", str(line.get("Reason") or "")
-                found[str(line.get("EventID"))] = Result(taken, reason[:300], answer)
+                granted = answer.get("Cancelled", answer.get("Held"))
+                reason = str(line.get("Reason") or answer.get("Reason") or "")[:300]
+                granted = granted if isinstance(granted, bool) else None
+                found[str(line.get("EventID"))] = Result(line["Outcome"] != "refused", reason, granted)
         return found
 
 

@@ -24,6 +24,7 @@ from integrations import http
 from integrations.hosts import Adapter, BadRecord, FieldError, Told, Words, adapter
 from integrations.models import HostConnection
 from payments.models import HostItem, Payment, Postdate
+from payments.services.mirror import mirror
 from settlements.services.offers import set_host_offers
 
 KEY_PREFIX = "qin_"
@@ -195,8 +196,6 @@ def _follow(applied: list[Outcome], told: dict[int, Told], now: datetime) -> Non
     ours |= set(Postdate.objects.filter(**of_these).values_list("account_id", flat=True))
     for account, said in by_account.items():
         if said.payments or said.postdates or account.pk in listed or account.pk in ours:
-            from payments.services.mirror import mirror
-
             mirror(account=account, payments=said.payments, postdates=said.postdates, now=now)
 
 

@@ -1,0 +1,404 @@
+"""Drain deliveries to hosts: many hosts at once, order per account, one failing host in nobody's way.
+
+One drain owns the lanes it has locked (PostgreSQL advisory locks of its own session: they end with it), reads up to a
+thousand due deliveries, and keeps a chain per account: the next of a chain goes only when the host has answered the
+one before. A request carries the heads of many chains. What the host took is written in one statement; a crash before
+that sends again, and the host knows the event by its id. No transaction is open while the network is used.
+"""
+
+import logging
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts import events
+from accounts.models import Event
+from accounts.tenancy import ALL_AGENCIES, acting_for
+from integrations import http
+from integrations.hosts import Adapter
+from integrations.models import Delivery, HostConnection
+from integrations.services import judge, parcels
+from integrations.services.judge import Fate
+from integrations.services.parcels import Attempt, Parcel
+from integrations.services.receive import adapter_for
+from integrations.services.route import LANES, ROUTED_AT_ONCE, route
+from payments.models import Method
+from payments.services import postdates
+
+log = logging.getLogger(__name__)
+
+LOCK_SPACE = 0x0A17
+"""First half of the advisory lock; the lane is the second."""
+CLAIMED_AT_ONCE = 1_000
+EVENTS_PER_REQUEST = 200
+REQUESTS_PER_HOST = 4
+"""Requests in flight to one host; Little's law gives its share of a slow one."""
+LOOK_EVERY = timedelta(seconds=1)
+"""The drain looks for what no wake told: a crash's leftovers, retries that fall due, other people's changes."""
+Listen = Callable[[float], bool]
+
+
+class LaneLost(RuntimeError):
+    """Stop: the session that held the lanes is gone, and another drain may own them."""
+
+
+@dataclass(slots=True)
+class Host:
+    """What the drain knows of one connection while it runs."""
+
+    row: HostConnection
+    adapter: Adapter
+    flying: int = 0
+    failures: int = 0
+    heads: dict[tuple, None] = field(default_factory=dict)
+    """Chains whose first delivery may go, in the order they became so."""
+
+    def blocked(self, now: datetime) -> bool:
+        down = self.row.unreachable_since is not None and (self.row.probe_at or now) > now
+        return down or not self.row.is_active
+
+    @property
+    def room(self) -> int:
+        if self.row.unreachable_since is not None:
+            return 1 - self.flying
+        return REQUESTS_PER_HOST - self.flying
+
+
+class Drain:
+    """Route and deliver until there is nothing to do, or until `run`'s time is over."""
+
+    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self.wire = http.Wire()
+        self.hosts: dict[UUID, Host] = {}
+        self.chains: dict[tuple, deque[Parcel]] = {}
+        self.loaded: dict[int, set[UUID]] = defaultdict(set)
+        self.lanes: set[int] = set()
+        self.wanted: set[int] = set()
+        self.done: list[Attempt] = []
+        self.granted: list[tuple[Parcel, bool, str]] = []
+        self.session: object = None
+        self.look_at = clock()
+        self.delivered = 0
+
+    def run(self, *, listen: Listen | None = None, linger: float = 0.0, longest: float = 0.0) -> int:
+        """Drain; with `listen` wait for wakes, and stop after `linger` seconds of quiet or `longest` seconds in all.
+
+        Without `listen` it stops when nothing is due. Returns how many deliveries hosts took.
+
+        :param listen: waits up to so many seconds for a wake; true when one came.
+        """
+        started = quiet_since = self.clock()
+        woken = True
+        try:
+            with acting_for(ALL_AGENCIES):
+                while True:
+                    worked = self._turn(woken)
+                    now = self.clock()
+                    if worked or self.wire:
+                        quiet_since = now
+                    elif listen is None or (now - quiet_since).total_seconds() >= linger:
+                        return self.delivered
+                    over = longest and (now - started).total_seconds() >= longest
+                    if (over or getattr(listen, "stopped", False)) and not self.wire:
+                        return self.delivered
+                    woken = self._pause(listen, worked)
+        finally:
+            self._let_go()
+
+    def _pause(self, listen: Listen | None, worked: bool) -> bool:
+        if self.wire:
+            for batch, heard in self.wire.wait(0.01 if listen else 0.05):
+                self._hear(batch, heard)
+            return bool(listen and listen(0.0))
+        if worked or listen is None:
+            return False
+        return listen(LOOK_EVERY.total_seconds())
+
+    def _turn(self, woken: bool) -> bool:
+        """Route, claim, send, write down; true when there was something to do."""
+        now = self.clock()
+        worked = False
+        if woken or now >= self.look_at:
+            routed = route(now=now)
+            self.wanted |= {delivery.lane for delivery in routed}
+            if now >= self.look_at:
+                self._look(now)
+            worked = bool(routed)
+            if len(routed) >= ROUTED_AT_ONCE // 2:
+                self.look_at = now
+        # The next of each chain first; then what hosts said must be written before anything is claimed again.
+        self._send(now)
+        worked |= self._write_down(now)
+        worked |= self._claim(now)
+        self._send(now)
+        self._release(now)
+        return worked
+
+    def _look(self, now: datetime) -> None:
+        """Learn of changed connections and of lanes with something due."""
+        self.look_at = now + LOOK_EVERY
+        rows = {row.pk: row for row in HostConnection.objects.all()}
+        for pk, row in rows.items():
+            if pk not in self.hosts:
+                self.hosts[pk] = Host(row, adapter_for(row), failures=row.failures)
+            else:
+                self.hosts[pk].row, self.hosts[pk].adapter = row, adapter_for(row)
+        self.wanted |= parcels.due_lanes(range(LANES), blocked=self._blocked(now), now=now)
+
+    def _blocked(self, now: datetime) -> list[UUID]:
+        return [pk for pk, host in self.hosts.items() if host.blocked(now)]
+
+    # Claim and send ---------------------------------------------------------------------------------------------
+
+    def _claim(self, now: datetime) -> bool:
+        if not self.wanted:
+            return False
+        if missing := self.wanted - self.lanes:
+            self._lock(missing)
+        mine, self.wanted = self.wanted & self.lanes, set()
+        if not mine:
+            return False
+        known = [delivery_id for lane in mine for delivery_id in self.loaded[lane]]
+        limit = max(CLAIMED_AT_ONCE // len(mine), EVENTS_PER_REQUEST // 4)
+        found = parcels.claim(mine, known=known, blocked=self._blocked(now), now=now, limit=limit)
+        if unknown := {parcel.connection_id for parcel in found} - set(self.hosts):
+            for row in HostConnection.objects.filter(pk__in=unknown):
+                self.hosts[row.pk] = Host(row, adapter_for(row), failures=row.failures)
+        for parcel in found:
+            self.loaded[parcel.lane].add(parcel.id)
+            if parcel.chain not in self.chains:
+                self.chains[parcel.chain] = deque()
+                self.hosts[parcel.connection_id].heads[parcel.chain] = None
+            self.chains[parcel.chain].append(parcel)
+        return bool(found)
+
+    def _lock(self, lanes: set[int]) -> None:
+        if not self.lanes:
+            self.session = None
+        sql = "SELECT lane FROM unnest(%s::int[]) AS lane WHERE pg_try_advisory_lock(%s, lane)"
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [sorted(lanes), LOCK_SPACE])
+            got = {lane for (lane,) in cursor.fetchall()}
+        self._same_session()
+        self.lanes |= got
+
+    def _same_session(self) -> None:
+        """Refuse to go on with a session that is not the one that holds the locks.
+
+        :raises LaneLost: Django reconnected.
+        """
+        if self.session is None:
+            self.session = connection.connection
+        if self.session is not connection.connection:
+            raise LaneLost("The database session that held the lanes has ended.")
+
+    def _send(self, now: datetime) -> None:
+        for host in self.hosts.values():
+            while host.heads and host.room > 0 and not host.blocked(now):
+                batch = self._batch(host)
+                request = host.adapter.events_request(parcels.write(batch, host.adapter))
+                host.flying += 1
+                self.wire.send(
+                    (host, batch), request, timeout=settings.HOST_TIMEOUT, answer_limit=settings.HOST_ANSWER_LIMIT
+                )
+
+    def _batch(self, host: Host) -> list[Parcel]:
+        """Take the first of many chains; what failed before goes in smaller company, so a bad event ends up alone."""
+        most = 1 if host.row.unreachable_since is not None else EVENTS_PER_REQUEST
+        batch: list[Parcel] = []
+        for chain in list(host.heads):
+            parcel = self.chains[chain][0]
+            fits = max(1, EVENTS_PER_REQUEST // judge.SMALLER ** min(parcel.attempts, 9))
+            if len(batch) >= min(most, fits):
+                continue
+            most = min(most, fits)
+            batch.append(parcel)
+            del host.heads[chain]
+            if len(batch) >= most:
+                break
+        return batch
+
+    # Hear and write down ----------------------------------------------------------------------------------------
+
+    def _hear(self, key: tuple[Host, list[Parcel]], heard: http.Heard) -> None:
+        host, batch = key
+        host.flying -= 1
+        now = self.clock()
+        judged = judge.judge(heard, [parcel.message_id for parcel in batch], host.adapter)
+        if judged.host_failed:
+            self._failed(host, heard, locked_out=judged.locked_out, reason=judged.verdicts[0].reason, now=now)
+        else:
+            self._succeeded(host, now)
+        answer = heard.error or (
+            "" if heard.status == 200 else heard.body[: parcels.ANSWER_KEPT].decode("utf-8", "replace")
+        )
+        for parcel, verdict in zip(batch, judged.verdicts, strict=True):
+            status = verdict.fate.value if verdict.fate in (Fate.DELIVERED, Fate.PARKED) else "waiting"
+            next_at = self._next_at(host, parcel, verdict, heard, now)
+            said = answer or verdict.reason
+            self.done.append(Attempt(parcel, status, next_at, verdict.reason, heard.status, heard.duration_ms, said))
+            if verdict.result is not None and verdict.result.taken and verdict.result.granted is not None:
+                self.granted.append((parcel, verdict.result.granted, verdict.result.reason))
+            self._advance(host, parcel, delivered=verdict.fate is Fate.DELIVERED)
+
+    def _next_at(
+        self, host: Host, parcel: Parcel, verdict: judge.Verdict, heard: http.Heard, now: datetime
+    ) -> datetime:
+        match verdict.fate:
+            case Fate.SPLIT if heard.status in (*judge.PERMANENT, 409):
+                return now
+            case Fate.SPLIT:
+                return judge.list_again_at(now, retry_after=heard.retry_after)
+            case Fate.AGAIN if host.row.unreachable_since is not None:
+                return host.row.probe_at or now
+            case Fate.AGAIN:
+                return judge.again_at(now, tries=parcel.attempts + 1, retry_after=heard.retry_after)
+        return now
+
+    def _advance(self, host: Host, parcel: Parcel, *, delivered: bool) -> None:
+        """Let the next of a chain go, or drop the chain until its first one is due again."""
+        chain = self.chains[parcel.chain]
+        if delivered:
+            chain.popleft()
+            self.loaded[parcel.lane].discard(parcel.id)
+            if chain:
+                host.heads[parcel.chain] = None
+                return
+        self._drop(parcel.chain)
+        if not delivered:
+            # A split list is due at once; what is due later, the next look finds.
+            self.wanted.add(parcel.lane)
+
+    def _drop(self, chain: tuple) -> None:
+        for parcel in self.chains.pop(chain):
+            self.loaded[parcel.lane].discard(parcel.id)
+
+    def _write_down(self, now: datetime) -> bool:
+        if not self.done:
+            return False
+        self._same_session()
+        done, self.done = self.done, []
+        granted, self.granted = self.granted, []
+        with transaction.atomic():
+            unsettled = {parcel.id for parcel, *answer in granted if not self._grant(parcel, *answer, now)}
+            done = [
+                attempt._replace(status="waiting", next_at=judge.again_at(now, tries=attempt.parcel.attempts + 1))
+                if attempt.parcel.id in unsettled
+                else attempt
+                for attempt in done
+            ]
+            parcels.settle(done, now=now)
+        taken = [attempt.parcel for attempt in done if attempt.status == "delivered"]
+        self.delivered += len(taken)
+        if methods := {parcel.method_id: parcel for parcel in taken if parcel.method_id}:
+            wipe(methods, now=now)
+        return True
+
+    def _grant(self, parcel: Parcel, granted: bool, reason: str, now: datetime) -> bool:
+        """Take the host's answer to a cancel or hold request; false when that failed and the event must go again."""
+        settles = {
+            "postdate.cancel_requested": lambda said: postdates.settle_cancel(cancelled=granted, **said),
+            "postdate.hold_requested": lambda said: postdates.settle_hold(held=granted, **said),
+        }
+        if parcel.kind not in settles:
+            return True
+        try:
+            said = {"postdate_id": UUID(parcel.data["postdate"]), "reason": reason, "now": now}
+            actor = events.context(actor=f"host:{parcel.connection_id}")
+            with acting_for(parcel.agency_id), actor, transaction.atomic():
+                settles[parcel.kind](said)
+        except Exception:
+            log.exception("host_answer_not_settled", extra={"delivery": str(parcel.id)})
+            return False
+        return True
+
+    # Circuit ----------------------------------------------------------------------------------------------------
+
+    def _failed(self, host: Host, heard: http.Heard, *, locked_out: bool, reason: str, now: datetime) -> None:
+        host.failures += 1
+        row = host.row
+        if not (locked_out or host.failures >= judge.FAILURES_TO_OPEN or row.unreachable_since):
+            return
+        opened = row.unreachable_since is None
+        row.probe_at = judge.probe_at(now, failures=host.failures, retry_after=heard.retry_after)
+        row.unreachable_since, row.failures = row.unreachable_since or now, host.failures
+        for chain in list(host.heads):
+            self._drop(chain)
+        host.heads.clear()
+        self._tell(host, "host.unreachable" if opened else None, {"reason": reason}, now)
+
+    def _succeeded(self, host: Host, now: datetime) -> None:
+        host.failures = 0
+        if since := host.row.unreachable_since:
+            host.row.unreachable_since, host.row.probe_at, host.row.failures = None, None, 0
+            self._tell(host, "host.recovered", {"seconds": int((now - since).total_seconds())}, now)
+            self.look_at = now
+
+    def _tell(self, host: Host, kind: str | None, about: dict, now: datetime) -> None:
+        row = host.row
+        with acting_for(row.agency_id), transaction.atomic():
+            HostConnection.objects.filter(pk=row.pk).update(
+                unreachable_since=row.unreachable_since, probe_at=row.probe_at, failures=row.failures
+            )
+            if kind:
+                events.record(kind, now=now, data={"connection": str(row.pk), "name": row.name} | about)
+
+    # Let go -----------------------------------------------------------------------------------------------------
+
+    def _release(self, now: datetime) -> None:
+        """Unlock lanes with nothing in hand, and look once more: a wake may have met our lock."""
+        over = {lane for lane in self.lanes if not self.loaded[lane]}
+        if not over:
+            return
+        with connection.cursor() as cursor:
+            sql = "SELECT pg_advisory_unlock(%s, lane) FROM unnest(%s::int[]) AS lane"
+            cursor.execute(sql, [LOCK_SPACE, sorted(over)])
+        self.lanes -= over
+        self.wanted |= parcels.due_lanes(over, blocked=self._blocked(now), now=now)
+
+    def _let_go(self) -> None:
+        """Leave the session without our locks, whatever happened, if it is still ours."""
+        self.wire.close()
+        if self.lanes and connection.connection is self.session and not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                sql = "SELECT pg_advisory_unlock(%s, lane) FROM unnest(%s::int[]) AS lane"
+                cursor.execute(sql, [LOCK_SPACE, sorted(self.lanes)])
+        self.lanes.clear()
+
+
+def wipe(methods: dict[str, Parcel], *, now: datetime) -> None:
+    """Wipe bank numbers whose executor acknowledged every event that needed them."""
+    for method_id, parcel in methods.items():
+        needing = Event.objects.filter(
+            account_id=parcel.account_id, kind__in=parcels.NEEDS_NUMBER, data__method=method_id
+        )
+        done = (Delivery.Status.DELIVERED, Delivery.Status.SKIPPED)
+        if not needing.exclude(deliveries__status__in=done).exists():
+            Method.objects.filter(pk=method_id, wiped_at=None).update(routing="", number="", wiped_at=now)
+
+
+def replay(delivery: Delivery, *, now: datetime | None = None) -> None:
+    """Send a delivery again, with the same event id; what was parked behind it follows."""
+    Delivery.objects.filter(pk=delivery.pk).exclude(status=Delivery.Status.WAITING).update(
+        status=Delivery.Status.WAITING, next_at=now or timezone.now(), decided_at=None, attempts=0, reason=""
+    )
+    transaction.on_commit(events.nudge)
+
+
+def skip(delivery: Delivery, *, reason: str, actor: str, now: datetime | None = None) -> None:
+    """Give up on a delivery, so that its account's later events go on; the reason is a fact of the account."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        open_ones = Delivery.objects.filter(pk=delivery.pk, status__in=("parked", "waiting"))
+        if not open_ones.update(status=Delivery.Status.SKIPPED, reason=reason[:300], decided_at=now):
+            return
+        about = {"delivery": str(delivery.pk), "event": str(delivery.event_id), "reason": reason}
+        with events.context(actor=actor):
+            events.record("delivery.abandoned", account=delivery.account, now=now, data=about)

@@ -1,0 +1,199 @@
+"""What the drain reads and writes: due deliveries as values, their messages, and what became of them."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from accounts.crypto import mask
+from accounts.tenancy import uuid7
+from integrations.hosts import Adapter, Outgoing
+from integrations.services.route import message_id
+from payments.models import Method
+
+NEEDS_NUMBER = ("payment.pending", "postdate.scheduled", "postdate.changed")
+"""Events by which a host that executes bank debits learns the account."""
+ANSWER_KEPT = 2_000
+"""Characters of a host's answer kept with an attempt."""
+
+
+@dataclass(slots=True)
+class Parcel:
+    """One due delivery with its event, read in one row."""
+
+    id: UUID
+    agency_id: UUID
+    connection_id: UUID
+    account_id: UUID | None
+    lane: int
+    sequence: int
+    attempts: int
+    event_id: UUID
+    about_account: bool
+    account_seq: int | None
+    kind: str
+    occurred_at: datetime
+    data: dict[str, Any]
+    reference: str | None
+    message_id: str = ""
+    redacted: dict | None = None
+    digest: str = ""
+
+    @property
+    def chain(self) -> tuple[UUID, UUID]:
+        """Deliveries of one chain go one after another; what is about no account is a chain of its own."""
+        return self.connection_id, self.account_id or self.id
+
+    @property
+    def method_id(self) -> str | None:
+        """Name the bank account whose number the executor needs, if it is the host."""
+        needs = self.kind in NEEDS_NUMBER and (self.data.get("kind"), self.data.get("executor")) == ("ach", "host")
+        return self.data.get("method") if needs and self.data.get("origin") != "host" else None
+
+
+class Attempt(NamedTuple):
+    """What one request did for one delivery."""
+
+    parcel: Parcel
+    status: str
+    next_at: datetime
+    reason: str
+    http_status: int
+    duration_ms: float
+    answer: str
+
+
+CLAIM = """
+SELECT d.id, d.agency_id, d.connection_id, d.account_id, d.lane, d.sequence, d.attempts, e.id,
+       e.account_id IS NOT NULL, e.account_seq, e.kind, e.occurred_at, e.data::text, a.reference
+FROM unnest(%(lanes)s::int[]) AS wanted(lane)
+CROSS JOIN LATERAL (
+    SELECT * FROM integrations_delivery d
+    WHERE d.lane = wanted.lane AND d.status = 'waiting' AND d.next_at <= %(now)s
+      AND NOT d.connection_id = ANY(%(blocked)s::uuid[]) AND NOT d.id = ANY(%(known)s::uuid[])
+      AND NOT EXISTS (
+        SELECT 1 FROM integrations_delivery before
+        WHERE before.connection_id = d.connection_id AND before.account_id = d.account_id
+          AND before.sequence < d.sequence
+          AND (before.status = 'parked' OR (before.status = 'waiting' AND before.next_at > %(now)s)))
+    ORDER BY d.sequence LIMIT %(limit)s
+) d
+JOIN accounts_event e ON e.id = d.event_id
+LEFT JOIN accounts_account a ON a.id = d.account_id
+ORDER BY d.sequence
+"""
+DUE_LANES = """
+SELECT lane FROM unnest(%(lanes)s::int[]) AS lane WHERE EXISTS (
+    SELECT 1 FROM integrations_delivery d WHERE d.lane = lane AND d.status = 'waiting' AND d.next_at <= %(now)s
+      AND NOT d.connection_id = ANY(%(blocked)s::uuid[]))
+"""
+SETTLE = """
+UPDATE integrations_delivery AS d
+SET status = given.status, attempts = d.attempts + 1, next_at = given.next_at, reason = given.reason,
+    decided_at = CASE WHEN given.status = 'waiting' THEN NULL ELSE %s END
+FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[]) AS given(id, status, next_at, reason)
+WHERE d.id = given.id AND d.status = 'waiting'
+"""
+LOG = """
+INSERT INTO integrations_deliveryattempt
+    (id, agency_id, delivery_id, at, duration_ms, status, request, request_sha256, answer)
+SELECT given.id, given.agency, given.delivery, %s, given.ms, given.status, given.request::jsonb, given.digest,
+       given.answer
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::float8[], %s::int[], %s::text[], %s::text[], %s::text[])
+    AS given(id, agency, delivery, ms, status, request, digest, answer)
+"""
+
+
+def due_lanes(lanes: Iterable[int], *, blocked: Iterable[UUID], now: datetime) -> set[int]:
+    """Tell in which of these lanes something may go now."""
+    with connection.cursor() as cursor:
+        cursor.execute(DUE_LANES, {"lanes": list(lanes), "blocked": list(blocked), "now": now})
+        return {lane for (lane,) in cursor.fetchall()}
+
+
+def claim(
+    lanes: Iterable[int], *, known: Iterable[UUID], blocked: Iterable[UUID], now: datetime, limit: int
+) -> list[Parcel]:
+    """Read what may go now in these lanes, at most `limit` from each, in order; not behind what is parked or waits."""
+    values = {"lanes": list(lanes), "known": list(known), "blocked": list(blocked), "now": now, "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, values)
+        rows = cursor.fetchall()
+    parcels = []
+    for *plain, data, reference in rows:
+        parcel = Parcel(*plain, data=json.loads(data), reference=reference)
+        parcel.message_id = str(message_id(parcel.event_id, parcel.account_id, about_account=parcel.about_account))
+        parcels.append(parcel)
+    return parcels
+
+
+def write(parcels: list[Parcel], adapter: Adapter) -> list[bytes]:
+    """Write the messages of one request; bank numbers are opened here and live only in what is returned."""
+    needed = {parcel.method_id for parcel in parcels} - {None}
+    numbers = {str(method.pk): method for method in Method.objects.filter(pk__in=needed)} if needed else {}
+    return [_written(parcel, adapter, numbers.get(parcel.method_id)) for parcel in parcels]
+
+
+def _written(parcel: Parcel, adapter: Adapter, method: Method | None) -> bytes:
+    event = Outgoing(
+        id=UUID(parcel.message_id),
+        sequence=parcel.sequence,
+        account_sequence=parcel.account_seq if parcel.about_account else None,
+        reference=parcel.reference,
+        kind=parcel.kind,
+        occurred_at=parcel.occurred_at,
+        committed_at=_made_at(parcel.event_id),
+        data=parcel.data,
+    )
+    if method is None:
+        parcel.redacted = adapter.write(event)
+        message = msgspec.json.encode(parcel.redacted)
+    else:
+        bank = {"AccountType": method.account_type, "Name": method.holder}
+        whole = bank | {"RoutingNumber": method.routing, "AccountNumber": method.number} if method.number else bank
+        message = msgspec.json.encode(adapter.write(event._replace(bank=whole)))
+        masked = bank | {"AccountNumber": mask(method.number), "RoutingNumber": mask(method.routing)}
+        parcel.redacted = adapter.write(event._replace(bank=masked))
+    parcel.digest = hashlib.sha256(message).hexdigest()
+    return message
+
+
+def _made_at(event_id: UUID) -> datetime:
+    """Read the moment an event was written, just before its commit, from its version 7 id (milliseconds)."""
+    return datetime.fromtimestamp((event_id.int >> 80) / 1000, UTC)
+
+
+def settle(attempts: list[Attempt], *, now: datetime) -> None:
+    """Write what became of many deliveries: one UPDATE, one INSERT. Staff's decision meanwhile stands."""
+    of = [attempt.parcel for attempt in attempts]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SETTLE,
+            [
+                now,
+                [parcel.id for parcel in of],
+                [attempt.status for attempt in attempts],
+                [attempt.next_at for attempt in attempts],
+                [attempt.reason[:300] for attempt in attempts],
+            ],
+        )
+        cursor.execute(
+            LOG,
+            [
+                now,
+                [uuid7() for _parcel in of],
+                [parcel.agency_id for parcel in of],
+                [parcel.id for parcel in of],
+                [attempt.duration_ms for attempt in attempts],
+                [attempt.http_status for attempt in attempts],
+                [json.dumps(parcel.redacted) for parcel in of],
+                [parcel.digest for parcel in of],
+                [attempt.answer[:ANSWER_KEPT].replace("\x00", "") for attempt in attempts],
+            ],
+        )

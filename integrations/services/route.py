@@ -1,0 +1,93 @@
+"""Route events: give each its sequence and one delivery per interested connection and account."""
+
+import zlib
+from collections import defaultdict
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from django.db import transaction
+
+from accounts import events
+from accounts.bulk import write_rows
+from accounts.models import Account, Event
+from integrations.models import Delivery, HostConnection
+from payments.rules.routing import SCOLLECT
+
+LANES = 64
+"""Power of two, never changed while deliveries wait: a lane is a hash of connection and account."""
+ROUTED_AT_ONCE = 2_000
+
+
+def route(*, now: datetime, limit: int = ROUTED_AT_ONCE) -> list[Delivery]:
+    """Route waiting events of all agencies; return their deliveries.
+
+    Sequence and deliveries commit together, so a crash leaves an event either waiting or on its way. An event about a
+    consumer goes to every account they hold, an event about the agency alone to every connection once.
+    """
+    with transaction.atomic():
+        routed = events.assign_sequences(limit=limit)
+        if not routed:
+            return []
+        deliveries = _deliveries(routed, now)
+        write_rows(Delivery, deliveries, skip_known=True)
+    return deliveries
+
+
+def _deliveries(routed: list[Event], now: datetime) -> list[Delivery]:
+    accounts = {event.account_id for event in routed if event.account_id}
+    consumers = {event.consumer_id for event in routed if event.consumer_id and not event.account_id}
+    agencies = {event.agency_id for event in routed if not (event.account_id or event.consumer_id)}
+    held = Account.objects.filter(connection_id__isnull=False)
+    connection_of = dict(held.filter(pk__in=accounts).values_list("pk", "connection_id"))
+    of_consumer: dict[UUID, list[tuple[UUID, UUID]]] = defaultdict(list)
+    if consumers:
+        theirs = held.filter(consumer_id__in=consumers).order_by("pk")
+        for consumer_id, *pair in theirs.values_list("consumer_id", "pk", "connection_id"):
+            of_consumer[consumer_id].append(tuple(pair))
+    of_agency: dict[UUID, list[tuple[None, UUID]]] = defaultdict(list)
+    if agencies:
+        theirs = HostConnection.objects.filter(agency_id__in=agencies, is_active=True).order_by("pk")
+        for agency_id, connection_id in theirs.values_list("agency_id", "pk"):
+            of_agency[agency_id].append((None, connection_id))
+    deliveries = []
+    for event in routed:
+        if event.account_id:
+            found = [(event.account_id, connection_of.get(event.account_id))]
+        else:
+            found = of_consumer[event.consumer_id] if event.consumer_id else of_agency[event.agency_id]
+        deliveries += [
+            Delivery(
+                agency_id=event.agency_id,
+                connection_id=connection_id,
+                event=event,
+                account_id=account_id,
+                sequence=event.sequence,
+                lane=lane_of(connection_id, account_id),
+                next_at=now,
+                created_at=now,
+            )
+            for account_id, connection_id in found
+            if connection_id
+        ]
+    return deliveries
+
+
+def lane_of(connection_id: UUID, account_id: UUID | None) -> int:
+    """Give the lane of an account at a connection; agency-level events of a connection have a lane too."""
+    return zlib.crc32(connection_id.bytes + (account_id.bytes if account_id else b"")) % LANES
+
+
+def message_id(event_id: UUID, account_id: UUID | None, *, about_account: bool) -> UUID:
+    """Give the id by which a host knows a delivery: the event's own, or for a consumer's event one per account."""
+    return event_id if about_account or account_id is None else uuid5(event_id, str(account_id))
+
+
+def routing_table(account: Account) -> dict:
+    """Give the routing table of an account's connection; fills `payments.services.route.table`.
+
+    A connection that says nothing has its style's own table; no connection, no route.
+    """
+    routing = HostConnection.objects.filter(pk=account.connection_id).values_list("routing", flat=True).first()
+    if routing is None:
+        return {}
+    return routing or SCOLLECT

@@ -1,0 +1,53 @@
+"""Celery's part: keep one drain listening. A task never stands for one event (docs/hosts.md)."""
+
+from celery import shared_task
+from celery.signals import worker_shutting_down
+from django.db import connection
+from django.utils import timezone
+
+from integrations import wake
+from integrations.services.drain import Drain
+
+SLOT_SPACE = 0x0A18
+DRAINS = 1
+"""Drains listening at once over all workers. One carries thousands of events a second and all hosts at the same time;
+more would take pool processes from other queues. Raise it with the workers of queue `deliver`."""
+LINGER_SECONDS = 10.0
+LONGEST_SECONDS = 120.0
+"""Well under the task time limit; a wake or the beat starts the next one."""
+
+
+@shared_task(expires=10)
+def drain() -> int:
+    """Listen and drain for a while, unless enough others do; return how many deliveries hosts took."""
+    slot = _slot()
+    if slot is None:
+        return 0
+    ear = wake.Ear()
+    try:
+        return Drain(clock=timezone.now).run(listen=ear, linger=LINGER_SECONDS, longest=LONGEST_SECONDS)
+    finally:
+        ear.leave()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [SLOT_SPACE, slot])
+
+
+@shared_task(expires=2)
+def poll() -> int:
+    """Find what no wake told (beat)."""
+    return drain()
+
+
+def _slot() -> int | None:
+    with connection.cursor() as cursor:
+        for slot in range(DRAINS):
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [SLOT_SPACE, slot])
+            if cursor.fetchone()[0]:
+                return slot
+    return None
+
+
+@worker_shutting_down.connect
+def _let_the_drain_end(**_kwargs) -> None:
+    """Do not make a stopping worker wait for a drain that lingers; beat starts another elsewhere."""
+    wake.stop()
