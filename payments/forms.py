@@ -77,8 +77,15 @@ class ChooseForm(RefusableForm):
         return cleaned
 
 
+class UnsentInput(forms.TextInput):
+    """Take a number that no page ever shows again, not even beside its own mistake."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
 class BankForm(RefusableForm):
-    """A bank account. Nothing typed here is ever sent back to the browser but the name and the type."""
+    """A bank account. The account number is never sent back to the browser."""
 
     holder = forms.CharField(
         label=_("Name on the account"), max_length=120, widget=forms.TextInput({"autocomplete": "name"})
@@ -94,7 +101,7 @@ class BankForm(RefusableForm):
     account_number = forms.CharField(
         label=_("Account number"),
         max_length=30,
-        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
+        widget=UnsentInput({"inputmode": "numeric", "autocomplete": "off"}),
     )
     account_type = forms.ChoiceField(
         label=_("Kind of account"),

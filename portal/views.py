@@ -18,6 +18,8 @@ from portal.branding import colours
 from settlements.services import offers
 
 A_YEAR = 365 * 86400
+MOST_ACCOUNTS = 50
+"""Accounts on the home page, the oldest listed first; nobody was seen with more than a dozen."""
 
 
 @require_safe
@@ -33,21 +35,31 @@ def brand(request: HttpRequest) -> HttpResponse:
 @identified
 def home(request: HttpRequest) -> HttpResponse:
     """List the consumer's accounts, each with its next step."""
-    accounts = list(own_accounts(request))
+    standings = gate.standings(list(own_accounts(request)[:MOST_ACCOUNTS]), now=request.now)
+    scheduled = [at.account for at in standings if at.owed.scheduled_cents]
+    planned = _next_postdates(scheduled)
     context = {
         "first_name": request.visit.consumer.first_name,
-        "accounts": [_line(gate.standing(account, now=request.now), request) for account in accounts],
+        "accounts": [_line(at, planned.get(at.account.pk), request) for at in standings],
     }
     return render(request, "portal/home.html", context)
 
 
-def _line(at: Standing, request: HttpRequest) -> dict[str, Any]:
+def _next_postdates(accounts: list[Account]) -> dict[UUID, Postdate]:
+    """Find the next planned payment of each account; accounts without any are not asked about."""
+    if not accounts:
+        return {}
+    planned = Postdate.objects.filter(account__in=accounts, status__in=Postdate.OPEN).order_by("-due_on")
+    return {postdate.account_id: postdate for postdate in planned}
+
+
+def _line(at: Standing, planned: Postdate | None, request: HttpRequest) -> dict[str, Any]:
     line = shown(at.account, level=request.visit.level) | {
         "balance_cents": at.owed.cents,
         "waiting_cents": at.owed.waiting_cents,
     }
     cause = cannot_pay(at, now=request.now)
-    if (planned := _next_postdate(at)) is not None:
+    if planned is not None:
         return line | {"next_step": "postdate", "next_on": planned.due_on, "next_cents": planned.amount_cents}
     if at.owed.waiting and at.owed.cents == 0:
         return line | {"next_step": "waiting"}
@@ -60,12 +72,6 @@ def _line(at: Standing, request: HttpRequest) -> dict[str, Any]:
             "saving_cents": offered["saving_cents"],
         }
     return line | {"next_step": "pay"}
-
-
-def _next_postdate(at: Standing) -> Postdate | None:
-    if not at.owed.scheduled_cents:
-        return None
-    return Postdate.objects.filter(account=at.account, status__in=Postdate.OPEN).order_by("due_on").first()
 
 
 @require_safe
@@ -81,7 +87,7 @@ def account(request: HttpRequest, account_id: UUID) -> HttpResponse:
     about = shown(row, level=request.visit.level)
     if (ends := about["validation_ends_on"]) is not None and ends < at.today:
         about["validation_ends_on"] = None
-    planned = _next_postdate(at)
+    planned = _next_postdates([row] if at.owed.scheduled_cents else []).get(row.pk)
     context = {
         "account": about | {"balance_cents": at.owed.cents, "can_pay": not cause, "cannot_pay": cause},
         "itemization": _itemization(row),

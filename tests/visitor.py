@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html.parser import HTMLParser
 from unittest import mock
 
 from django.conf import settings
@@ -10,6 +11,31 @@ from django.test import Client, TestCase
 from accounts.models import Account, Agency, Code, ContactPoint, Visit
 from accounts.services import codes
 from accounts.tenancy import acting_for
+
+
+class Forms(HTMLParser):
+    """Read the forms of a page: where each is sent, its fields with their values, its buttons and ticks without."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.named: dict[str, dict[str, str | None]] = {}
+
+    @classmethod
+    def of(cls, page) -> list[tuple[str, dict[str, str | None]]]:
+        parser = cls()
+        parser.feed(page.content.decode())
+        return parser.found
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        values = dict(attrs)
+        if tag == "form":
+            self.found.append((values.get("action", ""), {}))
+            self.named[values.get("id", "")] = self.found[-1][1]
+        elif tag in ("input", "button", "select") and values.get("name") and self.found:
+            fields = self.named.get(values.get("form", "-"), self.found[-1][1])
+            typed = tag == "input" and values.get("type") not in ("radio", "checkbox")
+            fields.setdefault(values["name"], values.get("value", "") if typed else None)
 
 
 class Visitor(Client):
@@ -55,6 +81,18 @@ class Visitor(Client):
             TestCase.captureOnCommitCallbacks(execute=True),
         ):
             yield
+
+    def submit(self, page, *, having: str, **values):
+        """Send the form of a page that has this field or button, hidden fields kept, as a person would."""
+        forms = Forms.of(page)
+        action, fields = next(form for form in forms if having in form[1])
+        sent = {name: value for name, value in fields.items() if value is not None} | values
+        return self.post(action or page.request["PATH_INFO"], sent)
+
+    def follow(self, answer):
+        """Go where a redirect leads."""
+        assert answer.status_code == 302, answer.content.decode()
+        return self.get(answer["Location"])
 
     def visit(self) -> Visit:
         """Return the row behind this browser's session."""

@@ -184,7 +184,7 @@ def review(request: HttpRequest, checkout: Checkout) -> HttpResponse:
             refusals = refused.refusals
         else:
             return redirect("payments:result", payment.pk)
-    seen = services.review(checkout, language=language(), now=request.now)
+    seen = services.review(checkout, language=language(), now=request.now, loaded=not refusals)
     account = checkout.account
     title, *paragraphs = seen.text.split("\n\n")
     everything = _once([*refusals, *seen.refusals])

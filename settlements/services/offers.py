@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 
@@ -91,11 +92,6 @@ def _about(offer: IndividualOffer, currency: str) -> dict:
     }
 
 
-def standing_offer(account: Account) -> IndividualOffer | None:
-    """Find the individual offer that decides for this account, accepted ones included."""
-    return IndividualOffer.objects.filter(account=account, status__in=STANDING).order_by("-made_at", "-pk").first()
-
-
 def allowed(account: Account) -> Allowed:
     """Join what the host allows for this account; names are those of `settlements.rules.offers.PaymentOptions`."""
     known = rules.PaymentOptions.__dataclass_fields__
@@ -108,8 +104,28 @@ def terms_for(*, account: Account, owed_cents: int, today: date) -> Terms | None
 
     :param today: the consumer's local date.
     """
+    return terms_of(due={account: (owed_cents, today)})[account.pk]
+
+
+def terms_of(*, due: Mapping[Account, tuple[int, date]]) -> dict[UUID, Terms | None]:
+    """Give the settlements of several accounts at once, in two queries.
+
+    :param due: per account what is owed in cents and the consumer's local date.
+    """
+    standing = IndividualOffer.objects.filter(account__in=due, status__in=STANDING).order_by("made_at", "pk")
+    # The latest individual offer decides, accepted ones included.
+    latest = {offer.account_id: offer for offer in standing}
+    default = None
+    if any(account.pk not in latest for account in due):
+        default = GlobalOffer.objects.filter(enabled=True).first()
+    return {account.pk: _terms(account, latest.get(account.pk), default, *about) for account, about in due.items()}
+
+
+def _terms(
+    account: Account, offer: IndividualOffer | None, default: GlobalOffer | None, owed_cents: int, today: date
+) -> Terms | None:
     individual = global_offer = None
-    if offer := standing_offer(account):
+    if offer is not None:
         individual = HostSettlement(
             amount_cents=offer.amount_cents,
             percent_bps=offer.percent_bps,
@@ -120,7 +136,7 @@ def terms_for(*, account: Account, owed_cents: int, today: date) -> Terms | None
             level=offer.origin,
             version=str(offer.pk),
         )
-    elif (default := GlobalOffer.objects.filter(enabled=True).first()) is not None:
+    elif default is not None:
         global_offer = rules.GlobalOffer(
             percent_bps=default.percent_bps,
             max_payments=default.max_payments,
@@ -154,9 +170,9 @@ def _plain(value: object) -> object:
 @transaction.atomic
 def view(*, account: Account, terms: Terms, now: datetime) -> None:
     """Note that the consumer saw the offer, and tell it; a reload is not another look."""
-    IndividualOffer.objects.filter(pk=_offer_id(terms), status=IndividualOffer.Status.MADE).update(
-        status=IndividualOffer.Status.VIEWED, viewed_at=now
-    )
+    if (offer_id := _offer_id(terms)) is not None:
+        made = IndividualOffer.objects.filter(pk=offer_id, status=IndividualOffer.Status.MADE)
+        made.update(status=IndividualOffer.Status.VIEWED, viewed_at=now)
     recent = Event.objects.filter(account=account, kind="offer.viewed", occurred_at__gt=now - VIEWED_AGAIN_AFTER)
     if not recent.exists():
         events.record("offer.viewed", account=account, now=now, data=_told(facts(terms), account))
