@@ -193,7 +193,7 @@ def _mail(message: Message, *, provider: MailProvider, now: datetime) -> Anymail
             "List-Unsubscribe": f"<{stop}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
-        tags=[message.stream],
+        tags=[message.stream, message.template],
         metadata={"agency": str(message.agency_id), "message": str(message.pk)},
         track_opens=tracked,
         track_clicks=tracked,
