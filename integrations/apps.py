@@ -12,8 +12,10 @@ class IntegrationsConfig(AppConfig):
         from integrations import wake
         from integrations.services import receive, route
         from payments.services import route as payment_route
+        from payments.services import visible
 
         fresh.ask_host = receive.fetch
         payment_route.table = route.routing_table
+        visible.of_connection = route.visible_statuses
         if wake.wake not in events.listeners:
             events.listeners.append(wake.wake)

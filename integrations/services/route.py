@@ -12,6 +12,7 @@ from accounts.bulk import write_rows
 from accounts.models import Account, Event
 from integrations.models import Delivery, HostConnection
 from payments.rules.routing import SCOLLECT
+from payments.services.visible import Visible
 
 LANES = 64
 """Power of two, never changed while deliveries wait: a lane is a hash of connection and account."""
@@ -91,3 +92,10 @@ def routing_table(account: Account) -> dict:
     if routing is None:
         return {}
     return routing or SCOLLECT
+
+
+def visible_statuses(account: Account) -> Visible | None:
+    """Give the statuses that the tabs of an account show; fills `payments.services.visible.of_connection`."""
+    lists = HostConnection.objects.filter(pk=account.connection_id).values_list("payment_statuses", "postdate_statuses")
+    found = lists.first()
+    return Visible(tuple(found[0]), tuple(found[1])) if found else None
