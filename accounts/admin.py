@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminColorInputWidget
 
 from accounts import branding
 from accounts.crypto import mask
-from accounts.desk import AgencyAdmin, Desk, FactAdmin, FactInline
+from accounts.desk import AgencyAdmin, Desk, FactAdmin, FactInline, status_of
 from accounts.keys import name_key, reference_key
 from accounts.models import (
     Account,
@@ -43,6 +43,7 @@ STATUS_TONES = {
     "attorney": "warning",
     "cease": "warning",
 }
+status = status_of(STATUS_TONES)
 
 
 class AgencyFaceForm(forms.ModelForm):
@@ -308,13 +309,13 @@ class ConsumerAdmin(FactAdmin):
 class AccountAdmin(FactAdmin):
     """One account as the host last told it."""
 
-    list_display = ["reference", "consumer", "client", "status_label", "balance_cents", "as_of"]
+    list_display = ["reference", "consumer", "client", status, "balance_cents", "as_of"]
     list_filter = ["status"]
     search_fields = ("reference_key",)
     search_help_text = _("Reference number")
     fields = [
         ("client", "consumer"),
-        ("status_label", "host_status"),
+        (status, "host_status"),
         ("balance_cents", "assigned_cents"),
         ("as_of", "host_version"),
         ("original_creditor", "description"),
@@ -326,10 +327,6 @@ class AccountAdmin(FactAdmin):
         "payment_options",
     ]
     hidden = ("body_hash",)
-
-    @display(description=_("status"), ordering="status", label=STATUS_TONES)
-    def status_label(self, account):
-        return account.status, account.get_status_display()
 
     def get_search_results(self, request, queryset, search_term):
         key = reference_key(search_term)

@@ -8,6 +8,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django import forms
@@ -22,7 +23,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
-from unfold.widgets import UnfoldAdminPasswordInput, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
 from accounts.crypto import SealedField
 from accounts.money import format_cents
@@ -71,8 +72,22 @@ def json_of(name: str, label: Any) -> Callable:
     return _column(show, name, label)
 
 
+def label(tone: str, text: Any) -> str:
+    """Render a short coloured word; the tone is success, info, warning, danger or empty."""
+    return format_html('<span class="staff-label {}">{}</span>', tone, text)
+
+
+def status_of(tones: dict[str, str]) -> Callable:
+    """Make the column of a status, coloured by `tones`: success, info, warning, danger."""
+
+    def show(row):
+        return label(tones.get(row.status, ""), row.get_status_display())
+
+    return _column(show, "status", _("status"))
+
+
 def _column(show: Callable, name: str, label: Any) -> Callable:
-    show.__name__, show.short_description, show.admin_order_field = name, label, name
+    show.__name__, show.short_description, show.admin_order_field = f"{name}_shown", label, name
     return show
 
 
@@ -91,8 +106,12 @@ def _hidden(value: Any) -> Any:
     return [_hidden(inner) for inner in value] if isinstance(value, list) else value
 
 
+@cache
 def readable(model: type[models.Model], name: Any) -> Any:
-    """Replace a field's name by a column that reads well: amounts, rates and JSON; the rest stays."""
+    """Replace a field's name by a column that reads well: amounts, rates and JSON; the rest stays.
+
+    The same column each time: the admin compares what is shown with what is read-only.
+    """
     if not isinstance(name, str) or name not in {field.name for field in model._meta.fields}:
         return name
     field = model._meta.get_field(name)
@@ -123,7 +142,7 @@ class KeyField(forms.CharField):
     """Take a key and never give it back: the page only says that one is set."""
 
     def __init__(self, **kwargs) -> None:
-        super().__init__(widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "off"}), max_length=500, **kwargs)
+        super().__init__(widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}), max_length=500, **kwargs)
 
 
 class LinesField(forms.CharField):

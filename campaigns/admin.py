@@ -5,7 +5,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.desk import AgencyAdmin, FactAdmin
+from accounts.desk import AgencyAdmin, FactAdmin, status_of
 from campaigns.models import MailEvent, MailProvider, Message
 
 TONES = {
@@ -17,6 +17,7 @@ TONES = {
     "complained": "danger",
     "failed": "danger",
 }
+status = status_of(TONES)
 
 
 @admin.register(MailProvider)
@@ -35,10 +36,10 @@ class MailProviderAdmin(AgencyAdmin):
 class MessageAdmin(FactAdmin):
     """One message, its words and what became of it. A message that carries a code keeps its words to itself."""
 
-    list_display = ["queued_at", "template", "consumer", "contact_point", "status_label", "opened_at", "reason"]
+    list_display = ["queued_at", "template", "consumer", "contact_point", status, "opened_at", "reason"]
     list_filter = ["status", "stream", "template"]
     fields = [
-        ("template", "status_label"),
+        ("template", status),
         ("consumer", "account"),
         ("contact_point", "language"),
         "subject",
@@ -51,10 +52,6 @@ class MessageAdmin(FactAdmin):
         "reason",
     ]
     hidden = ("text", "html", "token")
-
-    @display(description=_("status"), ordering="status", label=TONES)
-    def status_label(self, message):
-        return message.status, message.get_status_display()
 
     @display(description=_("text"))
     def words(self, message) -> str:

@@ -5,18 +5,29 @@ import ipaddress
 from django import forms
 from django.contrib import admin, messages
 from django.template.response import TemplateResponse
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
 
-from accounts.desk import AgencyAdmin, AgencyForm, FactAdmin, FactInline, LinesField, PairsField, ReasonForm
+from accounts.desk import (
+    AgencyAdmin,
+    AgencyForm,
+    FactAdmin,
+    FactInline,
+    LinesField,
+    PairsField,
+    ReasonForm,
+    label,
+    status_of,
+)
 from accounts.keys import reference_key
 from accounts.models import Account
 from integrations.models import Delivery, DeliveryAttempt, HostConnection
 from integrations.services.receive import make_inbound_key
 from payments.rules.routing import METHODS, PARTIES, SCOLLECT, TIMINGS, read_table
 
-TONES = {"delivered": "success", "waiting": "info", "parked": "danger", "skipped": "warning"}
+status = status_of({"delivered": "success", "waiting": "info", "parked": "danger", "skipped": "warning"})
 STANDARD = ", ".join(f"{key.method}.{key.timing} = {way.executor} {way.notifier}" for key, way in SCOLLECT.items())
 
 
@@ -94,16 +105,16 @@ class HostConnectionAdmin(AgencyAdmin):
         (_("People"), {"fields": ["contacts"]}),
     ]
 
-    @display(description=_("circuit"), label={"closed": "success", "open": "danger"})
-    def circuit(self, connection):
-        if connection.unreachable_since:
-            since = connection.unreachable_since.strftime("%Y-%m-%d %H:%M")
-            return "open", _("unreachable since %(since)s") % {"since": since}
-        return "closed", _("reachable")
+    @display(description=_("circuit"))
+    def circuit(self, connection) -> str:
+        if not connection.unreachable_since:
+            return label("success", _("reachable"))
+        since = localtime(connection.unreachable_since).strftime("%Y-%m-%d %H:%M")
+        return label("danger", _("unreachable since %(since)s") % {"since": since})
 
     @display(description=_("pushes"))
     def pushes(self, connection) -> str:
-        last = connection.last_push_at.strftime("%Y-%m-%d %H:%M:%S") if connection.last_push_at else _("never")
+        last = localtime(connection.last_push_at).strftime("%Y-%m-%d %H:%M") if connection.last_push_at else _("never")
         return _("last %(last)s, %(stale)s stale ignored") % {"last": last, "stale": connection.stale_pushes}
 
     @display(description=_("inbound key"))
@@ -175,12 +186,12 @@ class Attempts(FactInline):
 class DeliveryAdmin(FactAdmin):
     """One event on its way to one host, and every attempt."""
 
-    list_display = ["created_at", "event", "account", "connection", "status_label", "attempts", "next_at", "reason"]
+    list_display = ["created_at", "event", "account", "connection", status, "attempts", "next_at", "reason"]
     list_filter = ["status", "connection", ("created_at", RangeDateTimeFilter)]
     search_fields = ("account__reference_key",)
     search_help_text = _("Reference number of the account")
     fields = [
-        ("event", "status_label"),
+        ("event", status),
         ("account", "connection"),
         ("sequence", "lane", "attempts"),
         ("created_at", "next_at", "decided_at"),
@@ -188,10 +199,6 @@ class DeliveryAdmin(FactAdmin):
     ]
     inlines = [Attempts]
     actions_detail = ["deliver_again", "skip"]
-
-    @display(description=_("status"), ordering="status", label=TONES)
-    def status_label(self, delivery):
-        return delivery.status, delivery.get_status_display()
 
     def get_search_results(self, request, queryset, search_term):
         key = reference_key(search_term)

@@ -7,9 +7,8 @@ from django.db.models import CharField
 from django.db.models.functions import Cast, Right
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, RangeDateTimeFilter
-from unfold.decorators import display
 
-from accounts.desk import AgencyAdmin, FactAdmin, FactInline
+from accounts.desk import AgencyAdmin, FactAdmin, FactInline, status_of
 from accounts.keys import reference_key
 from payments.models import (
     Arrangement,
@@ -42,10 +41,7 @@ TONES = {
     "due": "warning",
     "sent": "success",
 }
-
-
-def _status(row) -> tuple[str, str]:
-    return row.status, row.get_status_display()
+status = status_of(TONES)
 
 
 class OfAccount(FactAdmin):
@@ -57,10 +53,6 @@ class OfAccount(FactAdmin):
     def get_search_results(self, request, queryset, search_term):
         key = reference_key(search_term)
         return (queryset.filter(account__reference_key=key) if key else queryset), False
-
-    @display(description=_("status"), ordering="status", label=TONES)
-    def status_label(self, row):
-        return _status(row)
 
 
 @admin.register(ProcessorAccount)
@@ -84,11 +76,11 @@ class Entries(FactInline):
 class PaymentAdmin(OfAccount):
     """Money intended once, its one outcome and its ledger."""
 
-    list_display = ["intended_at", "account", "amount_cents", "method", "status_label", "purpose", "acknowledged_at"]
+    list_display = ["intended_at", "account", "amount_cents", "method", status, "purpose", "acknowledged_at"]
     list_filter = ["status", "kind", "executor", ("decided_at", RangeDateFilter)]
     search_help_text = _("Reference number of the account, or of the payment")
     fields = [
-        ("reference", "status_label"),
+        ("reference", status),
         ("account", "consumer"),
         ("amount_cents", "currency"),
         ("method", "authorization"),
@@ -134,7 +126,7 @@ class PaymentsOfArrangement(FactInline):
 class ArrangementAdmin(OfAccount):
     """A promise in writing, with its post-dates and what was paid of it."""
 
-    list_display = ["accepted_at", "account", "kind", "total_cents", "saving_cents", "status_label"]
+    list_display = ["accepted_at", "account", "kind", "total_cents", "saving_cents", status]
     list_filter = ["status", "kind"]
     inlines = [PostdatesOfArrangement, PaymentsOfArrangement]
 
@@ -146,19 +138,15 @@ class NoticesOfPostdate(FactInline):
 
 @admin.register(Postdate)
 class PostdateAdmin(OfAccount):
-    list_display = ["due_on", "account", "number", "of", "amount_cents", "method", "executor", "status_label"]
+    list_display = ["due_on", "account", "number", "of", "amount_cents", "method", "executor", status]
     list_filter = ["status", "executor", ("due_on", RangeDateFilter)]
     inlines = [NoticesOfPostdate]
 
 
 @admin.register(Notice)
 class NoticeAdmin(FactAdmin):
-    list_display = ["send_by", "postdate", "kind", "owner", "channel", "status_label", "sent_at"]
+    list_display = ["send_by", "postdate", "kind", "owner", "channel", status, "sent_at"]
     list_filter = ["status", "owner", "channel"]
-
-    @display(description=_("status"), ordering="status", label=TONES)
-    def status_label(self, notice):
-        return _status(notice)
 
 
 @admin.register(Method)

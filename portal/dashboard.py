@@ -104,6 +104,16 @@ def script(_request: HttpRequest) -> str:
     return static("portal/staff.js")
 
 
+def icon(_request: HttpRequest) -> str:
+    """Give the address of the icon in the browser's tab."""
+    return static("portal/staff.svg")
+
+
+def own_links(_request: HttpRequest) -> list[dict[str, str]]:
+    """Give the entries of a person's own menu, beside password and sign out."""
+    return [{"title": _("Second factor"), "link": reverse("mfa_index")}]
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Give the side bar: groups of the lists that this person may see."""
     groups = [
@@ -252,6 +262,12 @@ def _chart(now: datetime, zone: ZoneInfo) -> dict[str, Any]:
                 "label": _("Collected, $"),
                 "data": [sums.get(day, 0) / 100 for day in days],
                 "backgroundColor": "var(--color-primary-600)",
+                "barPercentage": 0.7,
+                "categoryPercentage": 1,
+                "maxBarThickness": 24,
+                "borderRadius": 3,
+                "displayYAxis": True,
+                "maxTicksXLimit": 10,
             }
         ],
     }

@@ -95,7 +95,8 @@ class AgencyAtTheEdge:
         if scope is None:
             return self.get_response(request)
         request.agency = user.agency
-        with acting_for(scope), events.context(actor=f"staff:{user.get_username()}", request_id=request.id):
+        zone = timezone.override(user.agency.time_zone if user.agency else None)
+        with acting_for(scope), zone, events.context(actor=f"staff:{user.get_username()}", request_id=request.id):
             response = self.get_response(request)
             if hasattr(response, "render") and not response.is_rendered:
                 response.render()

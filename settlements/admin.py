@@ -4,12 +4,13 @@ from django import forms
 from django.contrib import admin
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
-from accounts.desk import AgencyAdmin, AgencyForm, FactAdmin
+from accounts.desk import AgencyAdmin, AgencyForm, FactAdmin, status_of
 from accounts.money import from_cents, to_cents
 from settlements.models import GlobalOffer, IndividualOffer
+
+status = status_of({"accepted": "success", "completed": "success", "broken": "danger", "viewed": "info"})
 
 
 class GlobalOfferForm(AgencyForm):
@@ -68,9 +69,13 @@ class GlobalOfferAdmin(AgencyAdmin):
 class IndividualOfferAdmin(FactAdmin):
     """A settlement that its host, a campaign or staff made for one account."""
 
-    list_display = ["account", "origin", "status_label", "amount_cents", "percent_bps", "max_payments", "made_at"]
+    list_display = [
+        "account",
+        "origin",
+        status,
+        "amount_cents",
+        "percent_bps",
+        "max_payments",
+        "made_at",
+    ]
     list_filter = ["status", "origin"]
-
-    @display(description=_("status"), ordering="status", label={"accepted": "success", "broken": "danger"})
-    def status_label(self, offer):
-        return offer.status, offer.get_status_display()

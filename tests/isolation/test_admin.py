@@ -7,6 +7,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
 
+from accounts.desk import FactAdmin
 from accounts.models import Agency, User
 from accounts.tenancy import Row, TenantManager
 from portal.staff import make_staff
@@ -111,10 +112,13 @@ def test_no_look_up_finds_a_foreign_row(house):
                 assert answer.status_code in (403, 404)
 
 
-def test_a_filter_in_the_address_reaches_no_foreign_row(house, account):
+def test_a_filter_in_the_address_reaches_no_foreign_row(house):
     for model, row in house["theirs"].items():
-        answer = house["browser"].get(page(model, "changelist"), {"id__exact": str(row.pk)}, follow=True)
-        assert str(row.pk) not in answer.content.decode().replace(answer.request["QUERY_STRING"], ""), model
+        answer = house["browser"].get(page(model, "changelist"), {"id__exact": str(row.pk)})
+        if answer.status_code == 200:
+            assert list(answer.context["cl"].result_list) == [], model
+        else:
+            assert str(row.pk) not in answer["Location"], model
 
 
 def test_no_page_shows_a_sealed_value_to_anybody(house, agency):
@@ -130,7 +134,7 @@ def test_no_page_shows_a_sealed_value_to_anybody(house, agency):
 def test_nothing_can_be_posted_to_a_fact(house):
     for model, model_admin in tenant_admins().items():
         row = house["mine"][model]
-        if model_admin.has_change_permission(_as(house["browser"]), row):
+        if not isinstance(model_admin, FactAdmin):
             continue
         assert house["browser"].post(page(model, "change", row.pk), {}).status_code == 403, model
         assert house["browser"].post(page(model, "add"), {}).status_code == 403, model
@@ -138,7 +142,7 @@ def test_nothing_can_be_posted_to_a_fact(house):
 
 
 def test_the_settings_are_all_that_an_administrator_can_change(house):
-    may = {m._meta.label for m, model_admin in tenant_admins().items() if _may_change(house, m, model_admin)}
+    may = {model._meta.label for model in tenant_admins() if _may_change(house, model)}
     assert may == {
         "accounts.Client",
         "campaigns.MailProvider",
@@ -148,15 +152,8 @@ def test_the_settings_are_all_that_an_administrator_can_change(house):
     }
 
 
-def _may_change(house, model, model_admin) -> bool:
+def _may_change(house, model) -> bool:
     return house["browser"].post(page(model, "change", house["mine"][model].pk), {}).status_code != 403
-
-
-def _as(browser):
-    """Give the request that the browser's person would make, for permission methods outside of a request."""
-    from types import SimpleNamespace
-
-    return SimpleNamespace(user=User.objects.get(pk=browser.session["_auth_user_id"]))
 
 
 def test_the_platform_sees_all_agencies_and_changes_nothing_of_theirs(house):
