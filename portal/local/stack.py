@@ -192,6 +192,18 @@ class Stack:
         self.start("worker", [*worker, "-Q", "charge,message,batch", "-c", "2", "-n", "worker@%h"])
         self.start("beat", ["celery", "-A", "portal", "beat", "--loglevel", "WARNING", "--pidfile="])
         self.wait_for("web", "/health/ready", host="localhost")
+        self._wait_for_workers(2)
+
+    def _wait_for_workers(self, count: int) -> None:
+        """Wait until the workers listen: each binds its mailbox at the broker when it is ready."""
+        import redis
+
+        broker = redis.Redis.from_url(self.environment["REDIS_URL"])
+        deadline = time.monotonic() + START_SECONDS
+        while broker.scard("_kombu.binding.celery.pidbox") < count:
+            if time.monotonic() > deadline:
+                raise CannotStart("the workers did not come up; see .local/logs")
+            time.sleep(0.1)
 
     def start_web(self, **more: str) -> None:
         """Start gunicorn."""

@@ -19,7 +19,7 @@ from .stack import AGENCIES, Stack, call
 PATIENCE = 20.0  # seconds for something that takes milliseconds, on a loaded machine
 VISA_DEBIT = "4000056655665556"
 VISA_CREDIT = "4242424242424242"
-DECLINED = "4000000000000002"
+DECLINED = "4000056655669996"  # a Visa debit card of the sandbox that is always declined
 
 
 class Broken(Exception):
