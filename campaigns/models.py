@@ -81,6 +81,9 @@ class Message(Row):
             models.Index(name="message_by_provider_id", fields=["agency", "provider_id"]),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.template} {self.queued_at:%Y-%m-%d %H:%M}"
+
 
 class MailEvent(Row):
     """The inbox of signed provider webhooks: stored, answered, applied by a worker, once."""
@@ -98,3 +101,6 @@ class MailEvent(Row):
         constraints = [models.UniqueConstraint(name="mail_event_once", fields=["provider", "external_id"])]
         indexes = [models.Index(name="mail_event_open", fields=["id"], condition=models.Q(applied_at=None))]
         triggers = [pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.external_id

@@ -90,6 +90,9 @@ class Delivery(Row):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"no. {self.sequence}"
+
 
 class DeliveryAttempt(Row):
     """One request to a host, redacted, and its answer. Never changed."""
@@ -106,3 +109,6 @@ class DeliveryAttempt(Row):
         verbose_name = _("delivery attempt")
         verbose_name_plural = _("delivery attempts")
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}, {self.status}"

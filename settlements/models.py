@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
+from accounts.money import format_cents
 from accounts.tenancy import Row, TenantForeignKey
 
 
@@ -77,3 +78,6 @@ class IndividualOffer(Row):
                 condition=models.Q(amount_cents__isnull=False) ^ models.Q(percent_bps__isnull=False),
             ),
         ]
+
+    def __str__(self) -> str:
+        return format_cents(self.amount_cents) if self.percent_bps is None else f"{self.percent_bps / 100:g} %"

@@ -33,6 +33,9 @@ class Visit(Row):
         verbose_name_plural = _("visits")
         indexes = [models.Index(name="visit_live", fields=["seen_at"], condition=models.Q(ended_at__isnull=True))]
 
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d %H:%M}"
+
 
 class Code(Row):
     """A six-digit code sent to a known contact point (AUTH-07): hashed, ten minutes, five tries, bound to a visit."""
@@ -68,3 +71,6 @@ class IdentifyAttempt(Row):
             models.Index(name="attempt_by_reference", fields=["agency", "reference_hash", "-at"]),
             models.Index(name="attempt_by_ip", fields=["agency", "ip", "-at"]),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}"

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Consumer
+from accounts.money import format_cents
 from accounts.tenancy import Row, TenantForeignKey
 from payments.models.method import Authorization, Method
 
@@ -37,6 +38,9 @@ class Arrangement(Row):
                 name="one_active_arrangement_per_account", fields=["account"], condition=models.Q(status="active")
             )
         ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {format_cents(self.total_cents)}"
 
 
 class Postdate(Row):
@@ -110,6 +114,9 @@ class Postdate(Row):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"{format_cents(self.amount_cents)} on {self.due_on}"
+
 
 class Notice(Row):
     """What is owed in writing before a post-date is charged (PDC-01, PDC-05): owner, window, proof."""
@@ -135,3 +142,6 @@ class Notice(Row):
         verbose_name = _("notice")
         verbose_name_plural = _("notices")
         constraints = [models.UniqueConstraint(name="one_notice_per_kind", fields=["postdate", "kind"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.send_by}"

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import SealedField
 from accounts.models import Account, Consumer
+from accounts.money import format_cents
 from accounts.tenancy import Row, TenantForeignKey
 
 
@@ -120,3 +121,6 @@ class Authorization(Row):
                 ),
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"{format_cents(self.total_cents)} on {self.accepted_at:%Y-%m-%d}"

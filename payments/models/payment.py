@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import SealedField
 from accounts.models import Account, Consumer, Visit
+from accounts.money import format_cents
 from accounts.tenancy import Row, TenantForeignKey
 from payments.models.arrangement import Arrangement, Postdate
 from payments.models.method import Authorization, Method, ProcessorAccount
@@ -31,6 +32,9 @@ class Checkout(Row):
     class Meta(Row.Meta):
         verbose_name = _("checkout")
         verbose_name_plural = _("checkouts")
+
+    def __str__(self) -> str:
+        return f"{self.choice or 'begun'} {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class Payment(Row):
@@ -136,6 +140,9 @@ class LedgerEntry(Row):
         verbose_name_plural = _("ledger entries")
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
+    def __str__(self) -> str:
+        return f"{self.book} {format_cents(self.amount_cents)}"
+
 
 class HostItem(Row):
     """A payment or post-date as the host shows it: the tabs are made of these."""
@@ -161,6 +168,9 @@ class HostItem(Row):
         verbose_name_plural = _("host items")
         constraints = [models.UniqueConstraint(name="host_item_once", fields=["account", "kind", "host_id"])]
 
+    def __str__(self) -> str:
+        return f"{format_cents(self.amount_cents)} {self.status}"
+
 
 class ProcessorEvent(Row):
     """The inbox of signed processor webhooks: stored, answered, then applied by a worker, once."""
@@ -180,3 +190,6 @@ class ProcessorEvent(Row):
             models.UniqueConstraint(name="processor_event_once", fields=["processor_account", "external_id"])
         ]
         indexes = [models.Index(name="processor_event_open", fields=["id"], condition=models.Q(applied_at=None))]
+
+    def __str__(self) -> str:
+        return self.kind
