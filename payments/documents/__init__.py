@@ -269,7 +269,7 @@ def _compile(code, at, data, *, file_format="pdf"):
     global _compiler
     data = json.dumps(_clean(data | {"language": code, "page": WORDS[code]["page"]}))
     options = {"input": TEMPLATE, "format": file_format, "sys_inputs": {"data": data}}
-    options["timestamp"] = (at or datetime(2026, 1, 1, tzinfo=UTC)).astimezone(UTC)
+    options["timestamp"] = (at or datetime(2026, 1, 1, tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
     with _one_at_a_time:
         if _compiler is None:
             _compiler = typst.Compiler(ignore_system_fonts=True)

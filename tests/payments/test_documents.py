@@ -39,7 +39,7 @@ RECEIPT = Receipt(
     description="Personal loan",
     amount_cents=1_250_00,
     method="Visa debit ending 4242",
-    paid_at=datetime(2026, 11, 21, 15, 4, 11, tzinfo=NEW_YORK),
+    paid_at=datetime(2026, 11, 21, 15, 4, 11, 250_000, tzinfo=NEW_YORK),
     language="en",
     balance_after_cents=625_03,
 )
@@ -79,8 +79,7 @@ def objects(pdf):
 # A font, a text in parentheses (they may nest while they balance) or a text in hexadecimal digits.
 PLAIN = rb"[^\\()]|\\."
 SHOWN = re.compile(
-    rb"/(f\d+) [\d.]+ Tf|(\((?:%b|\((?:%b|\((?:%b)*\))*\))*\))|(?<!<)<([0-9A-Fa-f]+)>(?!>)"
-    % (PLAIN, PLAIN, PLAIN),
+    rb"/(f\d+) [\d.]+ Tf|(\((?:%b|\((?:%b|\((?:%b)*\))*\))*\))|(?<!<)<([0-9A-Fa-f]+)>(?!>)" % (PLAIN, PLAIN, PLAIN),
     re.DOTALL,
 )
 
@@ -200,9 +199,7 @@ def test_the_papers_come_in_spanish():
         "Esta comunicación es de un cobrador de deudas.",
     )
     spanish = replace(COPY, language="es", exempt_income_notice=True)
-    assert_says(
-        authorization_pdf(copy=spanish), "en 2 pagos, del 1 de diciembre de 2026 al 1 de enero de 2027"
-    )
+    assert_says(authorization_pdf(copy=spanish), "en 2 pagos, del 1 de diciembre de 2026 al 1 de enero de 2027")
     assert_says(sample_pdf(code="482913", agency_name="Northgate", language="es"), "Un documento de muestra")
 
 
@@ -283,7 +280,4 @@ def test_a_paper_takes_a_moment():
 
 def test_the_papers_need_no_django():
     code = "import payments.documents, sys; sys.exit('django' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode
-        == 0
-    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
