@@ -89,6 +89,7 @@ def intend(
         raise Refused([gate.no("text_changed")])
     lines = gate.lines_of(checkout)
     now_route, later_route = gate.routes(account, means.kind, lines)
+    assert now_route is not None, "the gates refuse what has no route"
     method = _method(checkout, means, several=len(lines) > 1, now=now)
     authorization = Authorization.objects.create(
         consumer_id=checkout.consumer_id,
