@@ -45,7 +45,7 @@ class Consumer:
         call(host, "/_sandbox/accounts", record)
         call(host, "/_sandbox/push", {"FileNumbers": [self.reference]})
         self.browser = self.walk.log_in("acme", self.reference)
-        self.account = account_id(self.browser.page, self.reference)
+        self.account = account_id(self.browser, self.reference)
         self.walk.choose(self.browser, self.account, "any", amount=f"{cents / 100:.2f}")
         page = self.browser.page
         page = self.browser.submit(
