@@ -18,7 +18,6 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import events
-from accounts.models import Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import http
 from integrations.hosts import Adapter
@@ -28,7 +27,6 @@ from integrations.services.judge import Fate
 from integrations.services.parcels import Attempt, Parcel
 from integrations.services.receive import adapter_for
 from integrations.services.route import LANES, ROUTED_AT_ONCE, route
-from payments.models import Method
 from payments.services import postdates
 
 log = logging.getLogger(__name__)
@@ -55,7 +53,6 @@ class Host:
     row: HostConnection
     adapter: Adapter
     flying: int = 0
-    failures: int = 0
     heads: dict[tuple, None] = field(default_factory=dict)
     """Chains whose first delivery may go, in the order they became so."""
 
@@ -147,7 +144,7 @@ class Drain:
         rows = {row.pk: row for row in HostConnection.objects.all()}
         for pk, row in rows.items():
             if pk not in self.hosts:
-                self.hosts[pk] = Host(row, adapter_for(row), failures=row.failures)
+                self.hosts[pk] = Host(row, adapter_for(row))
             else:
                 self.hosts[pk].row, self.hosts[pk].adapter = row, adapter_for(row)
         self.wanted |= parcels.due_lanes(range(LANES), blocked=self._blocked(now), now=now)
@@ -170,7 +167,7 @@ class Drain:
         found = parcels.claim(mine, known=known, blocked=self._blocked(now), now=now, limit=limit)
         if unknown := {parcel.connection_id for parcel in found} - set(self.hosts):
             for row in HostConnection.objects.filter(pk__in=unknown):
-                self.hosts[row.pk] = Host(row, adapter_for(row), failures=row.failures)
+                self.hosts[row.pk] = Host(row, adapter_for(row))
         for parcel in found:
             self.loaded[parcel.lane].add(parcel.id)
             if parcel.chain not in self.chains:
@@ -287,6 +284,8 @@ class Drain:
         done, self.done = self.done, []
         granted, self.granted = self.granted, []
         with transaction.atomic():
+            if not granted:
+                parcels.commit_lazily()
             unsettled = {parcel.id for parcel, *answer in granted if not self._grant(parcel, *answer, now)}
             done = [
                 attempt._replace(status="waiting", next_at=judge.again_at(now, tries=attempt.parcel.attempts + 1))
@@ -298,7 +297,7 @@ class Drain:
         taken = [attempt.parcel for attempt in done if attempt.status == "delivered"]
         self.delivered += len(taken)
         if methods := {parcel.method_id: parcel for parcel in taken if parcel.method_id}:
-            wipe(methods, now=now)
+            parcels.wipe(methods, now=now)
         return True
 
     def _grant(self, parcel: Parcel, granted: bool, reason: str, now: datetime) -> bool:
@@ -322,24 +321,25 @@ class Drain:
     # Circuit ----------------------------------------------------------------------------------------------------
 
     def _failed(self, host: Host, heard: http.Heard, *, locked_out: bool, reason: str, now: datetime) -> None:
-        host.failures += 1
-        row = host.row
-        if not (locked_out or host.failures >= judge.FAILURES_TO_OPEN or row.unreachable_since):
-            return
-        opened = row.unreachable_since is None
-        row.probe_at = judge.probe_at(now, failures=host.failures, retry_after=heard.retry_after)
-        row.unreachable_since, row.failures = row.unreachable_since or now, host.failures
-        for chain in list(host.heads):
-            self._drop(chain)
-        host.heads.clear()
-        self._tell(host, "host.unreachable" if opened else None, {"reason": reason}, now)
+        row, kind = host.row, None
+        row.failures += 1
+        if locked_out or row.failures >= judge.FAILURES_TO_OPEN or row.unreachable_since:
+            kind = "host.unreachable" if row.unreachable_since is None else None
+            row.unreachable_since = row.unreachable_since or now
+            row.probe_at = judge.probe_at(now, failures=row.failures, retry_after=heard.retry_after)
+            for chain in list(host.heads):
+                self._drop(chain)
+            host.heads.clear()
+        self._tell(host, kind, {"reason": reason}, now)
 
     def _succeeded(self, host: Host, now: datetime) -> None:
-        host.failures = 0
-        if since := host.row.unreachable_since:
-            host.row.unreachable_since, host.row.probe_at, host.row.failures = None, None, 0
-            self._tell(host, "host.recovered", {"seconds": int((now - since).total_seconds())}, now)
-            self.look_at = now
+        row = host.row
+        if not row.failures and row.unreachable_since is None:
+            return
+        since, row.unreachable_since, row.probe_at, row.failures = row.unreachable_since, None, None, 0
+        about = {"seconds": int((now - since).total_seconds())} if since else {}
+        self._tell(host, "host.recovered" if since else None, about, now)
+        self.look_at = now
 
     def _tell(self, host: Host, kind: str | None, about: dict, now: datetime) -> None:
         row = host.row
@@ -371,17 +371,6 @@ class Drain:
                 sql = "SELECT pg_advisory_unlock(%s, lane) FROM unnest(%s::int[]) AS lane"
                 cursor.execute(sql, [LOCK_SPACE, sorted(self.lanes)])
         self.lanes.clear()
-
-
-def wipe(methods: dict[str, Parcel], *, now: datetime) -> None:
-    """Wipe bank numbers whose executor acknowledged every event that needed them."""
-    for method_id, parcel in methods.items():
-        needing = Event.objects.filter(
-            account_id=parcel.account_id, kind__in=parcels.NEEDS_NUMBER, data__method=method_id
-        )
-        done = (Delivery.Status.DELIVERED, Delivery.Status.SKIPPED)
-        if not needing.exclude(deliveries__status__in=done).exists():
-            Method.objects.filter(pk=method_id, wiped_at=None).update(routing="", number="", wiped_at=now)
 
 
 def replay(delivery: Delivery, *, now: datetime | None = None) -> None:

@@ -12,8 +12,10 @@ import msgspec
 from django.db import connection
 
 from accounts.crypto import mask
+from accounts.models import Event
 from accounts.tenancy import uuid7
 from integrations.hosts import Adapter, Outgoing
+from integrations.models import Delivery
 from integrations.services.route import message_id
 from payments.models import Method
 
@@ -169,6 +171,12 @@ def _made_at(event_id: UUID) -> datetime:
     return datetime.fromtimestamp((event_id.int >> 80) / 1000, UTC)
 
 
+def commit_lazily() -> None:
+    """Let this transaction's commit not wait for the disk: what a crash forgets is sent again and known by its id."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+
+
 def settle(attempts: list[Attempt], *, now: datetime) -> None:
     """Write what became of many deliveries: one UPDATE, one INSERT. Staff's decision meanwhile stands."""
     of = [attempt.parcel for attempt in attempts]
@@ -197,3 +205,12 @@ def settle(attempts: list[Attempt], *, now: datetime) -> None:
                 [attempt.answer[:ANSWER_KEPT].replace("\x00", "") for attempt in attempts],
             ],
         )
+
+
+def wipe(methods: dict[str, Parcel], *, now: datetime) -> None:
+    """Wipe bank numbers whose executor acknowledged every event that needed them."""
+    for method_id, parcel in methods.items():
+        needing = Event.objects.filter(account_id=parcel.account_id, kind__in=NEEDS_NUMBER, data__method=method_id)
+        done = (Delivery.Status.DELIVERED, Delivery.Status.SKIPPED)
+        if not needing.exclude(deliveries__status__in=done).exists():
+            Method.objects.filter(pk=method_id, wiped_at=None).update(routing="", number="", wiped_at=now)
