@@ -1,0 +1,115 @@
+"""One whole product and one Chromium for all browser tests; each test brings a consumer of its own."""
+
+import fcntl
+import os
+import shutil
+
+import pytest
+
+from portal.local import HOME
+from portal.local.stack import AGENCIES, Stack, call, free_port, introduce
+from tests.browser.consumer import Consumer, Watch, known, place
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--password-store=basic",
+)
+PHONE = {"width": 390, "height": 844}
+RUNS = 8  # at once from one checkout; each has a database, a Redis database and a folder of its own
+PATIENCE = 15_000  # ms for a page that takes 100, on a loaded machine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chromium_is_here() -> None:
+    """Skip where there is no Chromium: `.ci/run` installs it."""
+    if not shutil.which(CHROMIUM):
+        pytest.skip(f"{CHROMIUM} is not here: install Chromium, or name another one in CHROMIUM")
+
+
+@pytest.fixture(scope="session")
+def stack(chromium_is_here):
+    """Start the product once, its accounts pushed by the hosts."""
+    number, lock = _free_place()
+    stack = Stack(
+        port=free_port(),
+        database=f"quittance_browser_{number}",
+        redis_db=1 + number,
+        folder=HOME / "browser" / str(number),
+    )
+    try:
+        introduce(stack)
+        for slug in AGENCIES:
+            call(stack.urls[f"host-{slug}"], "/_sandbox/push", {"FileNumbers": "all"}, timeout=60.0)
+        yield stack
+    finally:
+        stack.stop()
+        os.close(lock)
+
+
+def _free_place():
+    """Take the first number that no other run of this checkout holds; the lock ends with the process."""
+    (HOME / "browser").mkdir(parents=True, exist_ok=True)
+    for number in range(1, RUNS + 1):
+        lock = os.open(HOME / "browser" / f"{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+        else:
+            return number, lock
+    raise RuntimeError(f"{RUNS} runs of the browser tests hold all places in {HOME / 'browser'}")
+
+
+@pytest.fixture(scope="package")
+def chromium(chromium_is_here):
+    """Run one Chromium while this package runs: Django refuses its database beside Playwright's event loop."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_window(chromium):
+    """Open windows that are watched: whatever a page says on the console, or asks of a stranger, fails the test."""
+    watched: list[Watch] = []
+
+    def window(**options):
+        context = chromium.new_context(**({"viewport": PHONE, "locale": "en-US"} | options))
+        context.set_default_timeout(PATIENCE)
+        watched.append(Watch(context))
+        return context
+
+    yield window
+    for watch in watched:
+        watch.context.close()
+    assert [line for watch in watched for line in watch.complaints] == []
+
+
+@pytest.fixture
+def newcomer(stack, open_window):
+    """Let a host place an account like one of the demonstration's, and open its consumer's browser."""
+
+    def newcomer(slug: str = "acme", like: str = "100234", *, window=None, **changes) -> Consumer:
+        return Consumer(stack, slug, place(stack, slug, like, **changes), open_window(**(window or {})))
+
+    return newcomer
+
+
+@pytest.fixture
+def consumer_of(stack, open_window):
+    """Open the browser of a consumer whom the demonstration knows."""
+
+    def consumer_of(slug: str, reference: str, **options) -> Consumer:
+        return Consumer(stack, slug, known(stack, slug, reference), open_window(**options))
+
+    return consumer_of

@@ -1,0 +1,229 @@
+"""One way through every page that a consumer can see, the bad turns included.
+
+`PAGES` names them in the order of the tour. English is spoken at Acme, Spanish at Birch: whatever both say is ours.
+"""
+
+import contextlib
+import re
+import time
+from collections.abc import Callable
+
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from portal.local.stack import call
+from portal.local.walk import until
+from tests.browser.consumer import MASTERCARD_DEBIT, MASTERCARD_DECLINED, VISA_CREDIT, VISA_DEBIT, Consumer
+
+PAGES = ["start", "start_wrong", "start_unreadable", "help_outside", "not_found", "session_ended_idle", "broken", "home_unsure", "account_unsure", "choose_unsure", "method_unsure", "step_up", "code", "code_sent", "code_wrong", "help", "home", "account", "payments_none", "postdates_none", "choose", "choose_wrong", "schedule", "schedule_wrong", "documents", "documents_sent", "documents_wrong", "method_card", "method_bank", "method_bank_wrong", "refused", "review", "review_unsigned", "paid", "payments", "postdates", "account_paid", "home_paid", "cancel", "cancelling", "declined", "bank_check", "finding_out", "review_bank", "handed_over", "age_of_debt", "account_old", "cards_off", "payments_many", "postdates_many", "home_two", "account_disputed", "stop", "stopped", "session_ended", "locked"]
+
+CHALLENGED = "5454545454545454"  # a Mastercard whose bank asks, scripted: a Visa credit number would be refused
+
+LOST_ANSWER = {"path": "/v1/payment_intents", "method": "POST", "mode": "drop_after_effect"}
+
+
+class Tour:
+    """Go from page to page and let somebody look at each."""
+
+    def __init__(self, consumer_like: Callable[..., Consumer], look: Callable[[Consumer, str], None]) -> None:
+        self.consumer_like, self.look = consumer_like, look
+
+    def go(self) -> None:
+        """Take the whole tour."""
+        one = self.consumer_like()
+        self.outside(one)
+        one.log_in()
+        self.unsure(one)
+        self.confirmed(one)
+        self.pay_in_parts(one)
+        self.look_back(one)
+        self.other_outcomes()
+        self.other_accounts()
+        self.leave(one)
+
+    def at(self, one: Consumer, name: str, path: str = "") -> None:
+        """Open a page, if it is not open already, and look."""
+        if path:
+            one.go(path)
+        self.look(one, name)
+
+    def outside(self, one: Consumer) -> None:
+        """See the pages before the log-in."""
+        self.at(one, "start", "/")
+        one.type_facts(last_name="Somebody")
+        one.press("main button[type=submit]")
+        self.at(one, "start_wrong")
+        one.type_facts(factor="12")
+        one.press("main button[type=submit]")
+        self.at(one, "start_unreadable")
+        self.at(one, "help_outside", "/help/")
+        self.at(one, "not_found", "/nothing/here/")
+        self.at(one, "session_ended_idle", "/session-ended/")
+        with translation.override(one.language):
+            html = render_to_string("500.html")
+        one.page.route("**/broken/", lambda route: route.fulfill(body=html, content_type="text/html", status=500))
+        self.at(one, "broken", "/broken/")
+
+    def unsure(self, one: Consumer) -> None:
+        """See what level 1 may see, and what it may not."""
+        self.at(one, "home_unsure")
+        self.at(one, "account_unsure", one.account)
+        self.at(one, "choose_unsure", f"{one.account}pay/")
+        one.choose("full")
+        self.at(one, "method_unsure")
+        self.at(one, "step_up", f"{one.account}payments/")
+        asked = time.time()
+        self.at(one, "code", "/code/?next=/home/")
+        one.page.locator("[name=contact]").first.check()
+        one.press("button[value=send]")
+        self.at(one, "code_sent")
+        code = one.mail_code("code", asked)
+        one.page.fill("[name=code]", "000000" if code != "000000" else "000001")
+        one.press("button[value=verify]")
+        self.at(one, "code_wrong")
+        one.page.fill("[name=code]", code)
+        one.press("button[value=verify]")
+        self.at(one, "help", "/help/")
+
+    def confirmed(self, one: Consumer) -> None:
+        """See the account, with nothing paid yet."""
+        self.at(one, "home", "/home/")
+        self.at(one, "account", one.account)
+        self.at(one, "payments_none", f"{one.account}payments/")
+        self.at(one, "postdates_none", f"{one.account}post-dates/")
+        self.at(one, "choose", f"{one.account}pay/")
+        one.page.check("[name=choice][value=any]")
+        one.press("main form button[type=submit]")
+        self.at(one, "choose_wrong")
+
+    def pay_in_parts(self, one: Consumer) -> None:
+        """Settle in parts, with every mistake on the way."""
+        one.choose("settlement_parts")
+        self.at(one, "schedule")
+        one.page.fill("[name=amount_2]", "1.00")
+        one.page.fill("[name=date_3]", "2099-01-01")
+        one.press("button[value=continue]")
+        self.at(one, "schedule_wrong")
+        one.choose("settlement_parts")
+        one.press("button[value=continue]")
+        self.at(one, "documents")
+        asked = time.time()
+        one.press("button[value=send]")
+        self.at(one, "documents_sent")
+        one.page.fill("[name=code]", "12")
+        one.press("button[value=agree]")
+        self.at(one, "documents_wrong")
+        one.page.fill("[name=code]", one.mail_code("esign_code", asked))
+        one.page.check("[name=agree]")
+        one.press("button[value=agree]")
+        one.type_card(VISA_CREDIT)
+        self.at(one, "method_card")
+        here = one.path
+        one.go(f"{here}?way=ach")
+        self.at(one, "method_bank")
+        one.type_bank(routing="123456789", number="12")
+        one.press("main form button[type=submit]")
+        self.at(one, "method_bank_wrong")
+        one.go(f"{here}?way=card")
+        one.give_card(VISA_CREDIT)
+        self.at(one, "refused")
+        one.go(f"{here}?way=card")
+        one.give_card(VISA_DEBIT)
+        self.at(one, "review")
+        one.press("form:has([name=agree]) button[type=submit]")
+        self.at(one, "review_unsigned")
+        one.confirm()
+        self.at(one, "paid")
+
+    def look_back(self, one: Consumer) -> None:
+        """See what the host shows of it, and ask it, while it is away, to cancel one payment."""
+        one.reload_until(f"{one.account}payments/", ".ledger > li", 1)
+        self.at(one, "payments")
+        one.reload_until(f"{one.account}post-dates/", ".ledger > li", 5)
+        self.at(one, "postdates")
+        self.at(one, "account_paid", one.account)
+        self.at(one, "home_paid", "/home/")
+        one.go(f"{one.account}post-dates/")
+        one.press(".ledger a[href$='/cancel/'] >> nth=-1")
+        self.at(one, "cancel")
+        host = one.stack.urls[f"host-{one.slug}"]
+        call(host, "/_sandbox/faults", {"path": "/events", "status": 503})
+        try:
+            one.press("main form button[type=submit]")
+            self.at(one, "cancelling")
+        finally:
+            call(host, "/_sandbox/faults", method="DELETE")
+
+    def other_outcomes(self) -> None:
+        """See a payment declined, questioned by the bank, unknown, and handed to the host."""
+        one = self.consumer_like().log_in().step_up()
+        one.choose("any", "40.00")
+        one.give_card(MASTERCARD_DECLINED)
+        one.confirm()
+        self.at(one, "declined")
+        processor = one.stack.urls["processor"]
+        call(processor, "/_sandbox/cards", {"number": CHALLENGED, "brand": "mastercard", "outcome": "challenge_always"})
+        one.choose("any", "41.00")
+        one.give_card(CHALLENGED)
+        one.confirm()
+        with self._quiet_dialog(one):
+            self.at(one, "bank_check")
+        one.choose("any", "42.00")
+        one.give_card(MASTERCARD_DEBIT)
+        fault = {
+            "path": "/v1/payment_intents",
+            "method": "POST",
+            "mode": "drop_after_effect",
+            "account": f"acct_{one.slug}",
+        }
+        call(processor, "/_sandbox/faults", fault)
+        one.confirm()
+        self.at(one, "finding_out")
+        one.choose("any", "43.00")
+        one.go(f"{one.path}?way=ach")
+        one.type_bank()
+        one.press("main form button[type=submit]")
+        self.at(one, "review_bank")
+        one.confirm()
+        self.at(one, "handed_over")
+
+    @contextlib.contextmanager
+    def _quiet_dialog(self, one: Consumer):
+        """Wait for the bank's question and answer it afterwards, so that nothing is left open."""
+        one.page.locator("dialog iframe").wait_for()
+        yield
+        with one.page.expect_navigation():
+            one.page.frame_locator("dialog iframe").locator("#complete").click()
+
+    def other_accounts(self) -> None:
+        """See the accounts that are cases of their own."""
+        old = self.consumer_like("100245").log_in()
+        old.go(f"{old.account}pay/")
+        self.at(old, "age_of_debt")
+        self.at(old, "account_old", old.account)
+        bare = self.consumer_like("100240").log_in()
+        bare.choose("full")
+        self.at(bare, "cards_off")
+        busy = self.consumer_like("100244").log_in().step_up()
+        self.at(busy, "payments_many", f"{busy.account}payments/")
+        self.at(busy, "postdates_many", f"{busy.account}post-dates/")
+        self.at(self.consumer_like("100241", as_it_is=True).log_in(), "home_two")
+        disputed = self.consumer_like(Status="DISPUTE").log_in()
+        self.at(disputed, "account_disputed", disputed.account)
+
+    def leave(self, one: Consumer) -> None:
+        """Stop the mail, log out, and be locked out."""
+        mail = until(lambda: one.walk.mail(one.address, tag="receipt", after=0), "no receipt came")
+        self.at(one, "stop", re.search(r"/stop/[^\s>)\]]+", mail["text"])[0])
+        one.press("main form button[type=submit]")
+        self.at(one, "stopped")
+        one.go("/home/")
+        one.press("form[action='/log-out/'] button >> nth=0")
+        self.at(one, "session_ended")
+        for _try in range(6):
+            one.go("/")
+            one.type_facts(reference="NOBODY", last_name="Nobody")
+            one.press("main button[type=submit]")
+            if one.page.locator("[name=factor]").count() == 0:
+                break
+        self.at(one, "locked")
