@@ -178,7 +178,7 @@ class StaffAdmin(DjangoUserAdmin, Desk):
 
     def formfield_for_manytomany(self, db_field, request=None, **kwargs):
         if db_field.name == "groups":
-            kwargs["queryset"] = own(request, Group.objects.order_by("name"))
+            kwargs |= {"queryset": own(request, Group.objects.order_by("name")), "label": _("Roles"), "help_text": ""}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_change_permission(self, request, obj=None) -> bool:
@@ -323,7 +323,8 @@ class AccountAdmin(FactAdmin):
         ("assigned_on", "listed_on"),
         ("itemization_on", "itemization_basis"),
         "itemization",
-        ("validation_sent_on", "sol_status", "sol_on"),
+        ("sol_status", "sol_on"),
+        "validation_sent_on",
         "payment_options",
     ]
     hidden = ("body_hash",)

@@ -20,6 +20,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
@@ -135,6 +136,11 @@ def flat(names: Any) -> list:
     return [name for entry in names for name in (entry if isinstance(entry, list | tuple) else [entry])]
 
 
+def silent(model: type[models.Model]) -> dict[str, str]:
+    """Give empty help for every field: what a model says of itself is for those who write it, not who read facts."""
+    return {field.name: "" for field in model._meta.fields}
+
+
 # Settings -----------------------------------------------------------------------------------------------------
 
 
@@ -148,7 +154,7 @@ class KeyField(forms.CharField):
 class LinesField(forms.CharField):
     """Edit a list of texts, one per line."""
 
-    widget = UnfoldAdminTextareaWidget
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 6})
 
     def prepare_value(self, value):
         return "\n".join(value) if isinstance(value, list) else value
@@ -164,7 +170,7 @@ class LinesField(forms.CharField):
 class PairsField(forms.CharField):
     """Edit a map of words, one `left = right` per line; the right side is one of `choices`."""
 
-    widget = UnfoldAdminTextareaWidget
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 6})
 
     def __init__(self, *, choices, **kwargs) -> None:
         self.choices = list(choices)
@@ -236,6 +242,14 @@ class Desk(ModelAdmin):
     list_per_page = PAGE
     show_full_result_count = False
     list_filter_submit = True
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        if isinstance(db_field, models.URLField):
+            kwargs["assume_scheme"] = "https"
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(db_field, models.TextField) and field:
+            field.widget.attrs["rows"] = 4
+        return field
 
     def has_delete_permission(self, request, obj=None) -> bool:
         return False
@@ -345,7 +359,9 @@ class AgencyAdmin(Desk):
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if isinstance(db_field, SealedField):
-            return KeyField(label=db_field.verbose_name, help_text=db_field.help_text, required=not db_field.blank)
+            return KeyField(
+                label=capfirst(db_field.verbose_name), help_text=db_field.help_text, required=not db_field.blank
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_fieldsets(self, request, obj=None):
@@ -390,6 +406,9 @@ class FactAdmin(Desk):
     def get_readonly_fields(self, request, obj=None):
         return flat(self.get_fields(request, obj))
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        return super().get_form(request, obj, change=change, help_texts=silent(self.model), **kwargs)
+
     def lookup_allowed(self, lookup, value, request=None) -> bool:
         """Let no filter in the address reach a field that the page does not show."""
         names = {field.name for field in self.model._meta.fields if isinstance(field, SealedField)}
@@ -420,6 +439,9 @@ class FactInline(TabularInline):
 
     def get_readonly_fields(self, request, obj=None):
         return flat(self.get_fields(request, obj))
+
+    def get_formset(self, request, obj=None, **kwargs):
+        return super().get_formset(request, obj, help_texts=silent(self.model), **kwargs)
 
     def get_queryset(self, request):
         keys = [field.name for field in self.model._meta.fields if field.is_relation and field.name in self.fields]

@@ -58,18 +58,18 @@ class ConnectionForm(AgencyForm):
     """Write the host's words as lines, not as JSON."""
 
     status_map = PairsField(
-        label=_("status map"),
+        label=_("Status map"),
         choices=[status for status in Account.Status.values if status != Account.Status.UNMAPPED],
         required=False,
         help_text=_("One per line: HOST STATUS = ours. A status that is not here shows the account, view only."),
     )
-    payment_statuses = LinesField(label=_("visible payment statuses"), required=False, help_text=_("One per line."))
-    postdate_statuses = LinesField(label=_("visible post-date statuses"), required=False, help_text=_("One per line."))
+    payment_statuses = LinesField(label=_("Visible payment statuses"), required=False, help_text=_("One per line."))
+    postdate_statuses = LinesField(label=_("Visible post-date statuses"), required=False, help_text=_("One per line."))
     ip_allow = LinesField(
-        label=_("allowed addresses"), required=False, help_text=_("Addresses or networks, one per line. Empty: any.")
+        label=_("Allowed addresses"), required=False, help_text=_("Addresses or networks, one per line. Empty: any.")
     )
     routing = RoutesField(
-        label=_("routing table"),
+        label=_("Routing table"),
         required=False,
         help_text=_("method.timing = who charges, who notifies. Empty: the style's own: ") + STANDARD,
     )
@@ -193,9 +193,9 @@ class DeliveryAdmin(FactAdmin):
     fields = [
         ("event", status),
         ("account", "connection"),
-        ("sequence", "lane", "attempts"),
-        ("created_at", "next_at", "decided_at"),
-        "reason",
+        ("sequence", "attempts"),
+        ("created_at", "next_at"),
+        ("decided_at", "reason"),
     ]
     inlines = [Attempts]
     actions_detail = ["deliver_again", "skip"]

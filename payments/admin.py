@@ -68,6 +68,7 @@ class ProcessorAccountAdmin(AgencyAdmin):
 
 
 class Entries(FactInline):
+    tab = False
     model = LedgerEntry
     fields = ["at", "book", "amount_cents", "reason"]
 
@@ -82,10 +83,10 @@ class PaymentAdmin(OfAccount):
     fields = [
         ("reference", status),
         ("account", "consumer"),
-        ("amount_cents", "currency"),
+        ("amount_cents", "kind"),
         ("method", "authorization"),
         ("arrangement", "postdate"),
-        ("kind", "executor", "purpose"),
+        ("purpose", "executor"),
         ("processor_account", "processor_ref"),
         ("decline_code", "advice_code"),
         ("network_decline_code", "network_advice_code"),
@@ -132,6 +133,7 @@ class ArrangementAdmin(OfAccount):
 
 
 class NoticesOfPostdate(FactInline):
+    tab = False
     model = Notice
     fields = ["kind", "owner", "channel", "earliest_on", "latest_on", "send_by", "status", "sent_at"]
 

@@ -10,7 +10,7 @@ class PortalConfig(AppConfig):
         """Put our door into the staff site; make the roles after each migrate."""
         from django.contrib import admin
 
-        from portal import staff
+        from portal import checks, staff  # noqa: F401 - checks register themselves
 
         staff.guard(admin.site)
         # Sent for apps with models only, in their order: the last one's permissions are there by then.

@@ -17,7 +17,7 @@ class GlobalOfferForm(AgencyForm):
     """Say percents and dollars; the row keeps hundredths and cents."""
 
     percent = forms.DecimalField(
-        label=_("settlement percent"),
+        label=_("Settlement percent"),
         max_digits=5,
         decimal_places=2,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
@@ -25,7 +25,7 @@ class GlobalOfferForm(AgencyForm):
         help_text=_("Of the balance. 75 settles $1,000.00 for $750.00."),
     )
     minimum_payment = forms.DecimalField(
-        label=_("smallest payment, $"),
+        label=_("Smallest payment, $"),
         max_digits=10,
         decimal_places=2,
         validators=[MinValueValidator(0)],
