@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts.bulk import write_rows
-from accounts.models import Account, Agency, Consumer, Event
+from accounts.models import Account, Agency, Consumer, Event, ReaderPosition
 from accounts.tenancy import acting
 
 CATALOGUE = """
@@ -171,6 +171,34 @@ def assign_sequences(*, limit: int = 2_000) -> list[Event]:
                 )
             Agency.objects.filter(pk=agency_id).update(last_sequence=agency.last_sequence + len(batch))
     return routed
+
+
+def take(reader: str, *, limit: int = 2_000) -> list[Event]:
+    """Give a reader the sequenced events it has not had, agency by agency, and move its position past them.
+
+    Runs in the caller's transaction, in the scope of all agencies, so that what is made of the events commits with the
+    position. Sequences are given under the agency's lock, so none can appear below a position later.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT agency.id, place.id FROM accounts_agency agency LEFT JOIN accounts_readerposition place "
+            "ON place.agency_id = agency.id AND place.reader = %s "
+            "WHERE agency.last_sequence > coalesce(place.sequence, 0) ORDER BY agency.id",
+            [reader],
+        )
+        behind = cursor.fetchall()
+    taken: list[Event] = []
+    for agency_id, place_id in behind:
+        if place_id is None:
+            ReaderPosition.objects.bulk_create(
+                [ReaderPosition(agency_id=agency_id, reader=reader)], ignore_conflicts=True
+            )
+        place = ReaderPosition.objects.select_for_update().get(agency_id=agency_id, reader=reader)
+        found = Event.objects.filter(agency_id=agency_id, sequence__gt=place.sequence).order_by("sequence")[:limit]
+        if batch := list(found):
+            ReaderPosition.objects.filter(pk=place.pk).update(sequence=batch[-1].sequence)
+            taken += batch
+    return taken
 
 
 def in_account_order(batch: list[Event]) -> list[Event]:

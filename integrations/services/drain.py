@@ -27,6 +27,7 @@ from integrations.services.judge import Fate
 from integrations.services.parcels import Attempt, Parcel
 from integrations.services.receive import adapter_for
 from integrations.services.route import LANES, ROUTED_AT_ONCE, route
+from payments import crash
 from payments.services import postdates
 
 log = logging.getLogger(__name__)
@@ -174,6 +175,8 @@ class Drain:
                 self.chains[parcel.chain] = deque()
                 self.hosts[parcel.connection_id].heads[parcel.chain] = None
             self.chains[parcel.chain].append(parcel)
+        if found:
+            crash.point("after_claim")
         return bool(found)
 
     def _lock(self, lanes: set[int]) -> None:
@@ -225,6 +228,7 @@ class Drain:
     # Hear and write down ----------------------------------------------------------------------------------------
 
     def _hear(self, key: tuple[Host, list[Parcel]], heard: http.Heard) -> None:
+        crash.point("after_host_answer")
         host, batch = key
         host.flying -= 1
         now = self.clock()

@@ -17,16 +17,19 @@ from payments.services.visible import Visible
 LANES = 64
 """Power of two, never changed while deliveries wait: a lane is a hash of connection and account."""
 ROUTED_AT_ONCE = 2_000
+READER = "hosts"
 
 
 def route(*, now: datetime, limit: int = ROUTED_AT_ONCE) -> list[Delivery]:
     """Route waiting events of all agencies; return their deliveries.
 
-    Sequence and deliveries commit together, so a crash leaves an event either waiting or on its way. An event about a
-    consumer goes to every account they hold, an event about the agency alone to every connection once.
+    Deliveries commit with the router's own position in each agency's sequence, so a crash leaves an event either
+    waiting or on its way, and it does not matter which reader gave the sequence. An event about a consumer goes to
+    every account they hold, an event about the agency alone to every connection once.
     """
     with transaction.atomic():
-        routed = events.assign_sequences(limit=limit)
+        events.assign_sequences(limit=limit)
+        routed = events.take(READER, limit=limit)
         if not routed:
             return []
         deliveries = _deliveries(routed, now)

@@ -130,6 +130,7 @@ def intend(
     _tell(payment, authorization, account, now)
     if payment.executor == "host":
         settle.apply(payment, account=account, outcome=Outcome(status="pending"), now=now)
+    crash.point("before_intent_commit")
     return payment, True
 
 
