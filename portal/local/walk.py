@@ -302,7 +302,7 @@ def walk(stack: Stack, say: Callable[[str], None]) -> None:
     be_declined(it)
     be_refused(it)
     ledger = call(stack.urls["processor"], "/_sandbox/ledger")
-    charges = [row for row in ledger["charges"] if row["status"] == "succeeded"]
+    charges = [row for row in ledger if row["kind"] == "charge" and row["status"] == "succeeded"]
     expect(len(charges) == 1, f"the processor shows {len(charges)} successful charges instead of 1")
     it.step("the processor's own ledger shows exactly one successful charge")
     say("\nEvery step held.")

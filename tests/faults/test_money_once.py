@@ -77,9 +77,10 @@ class Consumer:
 
     def charges(self) -> list[dict]:
         """What the processor's own ledger shows for this account's payments."""
-        rows = call(self.stack.urls["processor"], "/_sandbox/ledger")["charges"]
+        rows = call(self.stack.urls["processor"], "/_sandbox/ledger")
         mine = {row["Payment"]["PortalID"] for row in self.walk.received("acme", "payment.intended", self.reference)}
-        return [row for row in rows if row["status"] == "succeeded" and row["metadata"].get("payment") in mine]
+        charged = [row for row in rows if row["kind"] == "charge" and row["status"] == "succeeded"]
+        return [row for row in charged if row["metadata"].get("payment") in mine]
 
     def told(self) -> list[dict]:
         return self.walk.received("acme", "payment.succeeded", self.reference)
