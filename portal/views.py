@@ -103,10 +103,12 @@ def _itemization(account: Account) -> dict[str, Any] | None:
     said = account.itemization
     if not said or account.itemization_on is None:
         return None
-    cents = {name: int(said.get(name) or 0) for name in ("balance", "interest", "fees", "payments", "credits")}
-    total = cents["balance"] + cents["interest"] + cents["fees"] - cents["payments"] - cents["credits"]
+    names = ("balance_cents", "interest_cents", "fees_cents", "payments_cents", "credits_cents")
+    cents = {name: int(said.get(name) or 0) for name in names}
+    total = cents["balance_cents"] + cents["interest_cents"] + cents["fees_cents"]
+    total -= cents["payments_cents"] + cents["credits_cents"]
     basis = "_".join(account.itemization_basis.lower().replace("-", " ").split())
-    return {f"{name}_cents": value for name, value in cents.items()} | {
+    return cents | {
         "on": account.itemization_on,
         "basis": basis,
         "current_cents": total,

@@ -110,7 +110,13 @@ def test_the_right_to_dispute_is_shown_until_its_last_day(visitor, shop):  # noq
 
 
 def test_the_itemization_adds_up(visitor, shop):  # noqa: F811
-    sums = {"balance": 1_100_00, "interest": 25_00, "fees": 0, "payments": 100_00, "credits": 25_00}
+    sums = {
+        "balance_cents": 1_100_00,
+        "interest_cents": 25_00,
+        "fees_cents": 0,
+        "payments_cents": 100_00,
+        "credits_cents": 25_00,
+    }
     Account.objects.update(itemization=sums, itemization_on=dt.date(2026, 6, 1), itemization_basis="charge-off")
     page = visitor.get(f"/accounts/{shop.account.pk}/")
     assert page.context["itemization"]["current_cents"] == 1_000_00
