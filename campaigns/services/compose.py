@@ -27,6 +27,9 @@ HIDDEN_DIGITS = "••••••"
 SHOWN_BY_MAILBOXES = 150
 """Characters: no mailbox shows more of a message beside its subject."""
 
+NOTHING_TO_SEE = "\N{FIGURE SPACE}\N{COMBINING GRAPHEME JOINER}\N{ZERO WIDTH NON-JOINER}"
+"""Fills the preview behind the preheader, so that a mailbox does not go on into the message itself."""
+
 STYLE = Path(settings.BASE_DIR, "templates/campaigns/mail/mail.css")
 
 
@@ -134,6 +137,7 @@ def compose(
             "brand": agency.brand if re.fullmatch(r"#[0-9a-fA-F]{6}", agency.brand) else "#1f4e5f",
             "subject": subject,
             "preheader": preheader,
+            "padding": NOTHING_TO_SEE * SHOWN_BY_MAILBOXES,
             "language": language,
             "says_collector": kind.stream != "security",
             "digits": HIDDEN_DIGITS,
@@ -141,7 +145,7 @@ def compose(
             "portal_url": site_url(agency),
             "stop_url": stop_url(agency, contact_point),
         }
-        html = render_to_string(f"campaigns/mail/{template}.html", context)
+        html = render_to_string(f"campaigns/mail/{template}.html", context).lstrip()
         text = _plain(html)
     head = [preheader, "", agency.legal_name, *agency.address_lines, agency.phone, agency.hours, "", "-" * 40, "", ""]
     return Mail(subject, preheader, "\n".join(head) + text, _inliner(STYLE.stat().st_mtime_ns).inline(html))

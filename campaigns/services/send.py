@@ -11,9 +11,9 @@ from email.utils import formataddr
 from itertools import groupby
 
 import requests
-from anymail.exceptions import AnymailAPIError, AnymailError
+from anymail.exceptions import AnymailAPIError
 from anymail.message import AnymailMessage
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Case, When
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -57,7 +57,11 @@ def drain(*, now: datetime, limit: int = BATCH) -> int:
     claimed.sort(key=lambda message: (message.stream != "security", message.agency_id.hex))
     for agency_id, messages in groupby(claimed, key=lambda message: message.agency_id):
         with acting_for(agency_id):
-            _hand_over_all(messages, now=now)
+            try:
+                _hand_over_all(messages, now=now)
+            except LookupError as error:
+                # One agency's settings are staff's to repair; its messages keep their lease, the others go on.
+                log.error("the mail provider of agency %s cannot be used: %s", agency_id, error)
     return touched
 
 
@@ -142,9 +146,11 @@ def _hand_over(message: Message, *, provider: MailProvider, transport, now: date
         transport.send_messages([mail])
     except AnymailAPIError as error:
         _not_accepted(message, error=error, now=now)
-    except (AnymailError, ValueError) as error:
+    except DatabaseError:
+        raise
+    except Exception as error:
         # Not a matter of the network: the same message would fail again.
-        log.warning("message %s cannot be built: %s", message.pk, type(error).__name__)
+        log.exception("message %s cannot be built", message.pk)
         outbox.failed(message_id=message.pk, reason=f"unsendable: {type(error).__name__}", now=now)
     else:
         provider_id = getattr(mail.anymail_status, "message_id", "") or message.provider_id

@@ -1,6 +1,7 @@
 """The mail sandbox as a real process, and both agencies with a provider account in it."""
 
 import contextlib
+import datetime as dt
 import http.client
 import json
 import re
@@ -11,9 +12,17 @@ import zlib
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 
-from accounts.tenancy import acting_for
+from accounts import events
+from accounts.calendars import utc_of_local
+from accounts.models import Consent, Event
+from accounts.services.consent import ESIGN_VERSION
+from accounts.tenancy import acting_for, uuid7
 from campaigns.models import MailProvider
+from campaigns.services import fulfil, send, track
+from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate
+from payments.rules.notices import predebit_window
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,3 +140,139 @@ def digits_in_pdf(pdf: bytes) -> str:
     codes = re.findall(rb"\\(\d{3})\\?(\d{3}|[nrtbf])", shown)
     named = {b"b": 8, b"t": 9, b"n": 10, b"f": 12, b"r": 13}
     return "".join(digits[named[low] if low in named else int(low, 8)] for _high, low in codes)
+
+
+@pytest.fixture
+def pay(acting, account, now):
+    """Make a payment with its authorization and the events that a confirmed checkout writes."""
+
+    def make(status="succeeded", **values):
+        return make_payment(account, status=status, now=now, **values)
+
+    return make
+
+
+def make_payment(account, *, now, status="succeeded", kind="card", lines=None, told=True, **values) -> Payment:
+    lines = lines or [["2026-12-01", 125_00]]
+    method = Method.objects.create(
+        consumer=account.consumer,
+        kind=kind,
+        brand="visa" if kind == "card" else "",
+        funding="debit" if kind == "card" else "",
+        account_type="" if kind == "card" else "checking",
+        last4="4242",
+        created_at=now,
+    )
+    authorization = Authorization.objects.create(
+        consumer=account.consumer,
+        account=account,
+        method=method,
+        kind="schedule" if len(lines) > 1 else "single",
+        text="You agree.\n\nTo this.",
+        text_sha256="0" * 64,
+        version="1",
+        language=account.consumer.language,
+        total_cents=sum(cents for _day, cents in lines),
+        lines=lines,
+        accepted_at=now,
+        time_zone="America/New_York",
+        ip="192.0.2.7",
+        level=2,
+    )
+    payment = Payment.objects.create(
+        **{
+            "account": account,
+            "consumer": account.consumer,
+            "method": method,
+            "authorization": authorization,
+            "idempotency_key": uuid7(),
+            "request_hash": "",
+            "kind": kind,
+            "executor": "portal",
+            "purpose": "amount",
+            "amount_cents": lines[0][1],
+            "status": status,
+            "intended_at": now,
+            "decided_at": now,
+        }
+        | values
+    )
+    if told:
+        with transaction.atomic():
+            events.record(
+                "authorization.created", account=account, now=now, data={"authorization": str(authorization.pk)}
+            )
+            events.record(f"payment.{status}", account=account, now=now, data={"payment": str(payment.pk)})
+    return payment
+
+
+def make_plan(payment: Payment, *, now, channel="email", notices=True) -> Arrangement:
+    """Give a payment the arrangement it began: the lines after the first as post-dates with their notices."""
+    lines = payment.authorization.lines
+    plan = Arrangement.objects.create(
+        account=payment.account,
+        consumer=payment.consumer,
+        authorization=payment.authorization,
+        kind="plan",
+        total_cents=payment.authorization.total_cents,
+        schedule=lines,
+        accepted_at=now,
+    )
+    Payment.objects.filter(pk=payment.pk).update(arrangement=plan)
+    for number, (day, cents) in enumerate(lines[1:], 2):
+        due_on = dt.date.fromisoformat(day)
+        postdate = Postdate.objects.create(
+            arrangement=plan,
+            account=payment.account,
+            method=payment.method,
+            number=number,
+            of=len(lines),
+            due_on=due_on,
+            not_before_at=utc_of_local(due_on, dt.time(8), "America/New_York"),
+            amount_cents=cents,
+            executor="host",
+            notifier="portal",
+            created_at=now,
+        )
+        if notices:
+            window = predebit_window(due_on)
+            Notice.objects.create(
+                postdate=postdate,
+                owner="portal",
+                channel=channel,
+                earliest_on=window.earliest,
+                target_on=window.target,
+                latest_on=window.latest,
+                send_by=window.latest,
+            )
+    return plan
+
+
+@pytest.fixture
+def agreed(acting, account, now) -> Consent:
+    """The consumer agreed to electronic documents at their only address, and showed that it works."""
+    return Consent.objects.create(
+        consumer=account.consumer,
+        contact_point=account.consumer.contact_points.get(),
+        kind="esign",
+        granted=True,
+        wording="Yes.",
+        version=ESIGN_VERSION,
+        source="page",
+        demonstrated=True,
+        at=now,
+    )
+
+
+def run(now) -> None:
+    """Do what the message worker does, until nothing is left."""
+    for _round in range(20):
+        if not send.drain(now=now) + track.apply(now=now) + fulfil.read(now=now) + fulfil.announce(now=now):
+            return
+    raise AssertionError("The worker found no end.")
+
+
+def told(*kinds: str) -> list[str]:
+    """List the kinds of events written, in order; only these where some are named."""
+    found = Event.objects.order_by("id").values_list("kind", flat=True)
+    return [kind for kind in found if not kinds or kind in kinds]

@@ -1,0 +1,197 @@
+"""What a message says outside, inside and in which language (RF-11, RF-17, RF-20, RF-21)."""
+
+import ast
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polib
+import pytest
+from django.conf import settings
+from django.template.loader import get_template
+from django.utils.translation.template import templatize
+
+from accounts.models import ContactPoint
+from accounts.services import consent
+from campaigns.services.compose import HIDDEN_DIGITS, SHOWN_BY_MAILBOXES, TEMPLATES, Mail, compose, lint
+
+COLLECTOR = {
+    "en": "This communication is from a debt collector.",
+    "es": "Esta comunicación es de un cobrador de deudas.",
+}
+FACTS = {
+    "name": "Jane",
+    "rows": [("Reference", "100234"), ("Original creditor", "Harbor Medical Group"), ("Description", "")],
+    "amount": "$125.00",
+    "total": "$750.00",
+    "count": 6,
+    "dates": [(2, "January 1, 2027", "$125.00")],
+    "together": "$750.00",
+    "notice": "email",
+    "day": "January 1, 2027",
+    "method": "Visa debit ending 4242",
+    "outcome": "declined",
+}
+NAMES = ("Harbor Medical Group", "Harbor Medical", "100234")
+every = pytest.mark.parametrize("template", TEMPLATES)
+both = pytest.mark.parametrize("language", ["en", "es"])
+
+
+@pytest.fixture
+def point(acting, account) -> ContactPoint:
+    return account.consumer.contact_points.get()
+
+
+def written(template, language, point, agency, **facts) -> Mail:
+    return compose(
+        template=template,
+        agency=agency,
+        contact_point=point,
+        language=language,
+        facts=FACTS | facts,
+        names=NAMES,
+    )
+
+
+class Shown(HTMLParser):
+    """Collect what a mailbox would show of the HTML, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text, self.skip = "", 0
+
+    def handle_starttag(self, tag, attrs):
+        self.skip += tag in ("style", "title")
+
+    def handle_endtag(self, tag):
+        self.skip -= tag in ("style", "title")
+
+    def handle_data(self, data):
+        self.text += "" if self.skip else data
+
+
+def shown(html: str) -> str:
+    reader = Shown()
+    reader.feed(html)
+    return " ".join(reader.text.split(" ")).strip()
+
+
+@every
+@both
+def test_nothing_outside_a_message_tells_of_a_debt(template, language, point, agency):
+    mail = written(template, language, point, agency)
+    assert lint(mail.subject, names=NAMES) == []
+    assert lint(mail.preheader, names=NAMES) == []
+    assert lint(mail.text[:SHOWN_BY_MAILBOXES], names=NAMES) == []
+    assert lint(shown(mail.html)[:SHOWN_BY_MAILBOXES], names=NAMES) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Your debt",
+        "From a collection agency",
+        "You owe",
+        "Past due notice",
+        "Your balance",
+        "Pay $12.00",
+        "1,250.00 is due",
+        "Settle now",
+        "Su deuda",
+        "Aviso de cobro",
+        "Su saldo",
+        "Acreedor",
+        "About Harbor Medical Group",
+        "Reference 100234",
+    ],
+)
+def test_the_linter_finds_what_a_stranger_must_not_read(told):
+    assert lint(told, names=NAMES)
+
+
+@pytest.mark.parametrize("neutral", ["Your code from Acme Recovery", "Debra sent this", "Su recibo de Birch"])
+def test_the_linter_lets_neutral_words_pass(neutral):
+    assert lint(neutral, names=NAMES) == []
+
+
+@both
+def test_an_agency_whose_name_tells_is_not_named_outside(language, point, agency):
+    agency.name = "Acme Debt Collections"
+    mail = written("receipt", language, point, agency)
+    assert mail.subject == {"en": "Your receipt from us", "es": "Su recibo de nosotros"}[language]
+
+
+@every
+@both
+def test_every_message_says_who_writes_and_how_to_stop_it_without_a_login(template, language, point, agency):
+    mail = written(template, language, point, agency)
+    stop = f"http://acme.{settings.PORTAL_DOMAIN}/stop/"
+    for part in (mail.text, mail.html):
+        assert "Acme Recovery LLC" in part
+        assert "10 Main Street" in part
+        assert "518-555-0100" in part
+        (token,) = set(re.findall(re.escape(stop) + r"([^/\s\"]+)/", part))
+        assert consent.contact_of_stop_token(token, agency_id=agency.pk) == point
+
+
+@every
+@both
+def test_every_message_but_a_code_is_from_a_debt_collector_in_its_own_language(template, language, point, agency):
+    mail = written(template, language, point, agency)
+    other = COLLECTOR["es" if language == "en" else "en"]
+    says = TEMPLATES[template].stream != "security"
+    for part in (mail.text, mail.html):
+        assert (COLLECTOR[language] in part) is says
+        assert other not in part
+
+
+@pytest.mark.parametrize("template", ["code", "esign_code"])
+@both
+def test_a_code_message_says_nothing_about_any_account(template, language, point, agency):
+    mail = written(template, language, point, agency)
+    assert lint(mail.text.partition("/stop/")[0], names=(*NAMES, "Jane", "Doe")) == []
+    assert (HIDDEN_DIGITS in mail.text) is (template == "code")
+
+
+@every
+@both
+def test_the_text_part_says_what_the_html_says(template, language, point, agency):
+    mail = written(template, language, point, agency)
+    for part in re.findall(r"<(?:h1|h2|p|td)[^>]*>([^<>{}]{4,})</", mail.html):
+        if (said := " ".join(part.replace("\xa0", " ").split())) and "&" not in said and said != "Acme Recovery":
+            assert said in " ".join(mail.text.split()), said
+
+
+@every
+def test_styles_are_inline_and_the_dark_ones_stay_in_the_head(template, point, agency):
+    html = written(template, "en", point, agency).html
+    assert "prefers-color-scheme: dark" in html
+    assert re.search(r'<td class="body" style="[^"]*padding: 18px 36px', html)
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "http" not in html.replace(f"http://acme.{settings.PORTAL_DOMAIN}", "")
+
+
+def test_a_name_cannot_write_html_or_a_header(point, agency):
+    agency.name = "Acme\r\nBcc: thief@example.com"
+    mail = written("receipt", "en", point, agency, name="<script>alert(1)</script>")
+    assert mail.subject == "Your receipt from Acme Bcc: thief@example.com"
+    assert "<script" not in mail.html
+
+
+def test_every_sentence_is_there_in_spanish():
+    known = {
+        entry.msgid
+        for entry in polib.pofile(str(settings.BASE_DIR / "campaigns/locale/es/LC_MESSAGES/django.po"))
+        if entry.msgstr or all(entry.msgstr_plural.values())
+    }
+    asked = set()
+    for path in Path(get_template("campaigns/mail/receipt.html").origin.name).parent.glob("*.html"):
+        for found in re.finditer(
+            r"""gettext\((u?'(?:[^'\\]|\\.)*'|u?"(?:[^"\\]|\\.)*")""", templatize(path.read_text())
+        ):
+            asked.add(ast.literal_eval(found[1]).strip())
+    for kind in TEMPLATES.values():
+        asked |= {kind.subject, kind.preheader}
+    assert len(asked) > 40
+    assert asked - known == set()
