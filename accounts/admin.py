@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminColorInputWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminColorInputWidget
 
 from accounts import branding
 from accounts.crypto import mask
@@ -133,7 +133,7 @@ class StaffAdmin(DjangoUserAdmin, Desk):
     change_password_form = AdminPasswordChangeForm
     list_display = ["username", "first_name", "last_name", "agency", "role_names", "is_active", "last_login"]
     list_filter = ["is_active"]
-    filter_horizontal = ["groups"]
+    filter_horizontal: list[str] = []
     ordering = ["username"]
     actions_detail = ["reset_factors"]
     add_fieldsets = [
@@ -179,6 +179,7 @@ class StaffAdmin(DjangoUserAdmin, Desk):
     def formfield_for_manytomany(self, db_field, request=None, **kwargs):
         if db_field.name == "groups":
             kwargs |= {"queryset": own(request, Group.objects.order_by("name")), "label": _("Roles"), "help_text": ""}
+            kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_change_permission(self, request, obj=None) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.utils import display_for_field
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import Http404, HttpResponse
@@ -121,6 +122,33 @@ def readable(model: type[models.Model], name: Any) -> Any:
     if name.endswith("_bps"):
         return percent_of(name, str(field.verbose_name).removesuffix(" bps"))
     return json_of(name, field.verbose_name) if isinstance(field, models.JSONField) else name
+
+
+@cache
+def plain(model: type[models.Model], name: str) -> Any:
+    """Replace a field's name by a column without the model's help beside its title; relations keep their link."""
+    shown = readable(model, name)
+    if callable(shown) or name not in {field.name for field in model._meta.fields}:
+        return shown
+    field = model._meta.get_field(name)
+    if field.is_relation:
+        return name
+    if name == "status" and field.choices:
+        return _column(lambda row: label("", row.get_status_display()), name, field.verbose_name)
+    return _column(lambda row: display_for_field(getattr(row, name), field, "-"), name, field.verbose_name)
+
+
+@cache
+def linked(model: type[models.Model], name: str) -> Callable:
+    """Replace a field's name by a column that leads to the row's own page."""
+    field = model._meta.get_field(name)
+    place = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+
+    def show(row):
+        text = display_for_field(getattr(row, name), field, "-")
+        return format_html('<a class="staff-link" href="{}">{}</a>', reverse(place, args=[row.pk]), text)
+
+    return _column(show, name, field.verbose_name)
 
 
 def each_readable(model: type[models.Model], names: Any) -> list:
@@ -420,10 +448,10 @@ class FactInline(TabularInline):
 
     extra = 0
     can_delete = False
-    show_change_link = True
     tab = True
     per_page = INLINE_PAGE
     ordering = ["-id"]
+    hide_title = True
 
     def has_add_permission(self, request, obj=None) -> bool:
         return False
@@ -435,13 +463,11 @@ class FactInline(TabularInline):
         return False
 
     def get_fields(self, request, obj=None):
-        return each_readable(self.model, self.fields)
+        first, *more = self.fields
+        return [linked(self.model, first), *(plain(self.model, name) for name in more)]
 
     def get_readonly_fields(self, request, obj=None):
         return flat(self.get_fields(request, obj))
-
-    def get_formset(self, request, obj=None, **kwargs):
-        return super().get_formset(request, obj, help_texts=silent(self.model), **kwargs)
 
     def get_queryset(self, request):
         keys = [field.name for field in self.model._meta.fields if field.is_relation and field.name in self.fields]
