@@ -5,7 +5,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.desk import AgencyAdmin, FactAdmin, status_of
+from accounts.columns import status_of
+from accounts.desk import AgencyAdmin, FactAdmin
 from campaigns.models import MailEvent, MailProvider, Message
 
 TONES = {

@@ -11,6 +11,7 @@ from accounts.models import Account, Consumer
 from campaigns.models import Message
 from payments.models import Notice, Postdate
 from payments.rules.notices import letter_send_by
+from payments.services import postdates
 
 OPENS, CLOSES = time(8), time(21)
 """RF-01, where the consumer lives."""
@@ -84,6 +85,8 @@ def as_letter(*, notice: Notice, reason: str, now: datetime, was: str = "") -> N
     notice.save(update_fields=["channel", "send_by", "status", "sent_at", "proof"])
     if notice.status == Notice.Status.FAILED:
         _tell("notice.failed", notice, now=now, reason=reason, message=was)
+        # Without the notice there is no charge, whoever would make it: the host is asked to hold what it executes.
+        postdates.hold(postdate=notice.postdate, reason="notice_failed", now=now)
     _require_letter(notice, reason=reason, now=now)
 
 

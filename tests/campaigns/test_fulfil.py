@@ -241,7 +241,9 @@ def test_without_consent_no_notice_goes_by_mail_and_nothing_may_be_charged(notic
     assert mails() == []
     notice.refresh_from_db()
     assert (notice.status, notice.proof["failed"]) == ("failed", "no_consent")
-    assert told("notice.failed", "letter.required") == ["notice.failed", "letter.required"]
+    expected = ["notice.failed", "postdate.hold_requested", "letter.required"]
+    assert told(*expected) == expected
+    assert Postdate.objects.get().status == "held"
 
 
 def test_an_opt_out_in_time_turns_the_notice_into_a_letter(notice, agreed, provider, mails, now):
