@@ -240,11 +240,12 @@ class Drain:
         answer = heard.error or (
             "" if heard.status == 200 else heard.body[: parcels.ANSWER_KEPT].decode("utf-8", "replace")
         )
+        clean = parcels.without_numbers if any(parcel.method_id for parcel in batch) else str
         for parcel, verdict in zip(batch, judged.verdicts, strict=True):
             status = verdict.fate.value if verdict.fate in (Fate.DELIVERED, Fate.PARKED) else "waiting"
             next_at = self._next_at(host, parcel, verdict, heard, now)
-            said = answer or verdict.reason
-            self.done.append(Attempt(parcel, status, next_at, verdict.reason, heard.status, heard.duration_ms, said))
+            said, reason = clean(answer or verdict.reason), clean(verdict.reason)
+            self.done.append(Attempt(parcel, status, next_at, reason, heard.status, heard.duration_ms, said))
             if verdict.result is not None and verdict.result.taken and verdict.result.granted is not None:
                 self.granted.append((parcel, verdict.result.granted, verdict.result.reason))
             self._advance(host, parcel, delivered=verdict.fate is Fate.DELIVERED)

@@ -209,6 +209,7 @@ def _answer(rows: list[Row], outcomes: list[Outcome]) -> dict:
             found.append(FieldError("/Version", "conflicting_version", "This version was told with another body."))
         counts[verdict] += 1
         number = row.record.get("FileNumber") if isinstance(row.record, dict) else None
+        number = str(number)[:60] if isinstance(number, str | int) else None  # anything else is not echoed
         errors += [{"index": index, "FileNumber": number, **error._asdict()} for error in found]
     return counts | {"errors": errors}
 

@@ -8,6 +8,7 @@ import pytest
 from integrations.hosts import Words, adapter
 from integrations.http import Heard
 from integrations.services.judge import Fate, again_at, asked_to_wait, judge, probe_at
+from integrations.services.parcels import without_numbers
 
 NOW = dt.datetime(2026, 12, 1, 15, 0, tzinfo=dt.UTC)
 SCOLLECT = adapter("scollect", Words("http://host", "key", {}, "Cell Phone", "Good Number"))
@@ -69,6 +70,10 @@ def test_a_hosts_answer_to_a_cancel_request_is_read():
     answer = {"EventID": "a", "Outcome": "accepted", "Answer": {"Cancelled": False, "Reason": "already_charged"}}
     (verdict,) = judge(heard(200, {"results": [answer]}), ["a"], SCOLLECT).verdicts
     assert (verdict.result.granted, verdict.result.reason) == (False, "already_charged")
+
+
+def test_a_bank_number_that_a_host_quotes_is_masked():
+    assert without_numbers("bad account 000123456789 of 2026") == "bad account •••• of 2026"
 
 
 def test_waits_grow_with_jitter_and_an_hour_is_the_longest():
