@@ -15,8 +15,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminColorInputWidget
 
 from accounts import branding
+from accounts.columns import status_of
 from accounts.crypto import mask
-from accounts.desk import AgencyAdmin, Desk, FactAdmin, FactInline, status_of
+from accounts.desk import AgencyAdmin, Desk, FactAdmin, FactInline
 from accounts.keys import name_key, reference_key
 from accounts.models import (
     Account,

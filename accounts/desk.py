@@ -4,34 +4,27 @@ The acting agency is set at the edge, so lists, drop-downs and look-ups see one 
 all and change nothing that belongs to an agency. Keys are written here and never shown again.
 """
 
-import json
-import re
 import uuid
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.utils import display_for_field
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
+from accounts.columns import column, each_readable, flat, linked, plain, readable, silent
 from accounts.crypto import SealedField
-from accounts.money import format_cents
 from accounts.scope import ALL_AGENCIES, acting
 
-_SECRET = re.compile(r"secret|token|password|(^|_)key$|ssn|dob|account_?number|^number$|routing_number", re.I)
 PAGE = 50
 INLINE_PAGE = 20
 
@@ -39,134 +32,6 @@ INLINE_PAGE = 20
 def acts_for_one() -> bool:
     """Tell whether one agency acts: the platform looks, the agency decides."""
     return acting() not in ("", ALL_AGENCIES)
-
-
-# What a value looks like --------------------------------------------------------------------------------------
-
-
-def sum_of(name: str, label: Any) -> Callable:
-    """Make the column of an amount in cents."""
-
-    def show(row):
-        cents = getattr(row, name)
-        return "-" if cents is None else format_cents(cents, getattr(row, "currency", "usd"))
-
-    return _column(show, name, label)
-
-
-def percent_of(name: str, label: Any) -> Callable:
-    """Make the column of a rate in basis points."""
-
-    def show(row):
-        bps = getattr(row, name)
-        return "-" if bps is None else f"{bps / 100:g} %"
-
-    return _column(show, name, label)
-
-
-def json_of(name: str, label: Any) -> Callable:
-    """Make the column of a JSON value, without what looks like a secret in it."""
-
-    def show(row):
-        value = getattr(row, name)
-        return plain_json(value) if value else "-"
-
-    return _column(show, name, label)
-
-
-def label(tone: str, text: Any) -> str:
-    """Render a short coloured word; the tone is success, info, warning, danger or empty."""
-    return format_html('<span class="staff-label {}">{}</span>', tone, text)
-
-
-def status_of(tones: dict[str, str]) -> Callable:
-    """Make the column of a status, coloured by `tones`: success, info, warning, danger."""
-
-    def show(row):
-        return label(tones.get(row.status, ""), row.get_status_display())
-
-    return _column(show, "status", _("status"))
-
-
-def _column(show: Callable, name: str, label: Any) -> Callable:
-    show.__name__, show.short_description, show.admin_order_field = f"{name}_shown", label, name
-    return show
-
-
-def plain_json(value: Any) -> str:
-    """Render JSON for reading; what looks like a secret by its name is hidden."""
-    text = json.dumps(_hidden(value), indent=2, ensure_ascii=False, default=str)
-    return format_html('<pre class="staff-json">{}</pre>', text)
-
-
-def _hidden(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: "[hidden]" if _SECRET.search(key) and isinstance(inner, str) and inner else _hidden(inner)
-            for key, inner in value.items()
-        }
-    return [_hidden(inner) for inner in value] if isinstance(value, list) else value
-
-
-@cache
-def readable(model: type[models.Model], name: Any) -> Any:
-    """Replace a field's name by a column that reads well: amounts, rates and JSON; the rest stays.
-
-    The same column each time: the admin compares what is shown with what is read-only.
-    """
-    if not isinstance(name, str) or name not in {field.name for field in model._meta.fields}:
-        return name
-    field = model._meta.get_field(name)
-    if name.endswith("_cents"):
-        return sum_of(name, str(field.verbose_name).removesuffix(" cents"))
-    if name.endswith("_bps"):
-        return percent_of(name, str(field.verbose_name).removesuffix(" bps"))
-    return json_of(name, field.verbose_name) if isinstance(field, models.JSONField) else name
-
-
-@cache
-def plain(model: type[models.Model], name: str) -> Any:
-    """Replace a field's name by a column without the model's help beside its title; relations keep their link."""
-    shown = readable(model, name)
-    if callable(shown) or name not in {field.name for field in model._meta.fields}:
-        return shown
-    field = model._meta.get_field(name)
-    if field.is_relation:
-        return name
-    if name == "status" and field.choices:
-        return _column(lambda row: label("", row.get_status_display()), name, field.verbose_name)
-    return _column(lambda row: display_for_field(getattr(row, name), field, "-"), name, field.verbose_name)
-
-
-@cache
-def linked(model: type[models.Model], name: str) -> Callable:
-    """Replace a field's name by a column that leads to the row's own page."""
-    field = model._meta.get_field(name)
-    place = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
-
-    def show(row):
-        text = display_for_field(getattr(row, name), field, "-")
-        return format_html('<a class="staff-link" href="{}">{}</a>', reverse(place, args=[row.pk]), text)
-
-    return _column(show, name, field.verbose_name)
-
-
-def each_readable(model: type[models.Model], names: Any) -> list:
-    """Replace names, also in rows of several fields."""
-    return [
-        tuple(readable(model, name) for name in entry) if isinstance(entry, list | tuple) else readable(model, entry)
-        for entry in names
-    ]
-
-
-def flat(names: Any) -> list:
-    """Give the entries of rows of fields in one list."""
-    return [name for entry in names for name in (entry if isinstance(entry, list | tuple) else [entry])]
-
-
-def silent(model: type[models.Model]) -> dict[str, str]:
-    """Give empty help for every field: what a model says of itself is for those who write it, not who read facts."""
-    return {field.name: "" for field in model._meta.fields}
 
 
 # Settings -----------------------------------------------------------------------------------------------------
@@ -270,6 +135,7 @@ class Desk(ModelAdmin):
     list_per_page = PAGE
     show_full_result_count = False
     list_filter_submit = True
+    ordering = ["-id"]
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if isinstance(db_field, models.URLField):
@@ -405,7 +271,7 @@ class AgencyAdmin(Desk):
     def _looked_at(self, name: str, sealed: dict) -> Any:
         if name not in sealed:
             return readable(self.model, name)
-        return _column(lambda row: _("set") if getattr(row, name) else _("not set"), name, sealed[name].verbose_name)
+        return column(lambda row: _("set") if getattr(row, name) else _("not set"), name, sealed[name].verbose_name)
 
 
 class FactAdmin(Desk):
@@ -413,7 +279,6 @@ class FactAdmin(Desk):
 
     actions = None
     hidden: tuple[str, ...] = ()
-    ordering = ["-id"]
     paginator = InfinitePaginator
     search_fields: tuple[str, ...] = ()
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import NoReverseMatch, reverse
 
-from accounts.desk import plain_json
+from accounts.columns import plain_json
 from accounts.models import Event
 from accounts.money import format_cents
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
 
+from accounts.columns import label, status_of
 from accounts.desk import (
     AgencyAdmin,
     AgencyForm,
@@ -18,8 +19,6 @@ from accounts.desk import (
     LinesField,
     PairsField,
     ReasonForm,
-    label,
-    status_of,
 )
 from accounts.keys import reference_key
 from accounts.models import Account
@@ -76,7 +75,7 @@ class ConnectionForm(AgencyForm):
 
     class Meta:
         model = HostConnection
-        fields = "__all__"
+        fields = ()
 
     def clean_ip_allow(self):
         for entry in self.cleaned_data["ip_allow"]:
@@ -198,6 +197,7 @@ class DeliveryAdmin(FactAdmin):
         ("decided_at", "reason"),
     ]
     inlines = [Attempts]
+    actions = ["deliver_selected_again"]
     actions_detail = ["deliver_again", "skip"]
 
     def get_search_results(self, request, queryset, search_term):
@@ -209,6 +209,12 @@ class DeliveryAdmin(FactAdmin):
 
     def has_skip_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "integrations.skip_delivery")
+
+    @admin.action(description=_("Deliver the selected ones again"), permissions=["replay"])
+    def deliver_selected_again(self, request, queryset) -> None:
+        for delivery in queryset:
+            self._replay(delivery)
+        messages.success(request, _("%(count)s are on their way.") % {"count": len(queryset)})
 
     @action(description=_("Deliver again"), permissions=["replay"], icon="replay")
     def deliver_again(self, request, object_id):

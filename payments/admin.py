@@ -8,7 +8,8 @@ from django.db.models.functions import Cast, Right
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, RangeDateTimeFilter
 
-from accounts.desk import AgencyAdmin, FactAdmin, FactInline, status_of
+from accounts.columns import status_of
+from accounts.desk import AgencyAdmin, FactAdmin, FactInline
 from accounts.keys import reference_key
 from payments.models import (
     Arrangement,

@@ -6,7 +6,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
-from accounts.desk import AgencyAdmin, AgencyForm, FactAdmin, status_of
+from accounts.columns import status_of
+from accounts.desk import AgencyAdmin, AgencyForm, FactAdmin
 from accounts.money import from_cents, to_cents
 from settlements.models import GlobalOffer, IndividualOffer
 

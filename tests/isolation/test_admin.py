@@ -7,6 +7,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
 
+from accounts.crypto import SealedField
 from accounts.desk import FactAdmin
 from accounts.models import Agency, User
 from accounts.tenancy import Row, TenantManager
@@ -84,7 +85,7 @@ def foreign_ids_shown(house) -> dict[str, list[str]]:
     addresses = [reverse("admin:index")]
     for model in [*tenant_admins(), User, Agency]:
         addresses += [page(model, "changelist"), page(model, "add")]
-    addresses += [page(type(row), name, row.pk) for row in house["mine"].values() for name in ("change", "history")]
+    addresses += [page(type(row), "change", row.pk) for row in house["mine"].values()]
     shown = {}
     for address in addresses:
         text = house["browser"].get(address, follow=True).content.decode()
@@ -125,7 +126,7 @@ def test_no_page_shows_a_sealed_value_to_anybody(house, agency):
     browsers = [house["browser"], signed_in(User.objects.create_superuser("platform", "", PASSWORD))]
     browsers.append(signed_in(member(agency, "auditor")))
     for browser, rows in zip(browsers, (house["mine"], house["mine"], house["theirs"]), strict=True):
-        for row in rows.values():
+        for row in (row for row in rows.values() if any(isinstance(f, SealedField) for f in row._meta.fields)):
             for address in (page(type(row), "change", row.pk), page(type(row), "changelist")):
                 text = browser.get(address, follow=True).content.decode()
                 assert SECRET not in text, address

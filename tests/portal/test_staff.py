@@ -339,6 +339,20 @@ def test_a_parked_delivery_is_delivered_again_by_a_post_only(agency, desk, parke
         assert parked.status == "waiting"
 
 
+def test_selected_deliveries_are_delivered_again_and_foreign_ones_are_not_touched(
+    agency, desk, parked, other_agency, others_account, now
+):
+    theirs = furnish(other_agency, now)[Delivery]
+    with acting_for(other_agency):
+        Delivery.objects.update(status=Delivery.Status.PARKED)
+    sent = {"action": "deliver_selected_again", "_selected_action": [str(parked.pk), str(theirs.pk)]}
+    assert desk.post(page(Delivery, "changelist"), sent).status_code == 302
+    with acting_for(agency):
+        assert Delivery.objects.get().status == "waiting"
+    with acting_for(other_agency):
+        assert Delivery.objects.get().status == "parked"
+
+
 def test_a_delivery_is_skipped_with_a_reason_that_stands_in_an_event(agency, desk, parked):
     address = page(Delivery, "skip", parked.pk)
     assert desk.post(address, {"reason": ""}).status_code == 200
