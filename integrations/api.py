@@ -153,7 +153,10 @@ class PushAccounts(APIView):
         request={"application/json": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}},
         responses={
             200: PushAnswer,
-            **{code: OpenApiResponse(response=Problem, description=text) for code, text in REFUSALS.items()},
+            **{
+                (code, "application/problem+json"): OpenApiResponse(response=Problem, description=text)
+                for code, text in REFUSALS.items()
+            },
         },
         examples=[
             OpenApiExample("One account", value=RECORD, request_only=True),
