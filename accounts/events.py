@@ -160,6 +160,9 @@ def assign_sequences(*, limit: int = 2_000) -> list[Event]:
             batch = list(Event.objects.filter(agency_id=agency_id, sequence__isnull=True).order_by("id")[:limit])
             if not batch:
                 continue
+            if len(batch) == limit:
+                # Behind the cut may stand an account's earlier event, where the clocks of two machines disagree.
+                batch += _rest_of_their_accounts(batch)
             for offset, event in enumerate(in_account_order(batch), start=1):
                 event.sequence = agency.last_sequence + offset
                 routed.append(event)
@@ -199,6 +202,13 @@ def take(reader: str, *, limit: int = 2_000) -> list[Event]:
             ReaderPosition.objects.filter(pk=place.pk).update(sequence=batch[-1].sequence)
             taken += batch
     return taken
+
+
+def _rest_of_their_accounts(batch: list[Event]) -> list[Event]:
+    """Return the waiting events behind a batch that belong to accounts in it."""
+    behind = Event.objects.filter(agency_id=batch[0].agency_id, sequence__isnull=True, id__gt=batch[-1].pk)
+    accounts = {event.account_id for event in batch} - {None}
+    return list(behind.filter(account__in=accounts).order_by("id"))
 
 
 def in_account_order(batch: list[Event]) -> list[Event]:
