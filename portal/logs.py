@@ -6,11 +6,16 @@ from typing import Any
 import structlog
 
 SECRET_NAMES = re.compile(
-    r"ssn|dob|routing|account_?number|^number$|cvc|password|secret|token|authorization$|cookie|(?<!idempotency_)key$",
+    r"ssn|dob|birth|routing|(?:^|account_?|card_?|bank_?)number$|cv[cv]|password|secret|token|authorization$|cookie"
+    r"|(?<!idempotency_)key$",
     re.I,
 )
+CODE_NAMES = re.compile(r"code$|^digits$", re.I)  # reasons are words; only a consumer's code is six digits
 DIGITS = re.compile(r"(?<![\w-])\d(?:[ -]?\d){6,18}(?![\w-])")
 SSN = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")
+# A card number is hidden also where letters touch it; the digits of a UUID are not a card number.
+UUID_OR_CARD = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<!\d)\d(?:[ .-]?\d){12,18}(?!\d)", re.I)
+LARGEST_AMOUNT = 10**11  # cents; a longer number is no sum of money, and may be a card
 HIDDEN = "[hidden]"
 
 
@@ -18,18 +23,38 @@ def scrub(value: Any, name: str = "") -> Any:
     """Hide values by their name, and runs of 7 to 19 digits wherever they stand; ids and short numbers pass."""
     if name and SECRET_NAMES.search(name) and value not in (None, ""):
         return HIDDEN
-    if isinstance(value, str):
-        return DIGITS.sub(HIDDEN, SSN.sub(HIDDEN, value))
-    if isinstance(value, dict):
-        return {key: scrub(inner, str(key)) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [scrub(inner) for inner in value]
-    return value
+    match value:
+        case None | bool() | float():
+            return value
+        case int():
+            return value if abs(value) < LARGEST_AMOUNT else HIDDEN
+        case str():
+            if CODE_NAMES.search(name) and re.fullmatch(r"\d{6}", value):
+                return HIDDEN
+            return DIGITS.sub(HIDDEN, SSN.sub(HIDDEN, UUID_OR_CARD.sub(_hide_card, value)))
+        case dict():
+            return {scrub(key) if isinstance(key, str) else key: scrub(inner, str(key)) for key, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [scrub(inner) for inner in value]
+        case bytes():
+            return scrub(value.decode("utf-8", "replace"))
+    return scrub(str(value))  # the renderer would print it, so it is read first
+
+
+def _hide_card(found: re.Match) -> str:
+    digits = [int(digit) for digit in reversed(found[0]) if digit.isdecimal()]
+    if re.match(r"[0-9a-f]{8}-[0-9a-f]{4}-", found[0], re.I) and len(found[0]) == 36:
+        return found[0]
+    luhn = sum(digits[::2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[1::2])
+    return HIDDEN if luhn % 10 == 0 else found[0]
 
 
 def scrub_event(_logger, _method, event: dict) -> dict:
-    """Scrub one log line (structlog processor)."""
-    return {key: scrub(value, "" if key in ("event", "timestamp") else key) for key, value in event.items()}
+    """Scrub one log line (structlog processor); what begins with _ is structlog's own and is not printed."""
+    return {
+        key: value if key.startswith("_") else scrub(value, "" if key in ("event", "timestamp") else key)
+        for key, value in event.items()
+    }
 
 
 def scrub_sentry(event: dict, _hint: dict) -> dict:

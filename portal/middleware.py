@@ -1,5 +1,7 @@
 """The edge: name the request, the agency and the visitor, once."""
 
+import contextlib
+import ipaddress
 import uuid
 
 import structlog
@@ -26,9 +28,10 @@ class RequestId:
 
     def __call__(self, request):
         try:
-            request.id = str(uuid.UUID(request.headers.get("X-Request-ID", "")))
+            request.id = str(uuid.UUID(request.META.get("HTTP_X_REQUEST_ID", "")))
         except ValueError:
             request.id = str(uuid.uuid4())
+        request.META["HTTP_X_REQUEST_ID"] = request.id  # the request log reads it there and would make its own
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.id)
         response = self.get_response(request)
@@ -40,9 +43,9 @@ def client_ip(request) -> str:
     """Return the visitor's address; believe X-Forwarded-For only as far as our own proxies wrote it."""
     if settings.TRUSTED_PROXIES:
         chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
-        if len(chain) >= settings.TRUSTED_PROXIES:
-            return chain[-settings.TRUSTED_PROXIES]
-    return request.META["REMOTE_ADDR"]
+        with contextlib.suppress(IndexError, ValueError):
+            return str(ipaddress.ip_address(chain[-settings.TRUSTED_PROXIES]))
+    return request.META.get("REMOTE_ADDR", "")  # a socket in the file system has none
 
 
 class AgencyAtTheEdge:

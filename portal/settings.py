@@ -38,12 +38,24 @@ def keyring(name: str) -> dict[int, bytes]:
     """Read `version:base64key,...` (32 bytes each, the first one seals)."""
     ring: dict[int, bytes] = {}
     for entry in env(name).split(","):
-        version, _sep, text = entry.partition(":")
-        key = base64.b64decode(text, validate=True)
-        if not version.isdigit() or len(key) != 32:
+        version, _sep, text = entry.strip().partition(":")
+        if not version.isdecimal():
             raise ImproperlyConfigured(f"{name}: each entry is version:base64 of 32 bytes.")
-        ring[int(version)] = key
+        if int(version) in ring:
+            raise ImproperlyConfigured(f"{name}: version {version} stands there twice.")
+        ring[int(version)] = secret_key(name, text)
     return ring
+
+
+def secret_key(name: str, text: str) -> bytes:
+    """Read base64 of exactly 32 bytes."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise ImproperlyConfigured(f"{name}: a key is base64 of 32 bytes.")
+    return key
 
 
 # Where we are -------------------------------------------------------------------------------------------------
@@ -54,7 +66,7 @@ PORT = env.int("PORT", default=8000)
 PORTAL_DOMAIN = env("PORTAL_DOMAIN", default=f"localhost:{PORT}")  # consumers live at <agency>.<this>
 SECRET_KEY = env("SECRET_KEY")
 FIELD_KEYS = keyring("FIELD_KEYS")
-INDEX_KEY = base64.b64decode(env("INDEX_KEY"), validate=True)
+INDEX_KEY = secret_key("INDEX_KEY", env("INDEX_KEY"))
 ALLOWED_HOSTS = [
     f".{PORTAL_DOMAIN.split(':')[0]}",
     *env.list("EXTRA_HOSTS", default=["testserver"] if TESTING else []),
@@ -218,6 +230,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_AUTOREFRESH = TESTING or DEBUG  # no test client reads the whole folder, which a demonstration may be filling
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
