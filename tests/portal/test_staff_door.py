@@ -18,7 +18,6 @@ from django.test import Client, override_settings
 from django.urls import NoReverseMatch, reverse
 
 from accounts.models import User
-from portal.staff import make_roles
 from tests.staff import PASSWORD, member, signed_in
 
 LOGIN = "/staff/login/"
@@ -164,5 +163,4 @@ def test_roles_are_there_after_a_migrate(db):
 
     Group.objects.all().delete()
     call_command("migrate", verbosity=0, interactive=False)
-    make_roles()
     assert Group.objects.filter(name="agency admin").exists()
