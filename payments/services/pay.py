@@ -25,6 +25,8 @@ from payments.services.methods import active_processor, adapter_of, stored_of
 
 RESEND_WITHIN = 5.0
 """Seconds: an answer lost sooner than this is asked for again at once, under the same key, while the consumer waits."""
+RESUME_LOOKS, RESUME_PAUSE = 10, 0.2
+"""How often and how far apart, in seconds, a repeated request looks for the answer of the one before it."""
 
 
 class Refused(Exception):
@@ -47,6 +49,26 @@ def confirm(
         checkout=checkout, text_sha256=text_sha256, ip=ip, user_agent=user_agent, language=language, now=now
     )
     crash.point("after_intent_commit")
+    return _finish(payment, fresh=fresh, now=now)
+
+
+def resume(*, checkout: Checkout, now: datetime) -> Payment:
+    """Go on with a confirmed checkout's payment, asked for again: after a crash, a lost answer, a double click.
+
+    Another request may be charging it this very moment, so its answer is waited for a little; after that the charge is
+    sent again under the same key, which the processor answers with the one charge there is.
+    """
+    joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
+    for _look in range(RESUME_LOOKS):
+        payment = joined.get(idempotency_key=checkout.pk)
+        if payment.status != Payment.Status.INTENDED:
+            return payment
+        time.sleep(RESUME_PAUSE)
+    return _finish(payment, fresh=False, now=now)
+
+
+def _finish(payment: Payment, *, fresh: bool, now: datetime) -> Payment:
+    """Charge what is still to be charged by us and record what came of it."""
     if payment.status != Payment.Status.INTENDED or payment.executor != "portal":
         return payment
     if payment.next_action_secret or payment.expires_at <= now:

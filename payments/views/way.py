@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from accounts.access import own_accounts
 from accounts.services import consent
 from payments.models import Checkout, Payment
-from payments.services import gate
+from payments.services import gate, pay
 from payments.services.gate import Standing
 
 
@@ -24,6 +24,8 @@ def on_the_way(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
         if checkout is None:
             raise Http404
         if checkout.confirmed_at is not None:
+            if request.method == "POST":
+                pay.resume(checkout=checkout, now=request.now)
             return to_payment_of(checkout)
         if checkout.visit_id != request.visit.pk or not checkout.lines:
             return redirect("payments:choose", checkout.account_id)
