@@ -14,10 +14,14 @@ class IdentifyForm(forms.Form):
         label=_("Reference number"),
         max_length=60,
         help_text=_("It is on our letter or message to you."),
+        error_messages={"required": _("Enter the reference number.")},
         widget=forms.TextInput({"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}),
     )
     last_name = forms.CharField(
-        label=_("Last name"), max_length=80, widget=forms.TextInput({"autocomplete": "family-name"})
+        label=_("Last name"),
+        max_length=80,
+        error_messages={"required": _("Enter your last name.")},
+        widget=forms.TextInput({"autocomplete": "family-name"}),
     )
 
     def __init__(self, *args, factor: str, **kwargs) -> None:
@@ -27,12 +31,14 @@ class IdentifyForm(forms.Form):
                 label=_("Last four of your Social Security number"),
                 max_length=4,
                 help_text=_("Four digits. We compare them and never show the whole number."),
+                error_messages={"required": _("Enter the last four digits.")},
                 widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off", "class": "short"}),
             )
         else:
             self.fields["factor"] = forms.CharField(
                 label=_("ZIP code"),
                 max_length=10,
+                error_messages={"required": _("Enter your ZIP code.")},
                 widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "postal-code", "class": "short"}),
             )
         self.factor = factor
@@ -69,6 +75,7 @@ class CodeForm(forms.Form):
     code = forms.CharField(
         label=_("Six-digit code"),
         max_length=20,
+        error_messages={"required": _("Enter the code.")},
         widget=forms.TextInput(
             {"inputmode": "numeric", "autocomplete": "one-time-code", "class": "short", "autofocus": True}
         ),

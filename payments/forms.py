@@ -85,26 +85,32 @@ class UnsentInput(forms.TextInput):
 
 
 class BankForm(RefusableForm):
-    """A bank account. The account number is never sent back to the browser."""
+    """A bank account. The account number is never sent back to the browser; the rules judge all fields at once."""
 
     holder = forms.CharField(
-        label=_("Name on the account"), max_length=120, widget=forms.TextInput({"autocomplete": "name"})
+        label=_("Name on the account"),
+        required=False,
+        max_length=120,
+        widget=forms.TextInput({"autocomplete": "name", "required": True}),
     )
     routing_number = forms.CharField(
         label=_("Routing number"),
+        required=False,
         max_length=20,
         help_text=_("Nine digits, at the bottom left of a check."),
         widget=forms.TextInput(
-            {"inputmode": "numeric", "autocomplete": "off"},
+            {"inputmode": "numeric", "autocomplete": "off", "required": True},
         ),
     )
     account_number = forms.CharField(
         label=_("Account number"),
+        required=False,
         max_length=30,
-        widget=UnsentInput({"inputmode": "numeric", "autocomplete": "off"}),
+        widget=UnsentInput({"inputmode": "numeric", "autocomplete": "off", "required": True}),
     )
     account_type = forms.ChoiceField(
         label=_("Kind of account"),
+        required=False,
         choices=[("checking", _("Checking")), ("savings", _("Savings"))],
         initial="checking",
         widget=forms.RadioSelect,

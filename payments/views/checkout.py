@@ -118,7 +118,7 @@ def _options(at: Standing, *, level: int) -> list[dict[str, Any]]:
                 "saving_cents": terms.saving_cents,
                 "parts": len(parts),
                 "part_cents": parts[0].amount_cents,
-                "last_on": parts[-1].due_on,
+                "last_on": terms.last_date,
                 "needs_code": level < Visit.Level.CONFIRMED,
             }
         )

@@ -63,6 +63,7 @@ def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
         "today_cents": lines[0].amount_cents,
         "later": planned(lines[1:]),
         "methods": ways,
+        "several_ways": len(offered) > 1,
         "selected": selected,
         "form": form,
         "refusals": problems([one for one in found if form.where.get(one.field or "") is None]),
@@ -197,6 +198,7 @@ def review(request: HttpRequest, checkout: Checkout) -> HttpResponse:
             {"number": line.number, "on": line.on, "amount_cents": line.amount_cents, "notice": line.notice}
             for line in seen.later
         ],
+        "notice": next((line.notice for line in seen.later if line.notice), ""),
         "total_cents": seen.total_cents,
         "saving_cents": seen.saving_cents,
         "method": {"label": seen.means.label(language()), "kind": seen.means.kind},
