@@ -21,7 +21,7 @@ from accounts.services.consent import ESIGN_VERSION
 from accounts.tenancy import acting_for, uuid7
 from campaigns.models import MailProvider
 from campaigns.services import fulfil, send, track
-from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate
+from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate, ProcessorAccount
 from payments.rules.notices import predebit_window
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +161,7 @@ def make_payment(account, *, now, status="succeeded", kind="card", lines=None, t
         funding="debit" if kind == "card" else "",
         account_type="" if kind == "card" else "checking",
         last4="4242",
+        processor_account=ProcessorAccount.objects.get() if kind == "card" else None,
         created_at=now,
     )
     authorization = Authorization.objects.create(

@@ -14,7 +14,7 @@ from campaigns.services import fulfil
 from payments.models import Authorization, Notice, Payment, Postdate
 from tests.campaigns.conftest import make_payment, make_plan, run, told
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 SOON = dt.timedelta(seconds=4)
 PLAN = [["2026-12-01", 125_00], ["2027-01-15", 125_00], ["2027-02-15", 125_01]]
 

@@ -11,7 +11,7 @@ from campaigns.models import MailProvider, Message
 from campaigns.services import outbox, send
 from tests.campaigns.conftest import run, told
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -69,6 +69,7 @@ def test_a_sender_name_that_tells_is_left_out(message, provider, mails, now):
     assert mails()[0]["from"] == provider.from_address
 
 
+@pytest.mark.django_db(transaction=True)
 def test_no_transaction_is_open_while_the_provider_is_asked(message, provider, now, monkeypatch):
     seen = []
     real = send.channels.provider("mailgun").transport

@@ -6,7 +6,7 @@ import hmac
 import json
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from accounts.models import Event
@@ -17,7 +17,7 @@ from payments.models import Notice
 from tests.campaigns.conftest import make_plan, run, told, wait_for
 from tests.campaigns.test_send import queue
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 TOKENS = iter(range(10**6))
 
 
@@ -206,7 +206,7 @@ def test_an_unreadable_event_is_kept_with_its_reason(sent, provider, now):
 
 def test_the_inbox_cannot_be_emptied(sent, provider):
     post(provider, signed(provider, sent, "delivered"))
-    with pytest.raises(Exception, match="Cannot delete"), connection.cursor() as cursor:
+    with pytest.raises(Exception, match="Cannot delete"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM campaigns_mailevent")
 
 
@@ -238,6 +238,7 @@ def test_a_bounced_copy_of_an_authorization_goes_by_letter(pay, provider, now):
     assert (letter.data["type"], letter.data["reason"]) == ("authorization_copy", "bounced")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_real_provider_s_webhooks_come_through_the_real_door(
     acting, account, provider, sandbox, mails, live_server, now
 ):
