@@ -1,5 +1,6 @@
 """Structured logs that cannot say a card number, a bank number or an SSN."""
 
+import datetime as dt
 import re
 from typing import Any
 
@@ -36,6 +37,8 @@ def scrub(value: Any, name: str = "") -> Any:
             return {scrub(key) if isinstance(key, str) else key: scrub(inner, str(key)) for key, inner in value.items()}
         case list() | tuple() | set() | frozenset():
             return [scrub(inner) for inner in value]
+        case dt.date():
+            return value.isoformat()
         case bytes():
             return scrub(value.decode("utf-8", "replace"))
     return scrub(str(value))  # the renderer would print it, so it is read first

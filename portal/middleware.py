@@ -60,6 +60,7 @@ class AgencyAtTheEdge:
 
     def __call__(self, request):
         request.ip = client_ip(request)
+        structlog.contextvars.bind_contextvars(ip=request.ip)
         request.now = timezone.now()
         request.agency = request.visit = None
         host = request.get_host().split(":")[0].lower()

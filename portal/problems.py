@@ -1,9 +1,11 @@
 """Every API error as problem+json (RFC 9457) with a stable code, and field errors by JSON pointer."""
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
+
+MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
@@ -27,12 +29,21 @@ def _pointers(detail, path: str = "") -> list[dict]:
 
 
 def problem(status: int, code: str, detail: str, *, errors: list[dict] | None = None, headers=None) -> Response:
-    """Build the answer."""
+    """Build the answer of a view of REST framework."""
+    body = said(status, code, detail, errors=errors)
+    return Response(body, status=status, headers=headers, content_type=MEDIA_TYPE)
+
+
+def plain_problem(status: int, code: str, detail: str) -> JsonResponse:
+    """Build the answer where no view was found or the view broke."""
+    return JsonResponse(said(status, code, detail), status=status, content_type=MEDIA_TYPE)
+
+
+def said(status: int, code: str, detail: str, *, errors: list[dict] | None = None) -> dict:
+    """Build the body."""
     body = {"type": f"urn:quittance:problem:{code}", "title": code.replace("_", " "), "status": status}
     body |= {"code": code, "detail": detail}
-    if errors:
-        body["errors"] = errors
-    return Response(body, status=status, headers=headers, content_type="application/problem+json")
+    return body | ({"errors": errors} if errors else {})
 
 
 def handler(error: Exception, _context: dict) -> Response | None:

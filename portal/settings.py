@@ -7,6 +7,7 @@ which no server has. Nothing else differs between a laptop and production.
 import base64
 import os
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import environ
@@ -346,7 +347,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 
-METRICS_FROM = env.list("METRICS_FROM", default=["127.0.0.1"])
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # portal.middleware.RequestId has put ours there
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # it believes any X-Forwarded-For; the edge binds the address it trusts
+METRICS_FROM = [ip_network(entry) for entry in env.list("METRICS_FROM", default=["127.0.0.1", "::1"])]
+METRICS_TIMEOUT = 2.0  # seconds a scrape may ask the database
 
 # Operations ---------------------------------------------------------------------------------------------------
 SILENCED_SYSTEM_CHECKS = [

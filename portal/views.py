@@ -15,6 +15,7 @@ from payments.services import gate
 from payments.services.gate import Standing
 from payments.sight import cannot_pay, offer, received
 from portal.branding import colours
+from portal.problems import plain_problem
 from settlements.services import offers
 
 A_YEAR = 365 * 86400
@@ -117,9 +118,13 @@ def _itemization(account: Account) -> dict[str, Any] | None:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Say that there is nothing here, in the agency's own clothes when there is one."""
+    if request.path.startswith("/api/"):
+        return plain_problem(404, "not_found", "There is nothing here.")
     return render(request, "404.html", status=404)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Say that something of ours broke; no context is asked of anything that may be broken too."""
+    if request.path.startswith("/api/"):
+        return plain_problem(500, "internal_error", "Something of ours broke; ask again.")
     return render(request, "500.html", status=500)

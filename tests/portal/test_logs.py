@@ -1,0 +1,182 @@
+"""What a log line can never say, however it is written, and what it must still say to be of use."""
+
+import datetime as dt
+import io
+import json
+import logging
+import logging.config
+import uuid
+from decimal import Decimal
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.logs import HIDDEN, LOGGING, scrub, scrub_sentry
+
+CARD = "4242424242424242"
+NUMBERS = [
+    CARD,
+    "4242 4242 4242 4242",
+    "4242-4242-4242-4242",
+    "4242.4242.4242.4242",
+    "378282246310005",
+    "3782 822463 10005",
+    "900-99-1234",
+    "900 99 1234",
+    "900991234",
+    "000123456789",
+    "110000000",
+]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("around", ["{}", "card {} declined", '{{"n": "{}"}}', "n={}&x=1", "({}),", "{}\nmore"])
+def test_a_number_is_hidden_wherever_it_stands(number, around):
+    said = scrub(around.format(number))
+    assert number not in said
+    assert HIDDEN in said
+
+
+@pytest.mark.parametrize("around", ["card{}", "card_{}", "pay-{}", "{}abc", "x{}y", "/cards/{}/"])
+def test_a_card_number_is_hidden_also_where_letters_touch_it(around):
+    assert CARD not in scrub(around.format(CARD))
+
+
+@pytest.mark.parametrize(
+    "value", [4242424242424242, b"card 4242424242424242", {4242424242424242}, {CARD: 1}, Decimal(CARD), ((CARD,),)]
+)
+def test_a_number_is_hidden_in_every_type(value):
+    assert CARD not in str(scrub(value))
+
+
+def test_an_exception_is_read_before_it_is_printed():
+    assert CARD not in str(scrub(ValueError(f"bad card {CARD}")))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ssn",
+        "SSN",
+        "consumer_ssn4",
+        "dob",
+        "birth_date",
+        "routing_number",
+        "account_number",
+        "AccountNumber",
+        "card_number",
+        "cardNumber",
+        "number",
+        "cvc",
+        "cvv2",
+        "password",
+        "client_secret",
+        "confirmation_token",
+        "Authorization",
+        "cookie",
+        "api_key",
+        "secret_key",
+    ],
+)
+def test_a_value_is_hidden_by_its_name(name):
+    assert scrub({name: "x"}) == {name: HIDDEN}
+    assert scrub({"deep": [{name: {"any": "thing"}}]}) == {"deep": [{name: HIDDEN}]}
+
+
+@pytest.mark.parametrize("name", ["code", "digits", "step_up_code"])
+def test_a_six_digit_code_is_hidden_and_a_reason_is_not(name):
+    assert scrub({name: "123456"}) == {name: HIDDEN}
+    assert scrub({name: "insufficient_funds"}) == {name: "insufficient_funds"}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "0192f3c4-7b1a-7def-8123-456789abcdef",
+        "01234567-1234-7234-8234-123456789012",
+        "POST /api/v1/hosts/0192f3c4-7b1a-7def-8123-456789abcdef/accounts",
+        "2026-12-01T14:00:00.123456Z",
+        "ending 4242",
+        "127.0.0.1:54999",
+        "$1,000.00",
+        "insufficient_funds",
+    ],
+)
+def test_ids_moments_and_short_numbers_stay_readable(kept):
+    assert scrub(kept) == kept
+
+
+def test_every_uuid_stays_readable():
+    @given(st.uuids())
+    def reads(key: uuid.UUID) -> None:
+        assert scrub(f"payment {key} decided") == f"payment {key} decided"
+        assert scrub(key) == str(key)
+
+    reads()
+
+
+def test_amounts_in_cents_counts_durations_and_switches_survive():
+    line = {"amount_cents": 1_250_000_00, "count": 5_000, "duration_ms": 12.5, "ok": True, "none": None, "status": 200}
+    assert scrub(line) == line
+
+
+def test_an_empty_secret_stays_visibly_empty_and_an_idempotency_key_readable():
+    line = {"password": "", "secret_key": None, "idempotency_key": "0192f3c4-7b1a-7def-8123-456789abcdef"}
+    assert scrub(line) == line
+
+
+def test_moments_are_printed_as_text():
+    assert scrub({"at": dt.datetime(2026, 12, 1, 15, tzinfo=dt.UTC)}) == {"at": "2026-12-01T15:00:00+00:00"}
+
+
+@pytest.fixture
+def lines():
+    """Log as the site does, into a text that the test reads line by line."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    made = logging.config.DictConfigurator(LOGGING).configure_formatter(dict(LOGGING["formatters"]["json"]))
+    handler.setFormatter(made)
+    logger = logging.getLogger("quittance.test")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.INFO)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    logger.handlers, logger.propagate = [], True
+
+
+def test_our_own_lines_are_json_and_scrubbed(lines):
+    structlog.get_logger("quittance.test").info("paid", card=CARD, payload={"Number": "900-99-1234", "cents": 125_00})
+    (line,) = lines()
+    assert (line["event"], line["level"], line["card"]) == ("paid", "info", HIDDEN)
+    assert line["payload"] == {"Number": HIDDEN, "cents": 125_00}
+
+
+def test_lines_of_libraries_are_scrubbed_with_their_arguments(lines):
+    logging.getLogger("quittance.test").warning("could not charge %s of %s", CARD, {"ssn": "900-99-1234"})
+    (line,) = lines()
+    assert CARD not in line["event"]
+    assert "900-99-1234" not in line["event"]
+    assert line["logger"] == "quittance.test"
+
+
+def test_a_traceback_is_scrubbed_and_still_says_where(lines):
+    try:
+        raise ValueError(f"card {CARD} of 900991234")
+    except ValueError:
+        logging.getLogger("quittance.test").exception("broken")
+    (line,) = lines()
+    assert CARD not in json.dumps(line)
+    assert "900991234" not in json.dumps(line)
+    assert "ValueError" in line["exception"]
+    assert "test_logs.py" in line["exception"]
+
+
+def test_a_report_to_sentry_is_scrubbed():
+    report = {
+        "exception": {"values": [{"value": f"card {CARD}", "stacktrace": {"frames": [{"vars": {"ssn": "'9'"}}]}}]},
+        "request": {"headers": {"Authorization": "Bearer qin_x", "Cookie": "session=1"}, "url": f"/x?n={CARD}"},
+    }
+    said = json.dumps(scrub_sentry(report, {}))
+    for secret in (CARD, "'9'", "qin_x", "session=1"):
+        assert secret not in said
