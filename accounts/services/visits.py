@@ -11,8 +11,8 @@ from accounts import events
 from accounts.models import Account, Consumer, Visit
 
 SESSION_KEY = "visit"
-SEEN_EVERY = timedelta(seconds=30)
-"""How often a page view is written down; the idle limit is that much coarse and never shorter."""
+SEEN_EVERY = timedelta(seconds=1)
+"""How often a page view is written down; the idle limit is at most that much shorter."""
 
 
 def begin(request: HttpRequest, *, account: Account, now: datetime) -> Visit:
