@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from portal.local import HOME
-from portal.local.stack import AGENCIES, Stack, call, free_port, introduce
-from tests.browser.consumer import Consumer, Watch, known, place
+from portal.local.stack import free_port, introduce
+from tests.browser.consumer import Consumer, Product, Watch, place
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = (
@@ -37,7 +37,7 @@ def chromium_is_here() -> None:
 def stack(chromium_is_here):
     """Start the product once, its accounts pushed by the hosts."""
     number, lock = _free_place()
-    stack = Stack(
+    stack = Product(
         port=free_port(),
         database=f"quittance_browser_{number}",
         redis_db=1 + number,
@@ -45,8 +45,7 @@ def stack(chromium_is_here):
     )
     try:
         introduce(stack)
-        for slug in AGENCIES:
-            call(stack.urls[f"host-{slug}"], "/_sandbox/push", {"FileNumbers": "all"}, timeout=60.0)
+        stack.push_all()
         yield stack
     finally:
         stack.stop()
@@ -110,6 +109,6 @@ def consumer_of(stack, open_window):
     """Open the browser of a consumer whom the demonstration knows."""
 
     def consumer_of(slug: str, reference: str, **options) -> Consumer:
-        return Consumer(stack, slug, known(stack, slug, reference), open_window(**options))
+        return Consumer(stack, slug, stack.records[slug, reference], open_window(**options))
 
     return consumer_of

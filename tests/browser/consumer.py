@@ -5,7 +5,7 @@ import re
 import time
 from urllib.parse import urlsplit
 
-from portal.local.stack import Stack, call
+from portal.local.stack import AGENCIES, Stack, call
 from portal.local.walk import Walk, download, read_code, received_at, until
 
 VISA_DEBIT = "4000056655665556"
@@ -14,6 +14,7 @@ MASTERCARD = "5555555555554444"
 MASTERCARD_DEBIT = "5200828282828210"
 MASTERCARD_DECLINED = "5200828282829994"  # ours: a Visa credit number would be refused before it can be declined
 OURS = re.compile(r"(^|\.)localhost$|^127\.0\.0\.1$")
+BANK_SAYS_NO = ("/challenge/answer", "/v1/confirmation_tokens")
 HEARD = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy ${event.violatedDirective} blocks ${event.blockedURI || event.sourceFile}`));"""
 
@@ -21,16 +22,25 @@ HEARD = """document.addEventListener("securitypolicyviolation", (event) =>
 numbers = itertools.count(1)
 
 
-def known(stack: Stack, slug: str, reference: str) -> dict:
-    """Return a host's own record of an account."""
-    rows = call(stack.urls[f"host-{slug}"], "/_sandbox/accounts")["accounts"]
-    return next(row for row in rows if row["FileNumber"] == reference)
+class Product(Stack):
+    """The running product, and what its hosts said of each account at first."""
+
+    records: dict[tuple[str, str], dict]
+
+    def push_all(self) -> None:
+        """Let every host push its accounts, and remember them: payments change a host's own record."""
+        self.records = {}
+        for slug in AGENCIES:
+            host = self.urls[f"host-{slug}"]
+            rows = call(host, "/_sandbox/accounts")["accounts"]
+            self.records |= {(slug, row["FileNumber"]): row for row in rows}
+            call(host, "/_sandbox/push", {"FileNumbers": "all"}, timeout=60.0)
 
 
-def place(stack: Stack, slug: str, like: str, **changes) -> dict:
+def place(stack: Product, slug: str, like: str, **changes) -> dict:
     """Let a host push an account like another one for somebody new; return the host's record."""
     number = next(numbers)
-    record = known(stack, slug, like)
+    record = stack.records[slug, like]
     record = {name: value for name, value in record.items() if name not in ("AsOf", "Version")} | {
         "FileNumber": f"W{number:05d}",
         "ConsumerID": f"W{number:05d}",
@@ -39,6 +49,10 @@ def place(stack: Stack, slug: str, like: str, **changes) -> dict:
         "LastName": "Windowtest",
         "Emails": [record["Emails"][0] | {"Address": f"wanda.{number}@example.org"}],
     }
+    # A host's lines are its own: two accounts never share one.
+    for kind in ("Payments", "PostDates"):
+        lines = record.get(kind, [])
+        record[kind] = [line | {"HostID": f"W{number:05d}-{at}"} for at, line in enumerate(lines)]
     record |= changes
     host = stack.urls[f"host-{slug}"]
     call(host, "/_sandbox/accounts", record)
@@ -65,9 +79,12 @@ class Watch:
     def _said(self, message) -> None:
         if message.type not in ("error", "warning"):
             return
-        # Chromium reports every page with a status of 400 or more; a 422 or 403 of ours is a page like others.
+        # Chromium reports every answer of 400 or more: a page of ours that says 403, 404 or 422 is a page like
+        # others, and the processor answers its own frame 400 or 402 when a bank says no.
         page = message.page
-        if message.text.startswith("Failed to load resource") and page and message.location["url"] == page.url:
+        where = urlsplit(message.location["url"])
+        expected = page and (message.location["url"] == page.url or where.path in BANK_SAYS_NO)
+        if message.text.startswith("Failed to load resource") and expected:
             return
         self.complaints.append(f"{message.type} on {urlsplit(page.url).path if page else '?'}: {message.text}")
 
@@ -80,7 +97,7 @@ class Watch:
 class Consumer:
     """One person with one record at one agency, in one window."""
 
-    def __init__(self, stack: Stack, slug: str, record: dict, context) -> None:
+    def __init__(self, stack: Product, slug: str, record: dict, context) -> None:
         self.stack, self.slug, self.record, self.context = stack, slug, record, context
         self.reference = record["FileNumber"]
         self.address = record["Emails"][0]["Address"]
@@ -207,8 +224,8 @@ class Consumer:
 
     def charges(self, payment: str) -> list[dict]:
         """Ask the processor's own ledger for every charge of a payment, whatever became of it."""
-        rows = call(self.stack.urls["processor"], "/_sandbox/ledger")["charges"]
-        return [row for row in rows if row["metadata"].get("payment") == payment]
+        rows = call(self.stack.urls["processor"], "/_sandbox/ledger")
+        return [row for row in rows if row["kind"] == "charge" and row["metadata"].get("payment") == payment]
 
     def since(self, mail: dict, began: float) -> float:
         """Say how long after a moment a mail came, in seconds."""

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.urls import get_resolver, resolve
 
-from tests.browser.consumer import Consumer, Watch, known, place
+from tests.browser.consumer import Consumer, Watch, place
 from tests.browser.seen import letters, look
 from tests.browser.tour import PAGES, Tour
 
@@ -42,15 +42,12 @@ class Journey:
             for watch in self.watches:
                 watch.context.close()
 
-    def consumer_like(self, like: str = "100234", *, as_it_is: bool = False, **changes) -> Consumer:
+    def consumer_like(self, like: str = "100234", **changes) -> Consumer:
         slug, (first, last) = SPOKEN[self.language], PEOPLE[self.language]
         context = self.chromium.new_context(viewport={"width": 390, "height": 844}, locale=f"{self.language}-US")
         context.set_default_timeout(15_000)
         self.watches.append(Watch(context))
-        if as_it_is:
-            record = known(self.stack, slug, like)
-        else:
-            record = place(self.stack, slug, like, FirstName=first, LastName=last, Language=self.language, **changes)
+        record = place(self.stack, slug, like, FirstName=first, LastName=last, Language=self.language, **changes)
         consumer = Consumer(self.stack, slug, record, context)
         consumer.language = self.language
         return consumer
@@ -61,9 +58,14 @@ class Journey:
         if said:
             self.complaints[name] = said
 
-    def wrong(self, what: str) -> dict[str, list[str]]:
-        """Return, by page, everything of one kind that is wrong."""
-        return {name: getattr(seen, what) for name, seen in self.seen.items() if getattr(seen, what)}
+    def wrong(self, what: str) -> str:
+        """Tell everything of one kind that is wrong, one line each, by page."""
+        return lines({name: getattr(seen, what) for name, seen in self.seen.items()})
+
+
+def lines(found: dict[str, list[str]]) -> str:
+    """Write findings so that a failure shows all of them."""
+    return "\n".join(f"{name}: {line}" for name, several in found.items() for line in several)
 
 
 @pytest.fixture(scope="package")
@@ -104,23 +106,23 @@ def test_no_consumer_page_is_left_out_of_the_tour(journeys):
 
 
 def test_axe_finds_nothing(journey):
-    assert journey.wrong("axe") == {}
+    assert journey.wrong("axe") == ""
 
 
 def test_the_console_is_silent_and_nothing_is_asked_of_strangers(journey):
-    assert journey.complaints == {}
+    assert lines(journey.complaints) == ""
 
 
 def test_nothing_scrolls_sideways_at_320_px(journey):
-    assert journey.wrong("sideways") == {}
+    assert journey.wrong("sideways") == ""
 
 
 def test_nothing_is_cut_when_letters_are_twice_as_large(journey):
-    assert journey.wrong("cut") == {}
+    assert journey.wrong("cut") == ""
 
 
 def test_every_target_is_as_large_as_a_fingertip(journey):
-    assert journey.wrong("small") == {}
+    assert journey.wrong("small") == ""
 
 
 def test_every_page_says_its_language(journey):
@@ -138,7 +140,7 @@ def test_spanish_pages_say_nothing_in_english(journeys):
         english_words = [text for text in words if ENGLISH.search(_without(text, agency))]
         if found := sorted({*same, *english_words}):
             left[name] = found
-    assert left == {}
+    assert lines(left) == ""
 
 
 def _said_by_the_agency() -> list[str]:
