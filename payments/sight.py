@@ -41,7 +41,9 @@ def cannot_pay(at: Standing, *, now: datetime) -> str:
         return "paid"
     if account.status not in PAYABLE_STATUSES or not at.allowed.single_methods:
         return "closed"
-    if at.owed.single_most_cents <= 0:
+    # What a running settlement leaves over is forgiven at its end: nobody is asked to pay it as an extra.
+    settling = at.arrangement is not None and at.arrangement.kind == "settlement"
+    if settling or at.owed.single_most_cents <= 0:
         return "arranged"
     if now - account.as_of > timedelta(hours=account.agency.balance_fresh_hours):
         return "stale"

@@ -250,3 +250,54 @@ def test_in_new_york_an_old_debt_is_explained_before_any_payment_page_once_a_vis
     told = Event.objects.filter(kind="sol_notice.acknowledged").first()
     assert "may have expired" in told.data["wording"]
     assert Visitor(shop.agency).sign_in(shop.account).get(pay).status_code == 302
+
+
+MASTERCARD_3DS = "5200000000003225"
+
+
+def asked_by_the_bank(visitor: Visitor, shop):
+    """Confirm a card whose bank wants to ask the holder first."""
+    with_question = {"number": MASTERCARD_3DS, "brand": "mastercard", "funding": "debit", "outcome": "challenge_always"}
+    shop.program.control("POST", "cards", with_question)
+    review = to_review(visitor, shop, MASTERCARD_3DS)
+    return visitor.follow(visitor.submit(review, having="agree", agree="on"))
+
+
+def answer_the_bank(shop, outcome: str) -> None:
+    intent = Payment.objects.get().processor_ref
+    shop.program.control("POST", "challenges", {"intent": intent, "outcome": outcome})
+
+
+def test_a_bank_s_own_question_is_asked_before_anything_is_said_to_be_paid(visitor, shop):
+    page = asked_by_the_bank(visitor, shop)
+    assert page.context["state"] == "action_required"
+    assert "Nothing is charged yet" in text(page)
+    assert shop.program.url in page["Content-Security-Policy"]
+    secret = re.search(r'data-next-action-client-secret="([^"]+)"', page.content.decode())[1]
+    assert secret == Payment.objects.get().next_action_secret
+    unanswered = visitor.follow(visitor.post(page.request["PATH_INFO"]))
+    assert unanswered.context["state"] == "action_required"
+    answer_the_bank(shop, "complete")
+    page = visitor.follow(visitor.post(page.request["PATH_INFO"]))
+    assert page.context["state"] == "succeeded"
+    assert len(shop.charged()) == 1
+
+
+def test_a_bank_s_question_answered_with_no_is_a_decline(visitor, shop):
+    page = asked_by_the_bank(visitor, shop)
+    answer_the_bank(shop, "fail")
+    page = visitor.follow(visitor.post(page.request["PATH_INFO"]))
+    assert page.context["state"] == "declined"
+    assert shop.charged() == []
+
+
+def test_while_nobody_knows_the_outcome_the_page_asks_not_to_pay_again(visitor, shop):
+    review = to_review(visitor, shop)
+    shop.program.control("POST", "faults", {"path": "/v1/payment_intents", "mode": "error_500", "times": 9})
+    page = visitor.follow(visitor.submit(review, having="agree", agree="on"))
+    assert page.context["state"] == "undecided"
+    assert "Please do not pay again" in text(page)
+    shop.program.control("DELETE", "faults")
+    review = to_review(visitor, shop, amount="60")
+    assert 'data-code="attempt_undecided"' in review.content.decode()
+    assert "Pay $60.00 now" not in text(review)

@@ -347,5 +347,8 @@ def test_while_a_plan_runs_no_second_one_is_offered(sure, shop, shown_by_host):
     page = sure.get(f"/accounts/{shop.account.pk}/")
     assert page.context["offer"] is None
     assert page.context["next_postdate"] == {"on": dt.date(2027, 1, 1), "amount_cents": 125_00}
+    # What a settlement leaves over is forgiven at its end, so nothing asks for it meanwhile.
+    assert page.context["account"]["cannot_pay"] == "arranged"
+    assert sure.get(f"/accounts/{shop.account.pk}/pay/")["Location"] == f"/accounts/{shop.account.pk}/"
     home = sure.get("/home/")
     assert home.context["accounts"][0]["next_step"] == "postdate"
