@@ -20,11 +20,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser) -> None:
         parser.add_argument("--once", action="store_true", help="end after the walk, status 0 or 1")
         parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--redis-db", type=int, default=1, help="number of the Redis database, emptied first")
 
-    def handle(self, *args, once: bool, port: int, **options) -> None:
+    def handle(self, *args, once: bool, port: int, redis_db: int, **options) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         began = time.monotonic()
-        stack = Stack(port=port, database=f"quittance_demo_{port}", redis_db=1, folder=HOME / f"demo-{port}")
+        stack = Stack(port=port, database=f"quittance_demo_{port}", redis_db=redis_db, folder=HOME / f"demo-{port}")
         try:
             claim_port(port)
             self._say("Starting a sandbox processor, mail provider and two hosts, then the site and its workers.")
