@@ -1,5 +1,6 @@
 """Pages that show several floors, and the pages for when something is wrong."""
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
@@ -38,20 +39,21 @@ def home(request: HttpRequest) -> HttpResponse:
     """List the consumer's accounts, each with its next step."""
     standings = gate.standings(list(own_accounts(request)[:MOST_ACCOUNTS]), now=request.now)
     scheduled = [at.account for at in standings if at.owed.scheduled_cents]
-    planned = _next_postdates(scheduled)
+    planned = _open_postdates(scheduled)
     context = {
         "first_name": request.visit.consumer.first_name,
-        "accounts": [_line(at, planned.get(at.account.pk), request) for at in standings],
+        "accounts": [_line(at, next(iter(planned[at.account.pk]), None), request) for at in standings],
     }
     return render(request, "portal/home.html", context)
 
 
-def _next_postdates(accounts: list[Account]) -> dict[UUID, Postdate]:
-    """Find the next planned payment of each account; accounts without any are not asked about."""
-    if not accounts:
-        return {}
-    planned = Postdate.objects.filter(account__in=accounts, status__in=Postdate.OPEN).order_by("-due_on")
-    return {postdate.account_id: postdate for postdate in planned}
+def _open_postdates(accounts: list[Account]) -> dict[UUID, list[Postdate]]:
+    """Find the planned payments of each account, earliest first; accounts without any are not asked about."""
+    found: dict[UUID, list[Postdate]] = defaultdict(list)
+    if accounts:
+        for postdate in Postdate.objects.filter(account__in=accounts, status__in=Postdate.OPEN).order_by("due_on"):
+            found[postdate.account_id].append(postdate)
+    return found
 
 
 def _line(at: Standing, planned: Postdate | None, request: HttpRequest) -> dict[str, Any]:
@@ -88,15 +90,22 @@ def account(request: HttpRequest, account_id: UUID) -> HttpResponse:
     about = shown(row, level=request.visit.level)
     if (ends := about["validation_ends_on"]) is not None and ends < at.today:
         about["validation_ends_on"] = None
-    planned = _next_postdates([row] if at.owed.scheduled_cents else []).get(row.pk)
+    planned = _open_postdates([row] if at.owed.scheduled_cents else [])[row.pk]
     context = {
         "account": about | {"balance_cents": at.owed.cents, "can_pay": not cause, "cannot_pay": cause},
         "itemization": _itemization(row),
         "offer": offered,
         "received": received(at),
-        "next_postdate": {"on": planned.due_on, "amount_cents": planned.amount_cents} if planned else None,
+        "next_postdate": _planned(planned[0]) if planned else None,
+        # The tab shows only what the host shows; until then a planned payment can be cancelled here (PDC-07).
+        "unshown": [_planned(postdate) for postdate in planned if postdate.acknowledged_at is None],
     }
     return render(request, "portal/account.html", context)
+
+
+def _planned(postdate: Postdate) -> dict[str, Any]:
+    asked = postdate.status == Postdate.Status.CANCEL_REQUESTED
+    return {"id": postdate.pk, "on": postdate.due_on, "amount_cents": postdate.amount_cents, "cancelling": asked}
 
 
 def _itemization(account: Account) -> dict[str, Any] | None:
