@@ -66,6 +66,7 @@ TLS = flag("TLS", default=not (DEMO or TESTING or DEBUG))
 PORT = env.int("PORT", default=8000)
 PORTAL_DOMAIN = env("PORTAL_DOMAIN", default=f"localhost:{PORT}")  # consumers live at <agency>.<this>
 SECRET_KEY = env("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # opt-out links in old mails are signed with them
 FIELD_KEYS = keyring("FIELD_KEYS")
 INDEX_KEY = secret_key("INDEX_KEY", env("INDEX_KEY"))
 ALLOWED_HOSTS = [

@@ -3,6 +3,7 @@
 import copy
 import difflib
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def test_openapi_document_is_of_version_3_1_and_names_every_refusal_as_a_problem
     assert {kind for status, answer in answers.items() if status != "200" for kind in answer["content"]} == {
         "application/problem+json"
     }
+
+
+def test_openapi_page_for_people_loads_only_our_own_files(client, db):
+    page = client.get("/api/v1/docs/", HTTP_HOST="localhost")
+    assert page.status_code == 200
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.content.decode())
+    assert len(loaded) >= 4
+    assert [address for address in loaded if not address.startswith("/")] == []
+    assert b"<script>" not in page.content
 
 
 SMALL = {

@@ -2,11 +2,13 @@
 
 import base64
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from django.core import signing
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
@@ -116,6 +118,14 @@ def test_the_demonstration_is_plain_http_without_a_second_factor():
     assert ask("s.TLS, s.STAFF_SECOND_FACTOR, s.SESSION_COOKIE_NAME", DEMO="1") == "False False session"
 
 
+def test_an_opt_out_link_of_an_older_key_still_works(settings):
+    settings.SECRET_KEY = "old" * 20
+    token = signing.dumps("contact point", salt="stop")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new" * 20, ["old" * 20]
+    assert signing.loads(token, salt="stop") == "contact point"
+    assert ask("s.SECRET_KEY_FALLBACKS", SECRET_KEY_FALLBACKS="a,b") == "['a', 'b']"
+
+
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "FIELD_KEYS", "INDEX_KEY", "DATABASE_URL", "REDIS_URL"])
 def test_a_missing_secret_or_address_stops_the_start_with_its_name(missing):
     environment = {name: value for name, value in PRODUCTION.items() if name != missing}
@@ -195,3 +205,13 @@ def test_a_role_that_bypasses_row_level_security_is_an_error(db, monkeypatch):
 
     monkeypatch.setattr(checks.connection, "cursor", Cursor)
     assert [error.id for error in checks.the_role_obeys_row_level_security(databases=["default"])] == ["portal.E007"]
+
+
+def test_every_setting_and_check_is_in_the_operations_page():
+    page = (REPOSITORY / "docs" / "operations.md").read_text()
+    code = (REPOSITORY / "portal" / "settings.py").read_text()
+    names = set(re.findall(r'(?:env(?:\.\w+)?|flag|keyring|environ\.get)\("([A-Z_]+)"', code))
+    assert names >= {"FIELD_KEYS", "TLS", "DATABASE_URL", "METRICS_FROM", "LOCAL_HOME"}
+    assert [name for name in sorted(names) if f"| `{name}` |" not in page] == []
+    told = set(re.findall(r"portal\.E\d+", page))
+    assert told == {f"portal.E{number:03d}" for number in range(1, 8)}
