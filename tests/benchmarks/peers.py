@@ -22,7 +22,8 @@ def deliver_one(delivery_id: str) -> None:
     with acting_for(ALL_AGENCIES):
         delivery = Delivery.objects.select_related("event", "account").get(pk=delivery_id)
         event = delivery.event
-        body = json.dumps([{"EventID": str(event.pk), "Event": event.kind, "Data": event.data}])
+        message = {"EventID": str(event.pk), "Event": event.kind, "Data": event.data}
+        body = json.dumps([message], separators=(",", ":"))
         answer = session().post(os.environ["SINK_URL"] + "/events", data=body, timeout=10)
         answer.raise_for_status()
         delivery.status, delivery.decided_at, delivery.attempts = Delivery.Status.DELIVERED, timezone.now(), 1
