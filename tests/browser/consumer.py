@@ -47,7 +47,9 @@ def place(stack: Product, slug: str, like: str, **changes) -> dict:
         "SSN": f"900-98-{number:04d}",
         "FirstName": "Wanda",
         "LastName": "Windowtest",
-        "Emails": [record["Emails"][0] | {"Address": f"wanda.{number}@example.org"}],
+        "Emails": [
+            record["Emails"][0] | {"Address": f"{changes.get('FirstName', 'wanda').lower()}.{number}@example.org"}
+        ],
     }
     # A host's lines are its own: two accounts never share one.
     for kind in ("Payments", "PostDates"):

@@ -39,8 +39,10 @@
       const rect = element.getBoundingClientRect();
       if (rect.width && (rect.right > width + 1 || rect.left < -1)) found.push(`${name(element)} ends at ${rect.right.toFixed(0)} of ${width}`);
       const style = getComputedStyle(element);
-      const hides = /hidden|clip/.test(style.overflowX + style.overflowY) || /^(INPUT|SELECT|BUTTON)$/.test(element.tagName);
-      if (!hides || /radio|checkbox/.test(element.type) || element.tagName === "PROGRESS") continue;
+      // What a person types freely may be longer than its field; digits, dates and sums must fit.
+      const holds = element.matches("select, button, [type=date], [inputmode=numeric], [inputmode=decimal]");
+      const hides = holds || (/hidden|clip/.test(style.overflowX + style.overflowY) && !element.matches("input, progress"));
+      if (!hides) continue;
       if (element.scrollWidth > element.clientWidth + 1 || (element.tagName !== "INPUT" && element.scrollHeight > element.clientHeight + 1))
         found.push(`${name(element)} holds ${element.scrollWidth} x ${element.scrollHeight} in ${element.clientWidth} x ${element.clientHeight}`);
     }

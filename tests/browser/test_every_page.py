@@ -5,6 +5,7 @@ import re
 import pytest
 from django.urls import get_resolver, resolve
 
+from portal.management.commands.seed_demo import AGENCIES
 from tests.browser.consumer import Consumer, Watch, place
 from tests.browser.seen import letters, look
 from tests.browser.tour import PAGES, Tour
@@ -12,7 +13,10 @@ from tests.browser.tour import PAGES, Tour
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 SPOKEN = {"en": "acme", "es": "birch"}  # whatever two agencies say in the same words is ours
-PEOPLE = {"en": ("Wanda", "Windowtest"), "es": ("Olga", "Ventanera")}
+PEOPLE = {
+    "en": {"FirstName": "Wanda", "LastName": "Windowtest", "AccountDescription": "Store card 0234"},
+    "es": {"FirstName": "Olga", "LastName": "Ventanera", "AccountDescription": "Tarjeta de tienda 0234"},
+}
 NO_PAGES = {
     "accounts:extend",  # JSON for the idle dialog
     "accounts:language",  # these three only post and lead elsewhere
@@ -43,11 +47,11 @@ class Journey:
                 watch.context.close()
 
     def consumer_like(self, like: str = "100234", **changes) -> Consumer:
-        slug, (first, last) = SPOKEN[self.language], PEOPLE[self.language]
+        slug, person = SPOKEN[self.language], PEOPLE[self.language] | {"Language": self.language}
         context = self.chromium.new_context(viewport={"width": 390, "height": 844}, locale=f"{self.language}-US")
         context.set_default_timeout(15_000)
         self.watches.append(Watch(context))
-        record = place(self.stack, slug, like, FirstName=first, LastName=last, Language=self.language, **changes)
+        record = place(self.stack, slug, like, **person, **changes)
         consumer = Consumer(self.stack, slug, record, context)
         consumer.language = self.language
         return consumer
@@ -58,14 +62,16 @@ class Journey:
         if said:
             self.complaints[name] = said
 
-    def wrong(self, what: str) -> str:
-        """Tell everything of one kind that is wrong, one line each, by page."""
-        return lines({name: getattr(seen, what) for name, seen in self.seen.items()})
+    def wrong(self, what: str) -> dict[str, list[str]]:
+        """Return, by page, everything of one kind that is wrong."""
+        return {name: getattr(seen, what) for name, seen in self.seen.items()}
 
 
-def lines(found: dict[str, list[str]]) -> str:
-    """Write findings so that a failure shows all of them."""
-    return "\n".join(f"{name}: {line}" for name, several in found.items() for line in several)
+def nothing(found: dict[str, list[str]]) -> None:
+    """Fail with every finding on a line of its own."""
+    lines = [f"{name}: {line}" for name, several in found.items() for line in several]
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
 
 
 @pytest.fixture(scope="package")
@@ -106,23 +112,23 @@ def test_no_consumer_page_is_left_out_of_the_tour(journeys):
 
 
 def test_axe_finds_nothing(journey):
-    assert journey.wrong("axe") == ""
+    nothing(journey.wrong("axe"))
 
 
 def test_the_console_is_silent_and_nothing_is_asked_of_strangers(journey):
-    assert lines(journey.complaints) == ""
+    nothing(journey.complaints)
 
 
 def test_nothing_scrolls_sideways_at_320_px(journey):
-    assert journey.wrong("sideways") == ""
+    nothing(journey.wrong("sideways"))
 
 
 def test_nothing_is_cut_when_letters_are_twice_as_large(journey):
-    assert journey.wrong("cut") == ""
+    nothing(journey.wrong("cut"))
 
 
 def test_every_target_is_as_large_as_a_fingertip(journey):
-    assert journey.wrong("small") == ""
+    nothing(journey.wrong("small"))
 
 
 def test_every_page_says_its_language(journey):
@@ -140,13 +146,11 @@ def test_spanish_pages_say_nothing_in_english(journeys):
         english_words = [text for text in words if ENGLISH.search(_without(text, agency))]
         if found := sorted({*same, *english_words}):
             left[name] = found
-    assert lines(left) == ""
+    nothing(left)
 
 
 def _said_by_the_agency() -> list[str]:
     """List what an agency and its clients say in their own words; nobody translates names, hours and licences."""
-    from portal.management.commands.seed_demo import AGENCIES
-
     names = ("name", "legal_name", "address", "hours", "licences")
     return [line for name in names for line in AGENCIES["birch"][name].split("\n")]
 
