@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import events
 from accounts.access import identified, own_accounts
+from accounts.calendars import local_date
 from accounts.forms import CodeForm, ContactForm, IdentifyForm
 from accounts.models import Code
 from accounts.services import codes, consent, fresh, visits
@@ -151,6 +152,10 @@ def help_page(request: HttpRequest) -> HttpResponse:
     accounts = []
     if request.visit is not None:
         accounts = [shown(account, level=request.visit.level) for account in own_accounts(request)]
+        today = local_date(request.now, request.visit.consumer.time_zone)
+        for account in accounts:
+            if (ends := account["validation_ends_on"]) is not None and ends < today:
+                account["validation_ends_on"] = None
     return render(request, "accounts/help.html", {"accounts": accounts})
 
 

@@ -205,7 +205,7 @@ def schedule(request: HttpRequest, checkout: Checkout) -> HttpResponse:
             "minimum_cents": at.terms.minimum_payment_cents,
         },
         "counts": range(2, min(at.terms.max_payments, MOST_PARTS) + 1),
-        **steps(checkout, "schedule", documents=asks_for_paper(checkout, at)),
+        **steps(checkout, "schedule"),
     }
     if request.htmx:
         return render(request, "payments/_schedule_check.html", context)
@@ -316,7 +316,7 @@ def paperless(request: HttpRequest, checkout: Checkout) -> HttpResponse:
         "form": form,
         "letters": [{"on": line.due_on, "send_by": letter_send_by(line.due_on)} for line in needed],
         "text_version": consent.ESIGN_VERSION,
-        **steps(checkout, "documents", documents=True),
+        **steps(checkout, "documents"),
     }
     return render(request, "payments/paperless.html", context, status=422 if form.errors else 200)
 

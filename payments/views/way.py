@@ -48,9 +48,10 @@ def asks_for_paper(checkout: Checkout, at: Standing) -> bool:
     return consent.esign_live(checkout.consumer) is None
 
 
-def steps(checkout: Checkout | None, page: str, *, documents: bool = False) -> dict[str, int]:
-    """Count the pages: choose, (schedule, (documents,)) method, review."""
+def steps(checkout: Checkout | None, page: str) -> dict[str, int]:
+    """Count the pages: choose, (schedule,) method, review; e-mail or letters is still part of the schedule."""
     pages = ["choose", "method", "review"]
     if checkout is not None and len(checkout.lines) > 1:
-        pages[1:1] = ["schedule", "documents"] if documents or checkout.paper else ["schedule"]
-    return {"step": pages.index(page) + 1 if page in pages else 0, "steps": len(pages)}
+        pages.insert(1, "schedule")
+    place = "schedule" if page == "documents" else page
+    return {"step": pages.index(place) + 1, "steps": len(pages)}

@@ -105,8 +105,10 @@ def test_the_right_to_dispute_is_shown_until_its_last_day(visitor, shop):  # noq
     page = visitor.get(path)
     assert page.context["account"]["validation_ends_on"] == dt.date(2026, 12, 30)
     assert "You can dispute this" in text(page)
+    assert "December 30, 2026" in text(visitor.get("/help/"))
     Account.objects.update(validation_sent_on=dt.date(2026, 9, 1))
     assert "You can dispute this" not in text(visitor.get(path))
+    assert "if you dispute in writing by" not in text(visitor.get("/help/"))
 
 
 def test_the_itemization_adds_up(visitor, shop):  # noqa: F811
