@@ -221,7 +221,7 @@ class Tour:
         self.at(busy, "payments_many", f"{busy.account}payments/")
         self.at(busy, "postdates_many", f"{busy.account}post-dates/")
         pair = self.consumer_like("100241")
-        same = ("ConsumerID", "SSN", "LastName", "Emails", "Language")
+        same = ("ConsumerID", "SSN", "FirstName", "LastName", "Emails", "Language")
         place(pair.stack, pair.slug, "100242", **{name: pair.record[name] for name in same})
         self.at(pair.log_in(), "home_two")
         disputed = self.consumer_like(Status="DISPUTE").log_in()
