@@ -26,8 +26,10 @@ demo: up ## Start everything, walk through a payment, stay up [ONCE=1] [PORT=800
 test: up ## Run the tests [TESTS="path -k name"] [WORKERS=2]
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(TESTS)
 
-faults: up ## Kill things at every step and count the money [COUNT=3]
-	@FAULTS_COUNT=$(COUNT) $(PY) -m pytest -m "faults or slow" -n 0 $(TESTS)
+faults: venv ## Kill things at every step and count the money, on servers of their own [COUNT=3]
+	@export LOCAL_HOME=$(CURDIR)/.local/faults; env -u DATABASE_URL -u REDIS_URL $(PY) -m portal.local up \
+		&& env -u DATABASE_URL -u REDIS_URL FAULTS_COUNT=$(COUNT) $(PY) -m pytest tests/faults -m faults -n 0 $(TESTS); \
+		status=$$?; env -u DATABASE_URL -u REDIS_URL $(PY) -m portal.local down; exit $$status
 
 lint: up ## Style, layers, templates, migrations, deploy check
 	@$(PY) -m ruff check .
