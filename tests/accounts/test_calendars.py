@@ -188,9 +188,7 @@ def test_a_time_that_the_clocks_skip_moves_forward_and_one_that_repeats_is_the_f
     assert utc_of_local(on("2027-03-14"), time(2, 30), zone) == datetime(2027, 3, 14, 7, 30, tzinfo=UTC)
     assert local_time(datetime(2027, 3, 14, 7, 30, tzinfo=UTC), zone) == time(3, 30)
     assert utc_of_local(on("2027-11-07"), time(1, 30), zone) == datetime(2027, 11, 7, 5, 30, tzinfo=UTC)
-    assert utc_of_local(on("2027-11-07"), time(1, 30, fold=1), zone) == datetime(
-        2027, 11, 7, 5, 30, tzinfo=UTC
-    )
+    assert utc_of_local(on("2027-11-07"), time(1, 30, fold=1), zone) == datetime(2027, 11, 7, 5, 30, tzinfo=UTC)
 
 
 def test_an_instant_without_a_zone_is_a_programmer_error():

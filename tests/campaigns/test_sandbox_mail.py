@@ -205,9 +205,7 @@ def test_a_webhook_fails_the_check_with_another_key(sandbox, portal):
         MailgunTrackingWebhookView(webhook_signing_key="sign-other").validate_request(request)
 
 
-@pytest.mark.parametrize(
-    ("key", "domain", "status"), [("key-other", DOMAIN, 401), (KEY, "mg.unknown.example", 404)]
-)
+@pytest.mark.parametrize(("key", "domain", "status"), [("key-other", DOMAIN, 401), (KEY, "mg.unknown.example", 404)])
 def test_a_wrong_key_or_domain_sends_nothing(sandbox, key, domain, status):
     with pytest.raises(AnymailRequestsAPIError) as refused:
         send(sandbox, connection=sandbox.connection(key=key, domain=domain))
@@ -311,9 +309,7 @@ def test_a_mail_for_later_waits_for_the_sandbox_clock(sandbox):
     send(sandbox, send_at=datetime(2026, 12, 2, 9, 0, tzinfo=UTC))
     time.sleep(0.3)
     assert sandbox.mails_to("ana@example.com")[0]["state"] == "accepted"
-    assert sandbox.control("POST", "clock", {"advance_seconds": 86400})["now"].startswith(
-        "2026-12-02T14:00:0"
-    )
+    assert sandbox.control("POST", "clock", {"advance_seconds": 86400})["now"].startswith("2026-12-02T14:00:0")
     wait_for(lambda: sandbox.mails_to("ana@example.com")[0]["state"] == "delivered")
 
 

@@ -35,9 +35,7 @@ def test_the_sixteenth_try_of_an_amount_within_thirty_days_is_blocked_card_07():
 
 def test_a_card_refused_for_good_is_never_tried_again_card_07():
     assert card(failed(timedelta(days=400), code="stolen_card")) == ["card_never_again"]
-    assert card(failed(timedelta(days=400), code="stolen_card"), cents=1_00, automatic=True) == [
-        "card_never_again"
-    ]
+    assert card(failed(timedelta(days=400), code="stolen_card"), cents=1_00, automatic=True) == ["card_never_again"]
 
 
 def test_the_eleventh_mastercard_decline_in_a_day_is_not_provoked_card_08():
@@ -65,12 +63,8 @@ def test_a_machine_tries_an_unexplained_decline_once_and_bad_data_never_card_07(
     days = timedelta(days=1)
     once = failed(3 * days, code="do_not_honor", same_item=True)
     assert card(once, automatic=True) == []
-    assert card(failed(6 * days, code="do_not_honor", same_item=True), once, automatic=True) == [
-        "retries_used_up"
-    ]
-    assert card(failed(9 * days, code="expired_card", same_item=True), automatic=True) == [
-        "card_needs_consumer"
-    ]
+    assert card(failed(6 * days, code="do_not_honor", same_item=True), once, automatic=True) == ["retries_used_up"]
+    assert card(failed(9 * days, code="expired_card", same_item=True), automatic=True) == ["card_needs_consumer"]
 
 
 def test_another_payments_decline_does_not_use_up_the_retries_of_this_one():
@@ -83,9 +77,7 @@ def test_a_bank_debit_without_funds_is_tried_twice_more_ach_09(code):
     assert bank() == []
     assert bank(returned(6 * days, code)) == []
     assert bank(returned(9 * days, code), returned(6 * days, code)) == []
-    assert bank(returned(12 * days, code), returned(9 * days, code), returned(6 * days, code)) == [
-        "retries_used_up"
-    ]
+    assert bank(returned(12 * days, code), returned(9 * days, code), returned(6 * days, code)) == ["retries_used_up"]
 
 
 def test_no_other_return_is_tried_again_ach_09():

@@ -177,9 +177,7 @@ def test_the_hash_is_of_the_exact_words_es_05():
 
 
 def test_no_two_authorizations_share_a_hash():
-    hashes = [
-        compose(one, language).sha256 for one, language in itertools.product(ALL.values(), ("en", "es"))
-    ]
+    hashes = [compose(one, language).sha256 for one, language in itertools.product(ALL.values(), ("en", "es"))]
     assert len(set(hashes)) == 8
 
 

@@ -54,9 +54,7 @@ def test_only_what_is_really_taken_is_named_as_an_alternative():
         "your bank account",
     )
     assert alternatives(CardPolicy(brands=("visa",)), ach_allowed=False) == ("a Visa debit or prepaid card",)
-    assert alternatives(CardPolicy(brands=()), ach_allowed=False) == (
-        "another way to pay that the agency can name",
-    )
+    assert alternatives(CardPolicy(brands=()), ach_allowed=False) == ("another way to pay that the agency can name",)
 
 
 def test_a_brand_that_is_not_taken_is_refused_by_its_name():

@@ -242,9 +242,7 @@ def test_a_debt_below_the_minimum_can_still_be_paid_in_full():
     frequency=st.sampled_from(["once", "weekly", "biweekly", "semimonthly", "monthly"]),
     method=st.sampled_from(["card", "ach"]),
 )
-def test_whatever_the_engine_proposes_it_also_accepts(
-    amount, payments, days, minimum, start, frequency, method
-):
+def test_whatever_the_engine_proposes_it_also_accepts(amount, payments, days, minimum, start, frequency, method):
     settlement = offer(amount, payments, days, minimum, start, balance=amount)
     proposal = propose(settlement, start, frequency, method=method)
     if not proposal:
