@@ -231,7 +231,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = Path(env("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 WHITENOISE_AUTOREFRESH = TESTING or DEBUG  # no test client reads the whole folder, which a demonstration may be filling
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

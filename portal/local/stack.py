@@ -35,17 +35,17 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def claim_port(port: int) -> None:
-    """Refuse a busy port before anything else is started.
+def claim_port(wanted: int | None, *, usual: int = 8000) -> socket.socket:
+    """Listen on the wanted port, or on the first free one from the usual one up; nobody can take it from us then.
 
-    :raises CannotStart: somebody listens there.
+    :raises CannotStart: the wanted one is taken.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for port in [wanted] if wanted else range(usual, usual + 50):
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise CannotStart(f"port {port} is taken: choose another one with PORT=") from error
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            continue
+    raise CannotStart(f"port {wanted or usual} is taken: choose another one with PORT=")
 
 
 def call(
@@ -69,10 +69,14 @@ class Stack:
     """Processes by name, their logs, and the environment they share.
 
     :param database: name of the database they use; it is made anew by `fresh`.
+    :param listener: a socket that already listens on the port; the site answers on it.
     """
 
-    def __init__(self, *, port: int, database: str, redis_db: int, folder: Path) -> None:
+    def __init__(
+        self, *, port: int, database: str, redis_db: int, folder: Path, listener: socket.socket | None = None
+    ) -> None:
         self.port = port
+        self.listener = listener
         self.folder = folder
         self.processes: dict[str, subprocess.Popen] = {}
         self.commands: dict[str, tuple[list[str], dict[str, str]]] = {}
@@ -89,6 +93,7 @@ class Stack:
             "PORT": str(port),
             "PORTAL_DOMAIN": f"localhost:{port}",
             "BEAT_SCHEDULE": str(folder / "beat"),
+            "STATIC_ROOT": str(folder / "static"),
             "PYTHONUNBUFFERED": "1",
         }
         self.database = database
@@ -154,6 +159,7 @@ class Stack:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=(self.listener.fileno(),) if self.listener else (),
             )
 
     def restart(self, name: str, **more: str) -> None:
@@ -207,7 +213,7 @@ class Stack:
 
     def start_web(self, **more: str) -> None:
         """Start gunicorn."""
-        bind = f"127.0.0.1:{self.port}"
+        bind = f"fd://{self.listener.fileno()}" if self.listener else f"127.0.0.1:{self.port}"
         words = [
             "gunicorn",
             "portal.wsgi",

@@ -297,7 +297,7 @@ def walk(stack: Stack, say: Callable[[str], None]) -> None:
     """
     it = Walk(stack, say)
     it.place()
-    settle_in_parts(it)
+    consumer = settle_in_parts(it)
     pay_by_bank(it)
     be_declined(it)
     be_refused(it)
@@ -305,10 +305,11 @@ def walk(stack: Stack, say: Callable[[str], None]) -> None:
     charges = [row for row in ledger if row["kind"] == "charge" and row["status"] == "succeeded"]
     expect(len(charges) == 1, f"the processor shows {len(charges)} successful charges instead of 1")
     it.step("the processor's own ledger shows exactly one successful charge")
+    charge_a_postdate(it, *consumer)
     say("\nEvery step held.")
 
 
-def settle_in_parts(it: Walk) -> None:
+def settle_in_parts(it: Walk) -> tuple[Browser, str]:
     """$1,000.00 settled for $750.00 as 6 x $125.00: one today by Visa debit, five post-dates."""
     slug, reference = "acme", "100234"
     address = it.account(slug, reference)["Emails"][0]["Address"]
@@ -349,6 +350,7 @@ def settle_in_parts(it: Walk) -> None:
         "the Post Dates tab lacks the five payments",
     )
     it.step("five post-dates of $125.00 are in the Post Dates tab", page.took_ms)
+    return browser, account
 
 
 def pay_by_bank(it: Walk) -> None:
@@ -395,3 +397,20 @@ def be_refused(it: Walk) -> None:
     page = it.pay_by_card(browser, slug, VISA_CREDIT)
     expect("Visa" in page.text and "debit" in page.text.lower(), f"no refusal: {page.text[:400]}")
     it.step("a Visa credit card is refused with the alternatives named", page.took_ms)
+
+
+def charge_a_postdate(it: Walk, browser: Browser, account: str) -> None:
+    """A month later on the host's clock: the host charges the first post-date itself and posts it back."""
+    began = time.time()
+    call(it.stack.urls["host-acme"], "/_sandbox/advance", {"months": 1, "days": 1}, timeout=60.0)
+    ledger = call(it.stack.urls["processor"], "/_sandbox/ledger")
+    charges = [row["credential"] for row in ledger if row["kind"] == "charge" and row["status"] == "succeeded"]
+    expect(sorted(charges) == ["host", "portal"], f"after a month the processor shows charges by {charges}")
+    until(
+        lambda: browser.get(f"/accounts/{account}/payments/").text.count("$125.00") >= 2,
+        "the host charged a post-date, but the consumer does not see it among the payments",
+    )
+    waiting = browser.get(f"/accounts/{account}/post-dates/").text
+    expect(waiting.count("$125.00") >= 4, f"four post-dates should be left: {waiting[:400]}")
+    took = (time.time() - began) * 1000
+    it.step("a month on, the host charged the first post-date itself and the consumer sees it", took)

@@ -7,7 +7,7 @@ import time
 from django.core.management.base import BaseCommand
 
 from portal.local import HOME
-from portal.local.stack import PASSWORD, CannotStart, Stack, claim_port, introduce
+from portal.local.stack import PASSWORD, CannotStart, Stack, call, claim_port, introduce
 from portal.local.walk import Broken, walk
 
 
@@ -19,15 +19,23 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--once", action="store_true", help="end after the walk, status 0 or 1")
-        parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--redis-db", type=int, default=1, help="number of the Redis database, emptied first")
+        parser.add_argument("--port", type=int, help="refused when it is taken; without: the first free one from 8000")
+        parser.add_argument("--redis-db", type=int, help="number of the Redis database, emptied first")
 
-    def handle(self, *args, once: bool, port: int, redis_db: int, **options) -> None:
+    def handle(self, *args, once: bool, port: int | None, redis_db: int | None, **options) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         began = time.monotonic()
-        stack = Stack(port=port, database=f"quittance_demo_{port}", redis_db=redis_db, folder=HOME / f"demo-{port}")
+        stack = None
         try:
-            claim_port(port)
+            listener = claim_port(port)
+            port = listener.getsockname()[1]
+            stack = Stack(
+                port=port,
+                database=f"quittance_demo_{port}",
+                redis_db=redis_db or 1 + port % 14,
+                folder=HOME / f"demo-{port}",
+                listener=listener,
+            )
             self._say("Starting a sandbox processor, mail provider and two hosts, then the site and its workers.")
             introduce(stack)
             self._say(f"Everything runs after {time.monotonic() - began:.1f} s. The walk:\n")
@@ -38,9 +46,10 @@ class Command(BaseCommand):
             self.stderr.write(self.style.ERROR(f"error: {error}"))
             sys.exit(1)
         except KeyboardInterrupt:
-            self.stdout.write("\nStopping.")
+            self._say("\nStopping.")
         finally:
-            stack.stop()
+            if stack is not None:
+                stack.stop()
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
@@ -51,8 +60,9 @@ class Command(BaseCommand):
         self._say(f"""
 Try it (Ctrl-C stops everything):
 
-  Consumer    http://acme.{web}/     reference 100245, last name and last four: see the host's page
-  Consumer    http://birch.{web}/    the other agency: ZIP instead of Social Security number
+  Consumer    http://acme.{web}/     {someone(stack, "acme", "100235")}
+              the same in Spanish:        {someone(stack, "acme", "100238")}
+  Consumer    http://birch.{web}/    {someone(stack, "birch", "100243")}
   Staff       http://{web}/admin/    acme-admin or birch-admin (own agency), platform (all); password: {PASSWORD}
   API         http://{web}/api/v1/docs/
   Mailbox     {stack.urls["mail"]}/     the codes and receipts arrive here
@@ -65,3 +75,11 @@ Try it (Ctrl-C stops everything):
             for name, process in stack.processes.items():
                 if process.poll() is not None:
                     raise CannotStart(f"{name} ended with status {process.returncode}; see {HOME / 'logs'}")
+
+
+def someone(stack: Stack, slug: str, reference: str) -> str:
+    """Give the three facts of a seeded consumer, as a person types them."""
+    rows = call(stack.urls[f"host-{slug}"], "/_sandbox/accounts")["accounts"]
+    record = next(row for row in rows if row["FileNumber"] == reference)
+    third = f"last four {record['SSN'][-4:]}" if slug == "acme" else f"ZIP {record['Address']['Zip']}"
+    return f"reference {reference}, last name {record['LastName']}, {third}"
