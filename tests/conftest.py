@@ -14,6 +14,23 @@ from settlements.models import GlobalOffer
 NOW = dt.datetime(2026, 12, 1, 15, 0, tzinfo=dt.UTC)
 """Tuesday, ten in the morning in New York."""
 
+ONE_STACK_AT_A_TIME = ("tests/browser/", "tests/portal/test_demonstration.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give the tests that start the whole product to one worker, every other test to whoever is free.
+
+    xdist's own mark for it (`xdist_group`, 3.8) renames tests by an attribute that pytest 9.2 no longer reads.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "whole product" if nodeid.startswith(ONE_STACK_AT_A_TIME) else nodeid
+
+    return Scheduling(config, log)
+
 
 @pytest.fixture
 def now() -> dt.datetime:

@@ -10,7 +10,7 @@ from tests.browser.consumer import Consumer, Watch, place
 from tests.browser.seen import letters, look
 from tests.browser.tour import PAGES, Tour
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 SPOKEN = {"en": "acme", "es": "birch"}  # whatever two agencies say in the same words is ours
 PEOPLE = {

@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.consumer import MASTERCARD_DEBIT
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 BUTTON = "form:has([name=agree]) button[type=submit]"
 

@@ -11,7 +11,7 @@ from settlements.rules.offers import GlobalOffer, HostSettlement, terms
 from settlements.rules.schedules import propose
 from tests.browser.consumer import VISA_DEBIT
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 GLOBAL = GlobalOffer(percent_bps=75_00, max_payments=6, max_days=180)
 

@@ -6,7 +6,7 @@ from portal.local.stack import call
 from tests.browser.consumer import MASTERCARD, MASTERCARD_DEBIT, MASTERCARD_DECLINED, VISA_CREDIT, VISA_DEBIT
 from tests.browser.tour import CHALLENGED
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def test_a_visa_credit_card_is_refused_before_any_charge_with_the_alternatives_named(newcomer):
