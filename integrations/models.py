@@ -62,7 +62,7 @@ class Delivery(Row):
     lane = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=9, choices=Status, default=Status.WAITING)
     attempts = models.PositiveIntegerField(default=0)
-    next_at = models.DateTimeField()
+    next_at = models.DateTimeField(help_text="the next try; one that was never tried may go at once")
     created_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -83,10 +83,11 @@ class Delivery(Row):
                 fields=["lane", "sequence"],
                 condition=models.Q(status__in=["waiting", "parked"]),
             ),
+            # Only what failed before can hold its account's chain: nearly empty, whatever the backlog.
             models.Index(
-                name="delivery_chain",
-                fields=["connection", "account", "sequence"],
-                condition=models.Q(status__in=["waiting", "parked"]),
+                name="delivery_held",
+                fields=["lane"],
+                condition=models.Q(status__in=["waiting", "parked"], attempts__gt=0),
             ),
         ]
 

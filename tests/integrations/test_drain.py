@@ -4,17 +4,18 @@ import datetime as dt
 from uuid import UUID
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts import events
 from accounts.models import Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import Delivery, DeliveryAttempt, HostConnection
 from integrations.services import drain as drain_module
+from integrations.services import parcels
 from integrations.services.check import test_connection as check_connection
 from integrations.services.drain import Drain, replay, skip
 from integrations.services.receive import fetch
-from integrations.services.route import route
+from integrations.services.route import LANES, route
 from payments.models import Method
 from tests.conftest import make_account
 from tests.integrations.host_program import HostProgram
@@ -424,3 +425,34 @@ def test_the_hosts_own_figures_are_fetched_at_login_or_what_we_have_stands(host,
     assert account.balance_cents == 640_00
     host.call("/_sandbox/faults", {"path": "/accounts", "mode": "slow", "seconds": 1.5, "times": 1})
     assert not fetch(account, clock.now)
+
+
+def test_a_backlog_is_read_in_order_of_its_size_when_statistics_say_that_the_queue_is_empty(account, acting, clock):
+    accounts = [make_account(acting, consumer=account.consumer, reference=f"B{number}") for number in range(20)]
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE integrations_delivery")
+    with transaction.atomic():
+        for one in accounts:
+            events.record_all([("page.viewed", one, {"page": "home"})] * 20, now=clock.now)
+    with acting_for(ALL_AGENCIES):
+        route(now=clock.now)
+        touched = []
+
+        def explain(execute, sql, params, many, context):
+            touched.append(_rows(execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params, many, context), context))
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(explain):
+            found = parcels.claim(range(LANES), known=[], blocked=[], now=clock.now, limit=1_000)
+    assert len(found) == 400
+    assert max(touched) <= 400
+
+
+def _rows(_done, context) -> float:
+    """Give the most rows that any step of a plan looked at."""
+
+    def most(node: dict) -> float:
+        seen = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
+        return max(seen * node["Actual Loops"], *(most(one) for one in node.get("Plans", [])), 0)
+
+    return most(context["cursor"].fetchone()[0][0]["Plan"])
