@@ -159,6 +159,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_LOCK_TIMEOUT = "5s"  # a migration that waits for a lock must not queue the site behind it
 
 REDIS_URL = env("REDIS_URL")
+if TESTING:  # every test worker empties a Redis database of its own
+    REDIS_URL = f"{REDIS_URL.rpartition('/')[0]}/{8 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:]) % 8}"
 REDIS_TIMEOUT = 1.0  # seconds: Redis is a nudge and a counter, never the truth
 CACHES = {"default": {"BACKEND": "portal.cache.OptionalRedis", "LOCATION": REDIS_URL, "KEY_PREFIX": "quittance"}}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"  # a lost Redis must not end anybody's session

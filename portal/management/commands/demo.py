@@ -32,7 +32,7 @@ class Command(BaseCommand):
             stack = Stack(
                 port=port,
                 database=f"quittance_demo_{port}",
-                redis_db=redis_db or 1 + port % 14,
+                redis_db=redis_db or 1 + port % 6,
                 folder=HOME / f"demo-{port}",
                 listener=listener,
             )
