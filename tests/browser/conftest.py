@@ -22,7 +22,7 @@ ARGUMENTS = (
     "--password-store=basic",
 )
 PHONE = {"width": 390, "height": 844}
-RUNS = 8  # at once from one checkout; each has a database, a Redis database and a folder of its own
+REDIS_DB = 7  # below are the demonstration's, above those of the test workers
 PATIENCE = 15_000  # ms for a page that takes 100, on a loaded machine
 
 
@@ -33,37 +33,20 @@ def chromium_is_here() -> None:
         pytest.skip(f"{CHROMIUM} is not here: install Chromium, or name another one in CHROMIUM")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(chromium_is_here):
-    """Start the product once, its accounts pushed by the hosts."""
-    number, lock = _free_place()
-    stack = Product(
-        port=free_port(),
-        database=f"quittance_browser_{number}",
-        redis_db=1 + number,
-        folder=HOME / "browser" / str(number),
-    )
-    try:
-        introduce(stack)
-        stack.push_all()
-        yield stack
-    finally:
-        stack.stop()
-        os.close(lock)
-
-
-def _free_place():
-    """Take the first number that no other run of this checkout holds; the lock ends with the process."""
-    (HOME / "browser").mkdir(parents=True, exist_ok=True)
-    for number in range(1, RUNS + 1):
-        lock = os.open(HOME / "browser" / f"{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Start the product once, its accounts pushed by the hosts; a second run in this checkout waits for the first."""
+    folder = HOME / "browser"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stack = Product(port=free_port(), database="quittance_browser", redis_db=REDIS_DB, folder=folder / "stack")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-        else:
-            return number, lock
-    raise RuntimeError(f"{RUNS} runs of the browser tests hold all places in {HOME / 'browser'}")
+            introduce(stack)
+            stack.push_all()
+            yield stack
+        finally:
+            stack.stop()
 
 
 @pytest.fixture(scope="package")
