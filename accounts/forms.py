@@ -69,6 +69,32 @@ class ContactForm(forms.Form):
         self.fields["contact"].error_messages["required"] = _("Choose where we should send the code.")
 
 
+class EmailForm(forms.Form):
+    """A new address; beside it stands what it may be used for, and the version of that comes back (RF-13)."""
+
+    email = forms.EmailField(
+        label=_("New email address"),
+        max_length=254,
+        error_messages={
+            "required": _("Enter an email address."),
+            "invalid": _("Enter an email address like name@example.com."),
+        },
+        widget=forms.EmailInput({"autocomplete": "email", "spellcheck": "false"}),
+    )
+    version = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args, wording: str, version: str, **kwargs) -> None:
+        super().__init__(*args, initial={"version": version}, **kwargs)
+        self.fields["email"].help_text = wording
+        self.current = version
+
+    def clean(self) -> None:
+        if self.cleaned_data.get("version") != self.current:
+            # A page from before the wording changed, or none of ours: the text is read again first.
+            self.errors.pop("version", None)
+            raise forms.ValidationError(_("Please read the text beside the address and try again."), "old_wording")
+
+
 class CodeForm(forms.Form):
     """The six digits; spaces and a pasted text are fine (A11Y-02)."""
 

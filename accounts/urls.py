@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from accounts import views
+from accounts import details, views
 
 app_name = "accounts"
 urlpatterns = [
     path("", views.start, name="start"),
     path("code/", views.code, name="code"),
+    path("details/", details.details, name="details"),
     path("help/", views.help_page, name="help"),
     path("language/", views.language, name="language"),
     path("log-out/", views.sign_out, name="sign_out"),

@@ -1,6 +1,7 @@
 """Who are you, and how do we reach you: the pages before and around the money."""
 
 import math
+from collections.abc import Callable
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -84,7 +85,7 @@ def code(request: HttpRequest) -> HttpResponse:
             try:
                 codes.send(visit=request.visit, contact_point=held, purpose=Code.Purpose.STEP_UP, now=request.now)
             except codes.TooSoon as early:
-                return _code_page(request, contacts, held, CodeForm(), onward, error=_wait(early.seconds))
+                return _code_page(request, contacts, held, CodeForm(), onward, error=wait(early.seconds))
             return redirect(f"{request.path}?next={onward}")
         return _code_page(request, contacts, None, form, onward)
     if action == "verify":
@@ -101,8 +102,15 @@ def code(request: HttpRequest) -> HttpResponse:
 
 
 def _verify(request: HttpRequest, text: str) -> str | None:
+    return code_error(
+        lambda: codes.check(visit=request.visit, purpose=Code.Purpose.STEP_UP, text=text, now=request.now)
+    )
+
+
+def code_error(check: Callable[[], object]) -> str | None:
+    """Check a code and give the sentence that refuses it; None when it is right."""
     try:
-        codes.check(visit=request.visit, purpose=Code.Purpose.STEP_UP, text=text, now=request.now)
+        check()
     except codes.WrongCode as wrong:
         return ngettext(
             "This is not the code we sent. You have %(count)d more try.",
@@ -116,7 +124,8 @@ def _verify(request: HttpRequest, text: str) -> str | None:
     return None
 
 
-def _wait(seconds: int) -> str:
+def wait(seconds: int) -> str:
+    """Say how long to wait for another code."""
     return ngettext(
         "Please wait %(count)d second before you ask for another code.",
         "Please wait %(count)d seconds before you ask for another code.",

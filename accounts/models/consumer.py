@@ -57,6 +57,9 @@ class ContactPoint(Row):
         EMAIL = "email", _("e-mail")
         PHONE = "phone", _("phone")
 
+    TYPED = "consumer"
+    """The source of what the consumer typed or took away: a host's listing changes neither."""
+
     consumer = TenantForeignKey(Consumer, models.CASCADE, related_name="contact_points")
     kind = models.CharField(_("kind"), max_length=5, choices=Kind)
     value = models.CharField(_("value"), max_length=254)
@@ -85,6 +88,11 @@ class ContactPoint(Row):
 
     def __str__(self) -> str:
         return self.masked
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Tell whether the consumer typed it and no code came back from it yet: it counts for nothing."""
+        return self.source == self.TYPED and not self.route
 
     @property
     def masked(self) -> str:

@@ -43,6 +43,7 @@ class Code(Row):
     class Purpose(models.TextChoices):
         STEP_UP = "step_up"
         ESIGN = "esign"
+        CONTACT = "contact"
 
     visit = TenantForeignKey(Visit, models.CASCADE, related_name="codes")
     contact_point = TenantForeignKey(ContactPoint, related_name="+")

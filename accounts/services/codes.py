@@ -49,8 +49,10 @@ class NoSender(RuntimeError):
 
 def contacts_for_codes(consumer: Consumer, *, now: datetime) -> list[ContactPoint]:
     """List the e-mail addresses a code may go to: known by the host or older than a day (AUTH-09), not known bad."""
+    unconfirmed = Q(source=ContactPoint.TYPED, route="")
     return list(
         ContactPoint.objects.filter(
+            ~unconfirmed,
             Q(code_usable_from__isnull=True) | Q(code_usable_from__lte=now),
             consumer=consumer,
             kind=ContactPoint.Kind.EMAIL,

@@ -67,7 +67,8 @@ def esign_live(consumer: Consumer) -> Consent | None:
     if latest is None or not (latest.granted and latest.demonstrated and latest.version == ESIGN_VERSION):
         return None
     point = latest.contact_point
-    return latest if point and not (point.bad_at or point.removed_at or point.opted_out_at) else None
+    gone = point is None or point.bad_at or point.removed_at or point.opted_out_at or point.unconfirmed
+    return None if gone else latest
 
 
 def stop_token(contact_point: ContactPoint) -> str:

@@ -79,6 +79,11 @@ TEMPLATES = {
         gettext_noop("Please read this message from %(agency)s"),
         gettext_noop("Something did not go as planned. Here is what you can do."),
     ),
+    "contact_changed": Template(
+        "notices",
+        gettext_noop("A change of your details with %(agency)s"),
+        gettext_noop("If it was you, you need not do anything."),
+    ),
 }
 
 TELLING = re.compile(

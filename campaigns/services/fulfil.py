@@ -13,7 +13,7 @@ from accounts import events
 from accounts.calendars import format_date, local_date
 from accounts.models import Account, Agency, Consumer, ContactPoint, Event, ReaderPosition
 from accounts.money import format_cents
-from accounts.services import consent
+from accounts.services import consent, contacts
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns.models import Message
 from campaigns.services import notices, outbox
@@ -208,6 +208,34 @@ def _no_more_email(event: Event, now: datetime) -> None:
         notices.letters_instead(consumer_id=consumer.pk, reason=event.kind, now=now)
 
 
+def _contact_changed(event: Event, now: datetime) -> None:
+    """The consumer changed an address: the others hear of it, so that a change by somebody else is seen (AUTH-09)."""
+    _no_more_email(event, now)
+    if (consumer := event.consumer) is None or "change" not in event.data:
+        return
+    language = consumer.language[:2]
+    added = event.data["change"] == "email_added"
+    facts = {
+        "name": consumer.first_name or str(consumer),
+        "added": added,
+        "address": event.data["new" if added else "old"],
+    }
+    for point in contacts.emails(consumer):
+        if str(point.pk) == event.data["contact_point"] or contacts.blocked(point):
+            continue
+        outbox.queue(
+            template="contact_changed",
+            consumer=consumer,
+            contact_point=point,
+            account=None,
+            cause=f"{event.pk}:contact_changed:{point.pk}",
+            language=language if language in ("en", "es") else "en",
+            facts=facts,
+            answers=now - event.occurred_at < outbox.ANSWERS,
+            now=now,
+        )
+
+
 HANDLERS: dict[str, Callable[[Event, datetime], None]] = {
     "payment.succeeded": _receipt,
     "payment.posted": _receipt,
@@ -219,6 +247,7 @@ HANDLERS: dict[str, Callable[[Event, datetime], None]] = {
     "optout.address": _no_more_email,
     "optout.medium": _no_more_email,
     "esign.withdrawn": _no_more_email,
+    "consumer.contact_changed": _contact_changed,
 }
 
 
@@ -319,7 +348,7 @@ def _write(
 ) -> Message | None:
     """Queue a message about an account; without any address say that it was held, and post what the law wants."""
     consumer: Consumer = account.consumer
-    if (point := to or outbox.address_for(consumer)) is None:
+    if (point := to or contacts.address_for(consumer)) is None:
         about = {"message": None, "template": template, "channel": "email", "to": "", "reason": "no_address"}
         events.record("message.held", account=account, now=now, data=about)
         if template == "authorization_copy":

@@ -11,6 +11,7 @@ from accounts import events
 from accounts.crypto import CannotOpen, seal, unseal
 from accounts.models import Account, Agency, Code, Consumer, ContactPoint
 from accounts.services import consent
+from accounts.services.contacts import blocked
 from accounts.tenancy import acting_for
 from campaigns.models import Message
 from campaigns.services import notices
@@ -44,30 +45,6 @@ def about(message: Message, **more: Any) -> dict[str, Any]:
 def tell(kind: str, message: Message, *, now: datetime, **more: Any) -> None:
     """Write a message event: about the account where there is one, else about the consumer."""
     events.record(kind, account=message.account, consumer=message.consumer_id, now=now, data=about(message, **more))
-
-
-def address_for(consumer: Consumer) -> ContactPoint | None:
-    """Choose where a consumer's papers go: the address of the E-SIGN consent, else the first that still works."""
-    if (agreed := consent.esign_live(consumer)) is not None:
-        return agreed.contact_point
-    points = consumer.contact_points.filter(kind=ContactPoint.Kind.EMAIL, removed_at=None)
-    return min(points, key=lambda point: (blocked(point) != "", point.position, point.pk), default=None)
-
-
-def blocked(point: ContactPoint, *, stream: str = "receipts") -> str:
-    """Say why nothing of this stream may go to an address; empty when it may.
-
-    A code that the consumer asks for goes to an opted-out address too, never to one known to be bad (AUTH-07).
-    """
-    if point.bad_at or point.removed_at:
-        return "bad_address"
-    if stream == "security":
-        return ""
-    if point.opted_out_at:
-        return "opted_out"
-    if not point.route and not Code.objects.filter(contact_point=point, used_at__isnull=False).exists():
-        return "no_route"  # RF-12: nobody can say how we came to it, and the consumer never used it with us
-    return ""
 
 
 @transaction.atomic

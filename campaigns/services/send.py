@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from accounts.calendars import local_date
+from accounts.services.contacts import blocked
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels
 from campaigns.models import MailProvider, Message
@@ -99,7 +100,7 @@ def _claim(*, now: datetime, limit: int) -> tuple[list[Message], list[tuple[Mess
 
 def _hopeless(message: Message, *, now: datetime) -> str:
     """Look once more at dispatch: say why a message must not leave at all, or nothing."""
-    if reason := outbox.blocked(message.contact_point, stream=message.stream):
+    if reason := blocked(message.contact_point, stream=message.stream):
         return reason
     if message.stream == "security":
         return "" if outbox.digits_for(message, now=now) else "code_expired"

@@ -31,6 +31,8 @@ FACTS = {
     "day": "January 1, 2027",
     "method": "Visa debit ending 4242",
     "outcome": "declined",
+    "added": True,
+    "address": "k•••@example.com",
 }
 NAMES = ("Harbor Medical Group", "Harbor Medical", "100234")
 every = pytest.mark.parametrize("template", TEMPLATES)

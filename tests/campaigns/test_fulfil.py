@@ -263,6 +263,21 @@ def test_a_withdrawn_consent_turns_notices_into_letters(notice, agreed, now):
     assert notice.channel == "letter"
 
 
+def test_a_new_address_is_told_to_the_old_one_and_not_to_itself(acting, account, provider, mails, now):
+    consumer = account.consumer
+    new = ContactPoint.objects.create(
+        consumer=consumer, kind="email", value="k@x.example.com", value_key="k@x.example.com", route="consumer"
+    )
+    about = {"change": "email_added", "contact_point": str(new.pk), "new": new.masked, "address": new.value}
+    with transaction.atomic():
+        events.record("consumer.contact_changed", consumer=consumer, now=now, data=about)
+    run(now)
+    (mail,) = mails()
+    assert (mail["to"], mail["subject"]) == (["jane@acme.example.com"], "A change of your details with Acme Recovery")
+    assert "the email address k•••@x.example.com was added on our site." in mail["text"]
+    assert new.value not in mail["text"]
+
+
 def test_a_cancelled_payment_is_not_announced(notice, agreed, provider, mails):
     Postdate.objects.update(status="cancelled")
     run(at(8))

@@ -38,6 +38,7 @@ LEVEL_1 = {
     "payments:authorization",
 }
 LEVEL_2 = {
+    "accounts:details",
     "payments:history",
     "payments:postdates",
     "payments:cancel_postdate",

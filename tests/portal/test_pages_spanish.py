@@ -147,6 +147,7 @@ def test_the_whole_way_can_be_gone_in_spanish_without_an_english_sentence(sure, 
         f"{account}/payments/",
         f"{account}/post-dates/",
         "/help/",
+        "/details/",
     ):
         read(sure.get(path))
     page = read(choose(sure, shop, "settlement_parts"))
@@ -162,4 +163,4 @@ def test_the_whole_way_can_be_gone_in_spanish_without_an_english_sentence(sure, 
     assert "Gracias. Recibimos su pago." in text(page)
     assert Payment.objects.get().authorization.language == "es"
     assert "1 de diciembre de 2026" in text(read(sure.get(f"{account}/")))
-    assert len(seen) == 16
+    assert len(seen) == 17
