@@ -273,7 +273,7 @@ def test_a_new_address_is_told_to_the_old_one_and_not_to_itself(acting, account,
         events.record("consumer.contact_changed", consumer=consumer, now=now, data=about)
     run(now)
     (mail,) = mails()
-    assert (mail["to"], mail["subject"]) == (["jane@acme.example.com"], "A change of your details with Acme Recovery")
+    assert (mail["to"], mail["subject"]) == ("jane@acme.example.com", "A change of your details with Acme Recovery")
     assert "the email address k•••@x.example.com was added on our site." in mail["text"]
     assert new.value not in mail["text"]
 
