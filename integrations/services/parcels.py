@@ -90,8 +90,8 @@ CROSS JOIN LATERAL (
       AND (%(all_free)s OR d.sequence < COALESCE((%(held)s::jsonb ->> d.account_id::text)::bigint, %(last)s))
     ORDER BY d.sequence LIMIT %(limit)s
 ) d
-JOIN accounts_event e ON e.id = d.event_id
-LEFT JOIN accounts_account a ON a.id = d.account_id
+CROSS JOIN LATERAL (SELECT * FROM accounts_event WHERE id = d.event_id OFFSET 0) e
+LEFT JOIN LATERAL (SELECT reference FROM accounts_account WHERE id = d.account_id OFFSET 0) a ON true
 ORDER BY d.sequence
 """
 DUE_LANES = """
@@ -128,8 +128,8 @@ def claim(
 ) -> list[Parcel]:
     """Read what may go now in these lanes, at most `limit` from each, in order; not behind what is parked or waits.
 
-    What holds a chain is read first and handed over as a value: joined, the statistics of an empty queue would let
-    PostgreSQL compare every delivery of a backlog with every other one.
+    The statistics of an empty queue must not let PostgreSQL compare every delivery of a backlog with every other one:
+    what holds a chain is read first and handed over as a value, and OFFSET 0 keeps the order of the joins.
     """
     values = {"lanes": list(lanes), "known": list(known), "blocked": list(blocked), "now": now, "limit": limit}
     with connection.cursor() as cursor:
