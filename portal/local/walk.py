@@ -335,11 +335,6 @@ def settle_in_parts(it: Walk) -> tuple[Browser, str]:
     it.told(slug, "payment.succeeded", reference)
     it.told(slug, "postdate.scheduled", reference, count=5)
     it.told(slug, "notice.due", reference, count=5)
-    mail = it.mail(address, tag="plan_confirmed", after=began - 1)
-    it.step(f"receipt and plan by mail: {mail['subject']!r}", (received_at(mail) - began) * 1000)
-    mail = it.mail(address, tag="authorization_copy", after=began - 1)
-    it.step(f"copy of the authorization by mail: {mail['subject']!r}", (received_at(mail) - began) * 1000)
-    it.told(slug, "message.delivered", reference)
     page = until(
         lambda: "Posted" in browser.get(f"/accounts/{account}/payments/").text and browser.page,
         "the host posted the payment, but the consumer does not see it",
@@ -350,6 +345,11 @@ def settle_in_parts(it: Walk) -> tuple[Browser, str]:
         "the Post Dates tab lacks the five payments",
     )
     it.step("five post-dates of $125.00 are in the Post Dates tab", page.took_ms)
+    mail = it.mail(address, tag="plan_confirmed", after=began - 1)
+    it.step(f"receipt and plan by mail: {mail['subject']!r}", (received_at(mail) - began) * 1000)
+    mail = it.mail(address, tag="authorization_copy", after=began - 1)
+    it.step(f"copy of the authorization by mail: {mail['subject']!r}", (received_at(mail) - began) * 1000)
+    it.told(slug, "message.delivered", reference)
     return browser, account
 
 

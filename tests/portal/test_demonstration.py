@@ -53,17 +53,18 @@ STEPS = [
     "the host knows payment.succeeded",
     "the host knows 5 x postdate.scheduled",
     "the host knows 5 x notice.due",
+    "the consumer sees POSTED",
+    "five post-dates of $125.00 are in the Post Dates tab",
     "receipt",
     "copy of the authorization by mail",
     "the host knows message.delivered",
-    "the consumer sees POSTED",
-    "five post-dates of $125.00 are in the Post Dates tab",
     "$50.00 from a bank account",
     "the host knows payment.pending",
     "a declined card is said in plain words",
     "the host knows payment.declined",
     "a Visa credit card is refused with the alternatives named",
     "exactly one successful charge",
+    "a month on, the host charged the first post-date itself",
 ]
 
 
