@@ -23,8 +23,9 @@ PAGES = [
     *("postdates_none", "choose", "choose_wrong", "schedule", "schedule_wrong"),
     *("documents", "documents_sent", "documents_wrong"),
     *("method_card", "method_bank", "method_bank_wrong", "refused"),
-    *("review", "review_unsigned", "paid", "payments", "postdates", "account_paid", "home_paid", "cancel"),
-    *("cancelling", "declined", "bank_check", "finding_out", "review_bank", "handed_over"),
+    *("review", "review_unsigned", "paid", "payments", "postdates", "account_paid", "home_paid"),
+    *("details", "details_wrong", "details_sent", "details_added", "cancel", "cancelling"),
+    *("declined", "bank_check", "finding_out", "review_bank", "handed_over"),
     *("age_of_debt", "account_old", "cards_off"),
     *("payments_many", "postdates_many", "home_two", "account_disputed"),
     *("stop", "stopped", "session_ended", "locked"),
@@ -156,6 +157,7 @@ class Tour:
         self.at(one, "postdates")
         self.at(one, "account_paid", one.account)
         self.at(one, "home_paid", "/home/")
+        self.details(one)
         one.go(f"{one.account}post-dates/")
         one.press(".ledger a[href$='/cancel/'] >> nth=-1")
         self.at(one, "cancel")
@@ -166,6 +168,20 @@ class Tour:
             self.at(one, "cancelling")
         finally:
             call(host, "/_sandbox/faults", method="DELETE")
+
+    def details(self, one: Consumer) -> None:
+        """Add an address, and confirm it by the code that came to it."""
+        self.at(one, "details", "/details/")
+        one.press("button[value=add]")
+        self.at(one, "details_wrong")
+        address, asked = f"new.{one.address}", time.time()
+        one.page.fill("[name=email]", address)
+        one.press("button[value=add]")
+        self.at(one, "details_sent")
+        mail = one.walk.mail(address, tag="security", after=asked)
+        one.page.fill("[name=code]", re.search(r"\b(\d{6})\b", mail["text"])[1])
+        one.press("button[value=verify]")
+        self.at(one, "details_added")
 
     def other_outcomes(self) -> None:
         """See a payment declined, questioned by the bank, unknown, and handed to the host."""
