@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts.bulk import write_rows
-from accounts.models import Account, Agency, Consumer, Event, ReaderPosition
+from accounts.models import Account, Consumer, Event, ReaderPosition
 from accounts.tenancy import acting
 
 CATALOGUE = """
@@ -155,8 +155,10 @@ def assign_sequences(*, limit: int = 2_000) -> list[Event]:
     )
     routed: list[Event] = []
     for agency_id in sorted(set(waiting)):
-        with transaction.atomic():
-            agency = Agency.objects.select_for_update(no_key=True).only("last_sequence").get(pk=agency_id)
+        # Plain statements: this runs for every event that is told at once, and the ORM doubles its time.
+        with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+            cursor.execute("SELECT last_sequence FROM accounts_agency WHERE id = %s FOR NO KEY UPDATE", [agency_id])
+            (last_sequence,) = cursor.fetchone()
             batch = list(Event.objects.filter(agency_id=agency_id, sequence__isnull=True).order_by("id")[:limit])
             if not batch:
                 continue
@@ -164,15 +166,16 @@ def assign_sequences(*, limit: int = 2_000) -> list[Event]:
                 # Behind the cut may stand an account's earlier event, where the clocks of two machines disagree.
                 batch += _rest_of_their_accounts(batch)
             for offset, event in enumerate(in_account_order(batch), start=1):
-                event.sequence = agency.last_sequence + offset
+                event.sequence = last_sequence + offset
                 routed.append(event)
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "UPDATE accounts_event SET sequence = given.sequence "
-                    "FROM unnest(%s::uuid[], %s::bigint[]) AS given(id, sequence) WHERE accounts_event.id = given.id",
-                    [[event.pk for event in batch], [event.sequence for event in batch]],
-                )
-            Agency.objects.filter(pk=agency_id).update(last_sequence=agency.last_sequence + len(batch))
+            cursor.execute(
+                "UPDATE accounts_event SET sequence = given.sequence "
+                "FROM unnest(%s::uuid[], %s::bigint[]) AS given(id, sequence) WHERE accounts_event.id = given.id",
+                [[event.pk for event in batch], [event.sequence for event in batch]],
+            )
+            cursor.execute(
+                "UPDATE accounts_agency SET last_sequence = %s WHERE id = %s", [last_sequence + len(batch), agency_id]
+            )
     return routed
 
 
@@ -196,11 +199,15 @@ def take(reader: str, *, limit: int = 2_000) -> list[Event]:
             ReaderPosition.objects.bulk_create(
                 [ReaderPosition(agency_id=agency_id, reader=reader)], ignore_conflicts=True
             )
-        place = ReaderPosition.objects.select_for_update().get(agency_id=agency_id, reader=reader)
-        found = Event.objects.filter(agency_id=agency_id, sequence__gt=place.sequence).order_by("sequence")[:limit]
-        if batch := list(found):
-            ReaderPosition.objects.filter(pk=place.pk).update(sequence=batch[-1].sequence)
-            taken += batch
+        with connection.cursor() as cursor:
+            where = "FROM accounts_readerposition WHERE agency_id = %s AND reader = %s FOR UPDATE"
+            cursor.execute(f"SELECT id, sequence {where}", [agency_id, reader])
+            place_id, position = cursor.fetchone()
+            found = Event.objects.filter(agency_id=agency_id, sequence__gt=position).order_by("sequence")[:limit]
+            if batch := list(found):
+                moved = "UPDATE accounts_readerposition SET sequence = %s WHERE id = %s"
+                cursor.execute(moved, [batch[-1].sequence, place_id])
+                taken += batch
     return taken
 
 
