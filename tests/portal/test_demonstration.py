@@ -142,7 +142,9 @@ class Listener(threading.Thread):
 
     def __init__(self, url: str, number: int) -> None:
         super().__init__(daemon=True)
-        self.server, self.number, self.commands, self.over = redis.Redis.from_url(url), number, [], threading.Event()
+        # Nobody may speak for a while; a time-out of the client's own would end the listening.
+        self.server = redis.Redis.from_url(url, socket_timeout=None)
+        self.number, self.commands, self.over = number, [], threading.Event()
         self.start()
 
     def run(self) -> None:
