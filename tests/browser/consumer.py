@@ -54,7 +54,7 @@ def place(stack: Product, slug: str, like: str, **changes) -> dict:
     # A host's lines are its own: two accounts never share one.
     for kind in ("Payments", "PostDates"):
         lines = record.get(kind, [])
-        record[kind] = [line | {"HostID": f"W{number:05d}-{at}"} for at, line in enumerate(lines)]
+        record[kind] = [line | {"HostID": f"W{number:05d}-{kind}-{at}"} for at, line in enumerate(lines)]
     record |= changes
     host = stack.urls[f"host-{slug}"]
     call(host, "/_sandbox/accounts", record)

@@ -137,3 +137,13 @@ def test_without_consent_to_electronic_documents_letters_are_promised(newcomer):
     consumer.confirm()
     letters = consumer.walk.told("acme", "letter.required", consumer.reference, count=5)
     assert {row["Data"]["type"] for row in letters} == {"predebit"}
+
+
+def test_the_tabs_show_what_the_host_shows_and_nothing_else(consumer_of):
+    consumer = consumer_of("acme", "100244").log_in().step_up()
+    consumer.go(f"{consumer.account}payments/")
+    states = consumer.page.locator(".ledger .state").all_inner_texts()
+    assert states == ["Refund", "ACH reversal", "Chargeback", "Declined", "Posted"]
+    assert "$75.00" not in consumer.text()  # PROCESSED: on its way, not yet a payment
+    consumer.go(f"{consumer.account}post-dates/")
+    assert consumer.page.locator(".ledger .state").all_inner_texts() == ["Pending", "Pending"]

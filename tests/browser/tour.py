@@ -25,7 +25,7 @@ PAGES = [
     *("method_card", "method_bank", "method_bank_wrong", "refused"),
     *("review", "review_unsigned", "paid", "payments", "postdates", "account_paid", "home_paid"),
     *("details", "details_wrong", "details_sent", "details_added", "cancel", "cancelling"),
-    *("declined", "bank_check", "finding_out", "review_bank", "handed_over"),
+    *("declined", "bank_check", "review_bank", "handed_over", "finding_out", "review_blocked"),
     *("age_of_debt", "account_old", "cards_off"),
     *("payments_many", "postdates_many", "home_two", "account_disputed"),
     *("stop", "stopped", "session_ended", "locked"),
@@ -197,17 +197,6 @@ class Tour:
         one.confirm()
         with self._quiet_dialog(one):
             self.at(one, "bank_check")
-        one.choose("any", "42.00")
-        one.give_card(MASTERCARD_DEBIT)
-        fault = {
-            "path": "/v1/payment_intents",
-            "method": "POST",
-            "mode": "drop_after_effect",
-            "account": f"acct_{one.slug}",
-        }
-        call(processor, "/_sandbox/faults", fault)
-        one.confirm()
-        self.at(one, "finding_out")
         one.choose("any", "43.00")
         one.go(f"{one.path}?way=ach")
         one.type_bank()
@@ -215,6 +204,16 @@ class Tour:
         self.at(one, "review_bank")
         one.confirm()
         self.at(one, "handed_over")
+        one.choose("any", "42.00")
+        one.give_card(MASTERCARD_DEBIT)
+        call(processor, "/_sandbox/faults", SILENT | {"account": f"acct_{one.slug}"})
+        one.confirm()
+        one.page.locator("[data-reload-seconds]").wait_for()
+        self.at(one, "finding_out")
+        one.choose("any", "44.00")
+        one.give_card(MASTERCARD_DEBIT)
+        self.at(one, "review_blocked")
+        call(processor, "/_sandbox/faults", method="DELETE")
 
     @contextlib.contextmanager
     def _quiet_dialog(self, one: Consumer):
