@@ -69,6 +69,15 @@ def test_a_posted_payment_is_acknowledged_and_waits_no_longer(shop):
     assert (told["origin"], told["host_id"], told["payment"]) == ("host", "P1", str(payment.pk))
 
 
+def test_a_page_that_read_the_balance_before_the_host_posted_counts_the_payment_once(shop):
+    read_before = type(shop.account).objects.get(pk=shop.account.pk)
+    payment = shop.confirm(shop.checkout())
+    show(shop, [Line("P1", payment.pk, 125_00, "POSTED")])
+    type(shop.account).objects.update(balance_cents=875_00, as_of=LATER)
+    assert owed(read_before).cents == 875_00
+    assert (read_before.balance_cents, read_before.as_of) == (875_00, LATER)
+
+
 def test_a_processed_bank_debit_still_waits_until_it_is_posted(shop):
     payment = shop.confirm(shop.checkout(bank="000123456789"))
     show(shop, [Line("P1", payment.pk, 125_00, "PROCESSED", method="ACH")])
