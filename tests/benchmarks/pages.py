@@ -20,7 +20,7 @@ def run(stage: Stage, *, rounds: int, full: bool) -> Section:
     accounts = stage.place(CLIENTS)
     cookies = [cookie for cookie, _visit in stage.sign_in(accounts, now=timezone.now())]
     found: dict[str, list[float]] = {}
-    queries: dict[str, int] = {}
+    queries: dict[str, float] = {}
     with stage.web() as web:
         pages = {
             "ok": ["/bench/ok/"] * CLIENTS,
@@ -28,8 +28,9 @@ def run(stage: Stage, *, rounds: int, full: bool) -> Section:
             "account": [f"/accounts/{account.pk}/" for account in accounts],
         }
         for name, paths in pages.items():
-            for path, cookie in zip(paths, cookies, strict=True):
-                queries[name] = count(stage, web, path, cookie)
+            pairs = list(zip(paths, cookies, strict=True))
+            queries[f"{name} first"] = max(count(stage, web, *pair) for pair in pairs)
+            queries[name] = max(count(stage, web, *pair) for pair in pairs)
         for _round in range(rounds):
             for name, paths in pages.items():
                 asks = [
@@ -55,7 +56,7 @@ TOLD = (
 )
 
 
-def lines(found: dict[str, list[float]], queries: dict[str, int]) -> list[Line]:
+def lines(found: dict[str, list[float]], queries: dict[str, float]) -> list[Line]:
     """Make the table."""
     made = []
     for name in ("home", "account"):
@@ -65,13 +66,16 @@ def lines(found: dict[str, list[float]], queries: dict[str, int]) -> list[Line]:
             Line(
                 f"{name}, 16 clients", "requests/s", found[f"{name} rate"], found["ok rate"], '"ok", 16 clients', 0.15
             ),
-            Line(f"{name}, queries", "", [float(queries[name])], target=MOST_QUERIES, at_most=True),
+            Line(
+                f"{name}, queries of the first look", "", [queries[f"{name} first"]], target=MOST_QUERIES, at_most=True
+            ),
+            Line(f"{name}, queries of the next ones", "", [queries[name]], target=MOST_QUERIES, at_most=True),
         ]
     return [
         *made,
         Line('"ok", 1 client, p50', "ms", found["ok p50"]),
         Line('"ok", 16 clients', "requests/s", found["ok rate"]),
-        Line('"ok", queries (middleware)', "", [float(queries["ok"])]),
+        Line('"ok", queries (middleware)', "", [queries["ok"]]),
     ]
 
 

@@ -81,7 +81,7 @@ def spread(values: Sequence[float], unit: str = "") -> str:
 
 def figure(value: float) -> str:
     """Write three digits that mean something."""
-    if abs(value) >= 100:
+    if abs(value) >= 100 or isinstance(value, int):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
