@@ -10,8 +10,9 @@ import os
 
 import pytest
 
+from portal.local.browser import PATIENCE, Browser
 from portal.local.stack import call
-from portal.local.walk import PATIENCE, Browser, Walk, account_id, until
+from portal.local.walk import Walk, account_id, until
 from tests.faults.conftest import Later
 
 pytestmark = pytest.mark.faults

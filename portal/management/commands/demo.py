@@ -7,8 +7,9 @@ import time
 from django.core.management.base import BaseCommand
 
 from portal.local import HOME
+from portal.local.browser import Broken
 from portal.local.stack import PASSWORD, CannotStart, Stack, call, claim_port, introduce
-from portal.local.walk import Broken, walk
+from portal.local.walk import walk
 
 
 class Command(BaseCommand):
