@@ -103,24 +103,8 @@ def assert_paid_once(consumer: Consumer) -> None:
 
 @pytest.mark.parametrize("turn", range(COUNT))
 @pytest.mark.parametrize("victim", VICTIMS)
-@pytest.mark.parametrize("gap", WEB_GAPS)
-def test_a_kill_while_paying_ends_in_exactly_one_charge(world, gap, victim, turn):
-    consumer = Consumer(world)
-    world.hold(gap)
-    first = Later(consumer.confirm)
-    world.wait_in(gap)
-    world.kill(victim)
-    world.release(gap)
-    world.revive(victim)
-    first.join(PATIENCE)
-    consumer.confirm_until_decided()
-    assert_paid_once(consumer)
-
-
-@pytest.mark.parametrize("turn", range(COUNT))
-@pytest.mark.parametrize("victim", VICTIMS)
-@pytest.mark.parametrize("gap", DELIVERY_GAPS)
-def test_a_kill_while_telling_the_host_has_one_effect_there(world, gap, victim, turn):
+@pytest.mark.parametrize("gap", [*WEB_GAPS, *DELIVERY_GAPS])
+def test_a_kill_between_confirm_and_the_hosts_receipt_ends_in_one_charge_and_one_effect(world, gap, victim, turn):
     consumer = Consumer(world)
     world.hold(gap)
     first = Later(consumer.confirm)
