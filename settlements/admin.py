@@ -10,6 +10,7 @@ from accounts.columns import status_of
 from accounts.desk import AgencyAdmin, AgencyForm, FactAdmin
 from accounts.money import from_cents, to_cents
 from settlements.models import GlobalOffer, IndividualOffer
+from settlements.services import offers
 
 status = status_of({"accepted": "success", "completed": "success", "broken": "danger", "viewed": "info"})
 
@@ -60,6 +61,14 @@ class GlobalOfferAdmin(AgencyAdmin):
     list_display = ["__str__", "enabled"]
     fields = ["enabled", "percent", "max_payments", "max_days", "minimum_payment"]
     looked_at = ["enabled", "percent_bps", "max_payments", "max_days", "minimum_payment_cents"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).filter(superseded_at=None)
+
+    def save_model(self, request, obj, form, change):
+        values = {name: getattr(obj, name) for name in self.looked_at}
+        new = offers.set_default(values=values, by=f"staff:{request.user.pk}", now=request.now)
+        obj.pk = new.pk
 
     def get_fields(self, request, obj=None):
         may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)

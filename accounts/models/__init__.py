@@ -1,6 +1,6 @@
 """The tables of the ground floor."""
 
-from accounts.models.account import Account, Client
+from accounts.models.account import Account, AccountPast, Client
 from accounts.models.agency import Agency, User
 from accounts.models.consumer import Consent, Consumer, ContactPoint
 from accounts.models.event import Event, ReaderPosition
@@ -8,6 +8,7 @@ from accounts.models.visit import Code, IdentifyAttempt, Visit
 
 __all__ = [
     "Account",
+    "AccountPast",
     "Agency",
     "Client",
     "Code",

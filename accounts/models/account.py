@@ -1,5 +1,6 @@
 """Clients and their placed accounts."""
 
+import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -80,6 +81,49 @@ class Account(Row):
             models.CheckConstraint(name="balance_never_negative", condition=models.Q(balance_cents__gte=0)),
         ]
         indexes = [models.Index(name="account_by_reference", fields=["agency", "reference_key"])]
+        triggers = [
+            pgtrigger.Trigger(
+                name="keep_what_offers_read",
+                operation=pgtrigger.Update,
+                when=pgtrigger.After,
+                level=pgtrigger.Statement,
+                referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),
+                func=(
+                    "INSERT INTO accounts_accountpast (id, agency_id, account_id, until, client_id, status, "
+                    "balance_cents, listed_on, payment_options, as_of) "
+                    "SELECT gen_random_uuid(), o.agency_id, o.id, n.updated_at, o.client_id, o.status, "
+                    "o.balance_cents, o.listed_on, o.payment_options, o.as_of "
+                    "FROM old_rows o JOIN new_rows n USING (id) "
+                    "WHERE (o.client_id, o.status, o.balance_cents, o.listed_on, o.payment_options) "
+                    "IS DISTINCT FROM (n.client_id, n.status, n.balance_cents, n.listed_on, n.payment_options); "
+                    "RETURN NULL;"
+                ),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.reference
+
+
+class AccountPast(Row):
+    """What offers read of an account, as it stood until a change; the database writes it, nobody else does.
+
+    What stood at a moment is the row with the earliest `until` after it, or the account itself when there is none.
+    """
+
+    account = TenantForeignKey(Account, related_name="past")
+    until = models.DateTimeField()
+    client = TenantForeignKey(Client, related_name="+")
+    status = models.CharField(max_length=12)
+    balance_cents = models.BigIntegerField()
+    listed_on = models.DateField(null=True)
+    payment_options = models.JSONField(default=dict)
+    as_of = models.DateTimeField()
+
+    class Meta(Row.Meta):
+        verbose_name = _("account as it was")
+        verbose_name_plural = _("accounts as they were")
+        indexes = [models.Index(name="account_past_until", fields=["agency", "account", "until"])]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} until {self.until}"

@@ -45,6 +45,11 @@ class Agency(models.Model):
         default=30 * 24,
         help_text=_("An older balance blocks payment."),
     )
+    rules_need_two_people = models.BooleanField(
+        _("rule sets need a second person"),
+        default=False,
+        help_text=_("Whoever submits a rule set cannot publish it."),
+    )
     brand = models.CharField(_("brand colour"), max_length=7, default="#1f4e5f")
     accent = models.CharField(_("accent colour"), max_length=7, default="#b5541c")
     branding_version = models.PositiveIntegerField(default=1, editable=False)

@@ -17,6 +17,7 @@ from payments.services.means import Means, card_policy, disclosures, means_of
 from payments.services.owed import Owed, owed_of
 from payments.services.route import NoRoute, Route, route_for
 from settlements.rules.offers import Allowed, Terms
+from settlements.rules.quotes import Offered
 from settlements.rules.schedules import Line, check, check_single, roll
 from settlements.services import offers
 
@@ -57,9 +58,26 @@ class Standing:
     account: Account
     today: date
     owed: Owed
-    terms: Terms | None
-    allowed: Allowed
+    offered: Offered
     arrangement: Arrangement | None
+
+    @property
+    def terms(self) -> Terms | None:
+        """The settlement that is open today; none while an arrangement runs."""
+        return None if self.arrangement else self.offered.settlement
+
+    @property
+    def plan(self) -> Terms | None:
+        """The limits of a payment plan that is open today; none while an arrangement runs."""
+        return None if self.arrangement else self.offered.plan
+
+    @property
+    def allowed(self) -> Allowed:
+        return self.offered.allowed
+
+    def terms_of(self, choice: str) -> Terms | None:
+        """The limits of a choice that has some."""
+        return None if self.arrangement else self.offered.terms_of("parts" if choice == "settlement" else choice)
 
 
 def standing(account: Account, *, now: datetime) -> Standing:
@@ -73,15 +91,13 @@ def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
     running = Arrangement.objects.filter(account__in=accounts, status=Arrangement.Status.ACTIVE)
     arrangements = {arrangement.account_id: arrangement for arrangement in running}
     today = {account.pk: local_date(now, account.consumer.time_zone) for account in accounts}
-    free = [account for account in accounts if account.pk not in arrangements]
-    terms = offers.terms_of(due={one: (due[one.pk].cents, today[one.pk]) for one in free}) if free else {}
+    offered = offers.offered_to(due={one: (due[one.pk].cents, today[one.pk]) for one in accounts}, now=now)
     return [
         Standing(
             account=account,
             today=today[account.pk],
             owed=due[account.pk],
-            terms=terms.get(account.pk),
-            allowed=offers.allowed(account),
+            offered=offered[account.pk],
             arrangement=arrangements.get(account.pk),
         )
         for account in accounts

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from accounts.calendars import add_months
 from accounts.money import share
 from accounts.refusals import Refusal, gettext_noop, refuse
 
@@ -15,6 +16,10 @@ _WHOLE = 100_00
 # A host's "no limit" is often 9999; above these bounds a value is a mistake and dates could overflow.
 MOST_PAYMENTS = 9_999
 MOST_DAYS = 36_525
+PERIODS = {"weekly": 52, "biweekly": 26, "semimonthly": 24, "monthly": 12}
+"""Payments in a year: 12 months are 52 weekly payments, 26, 24 or 12."""
+SMALLEST_CENTS = 1_00
+"""No payment of a plan is smaller, whatever the rules leave open: processors refuse less than half of it."""
 
 
 class Origin(NamedTuple):
@@ -53,6 +58,7 @@ class HostSettlement:
     max_payments: int | None = None
     max_days: int | None = None
     max_date: date | None = None
+    methods: tuple[str, ...] = ()
     text: str = ""
     level: str = "host"
     version: int | str | None = None
@@ -90,11 +96,25 @@ class Allowed:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """Hold a settlement as the consumer may accept it today; the limits bind every change they make.
+class Breach:
+    """Say what a broken arrangement means, before anyone accepts it; what was paid always counts in full.
 
-    `minimum_payment_cents` is for each payment of a schedule; a single payment has
-    `allowed.minimum_single_cents`. `text` is what the offer's maker wrote for the consumer.
+    `reinstates` is `balance` (what the settlement forgave is owed again) or `rest` (the rest of it stays due).
+    `failures` failed payments in a row break it, 0 or None for never by failures; `cure_days` are left to make good.
+    """
+
+    reinstates: str = "balance"
+    cure_days: int = 0
+    grace_days: int = 0
+    failures: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Hold a settlement or a plan as the consumer may accept it today; the limits bind every change they make.
+
+    `last_date` is for a first payment today; ask `last_for` for another first day, `most_for` and `minimum_for` for
+    a frequency. A single payment of all has `allowed.minimum_single_cents`. `text` is what the offer's maker wrote.
     """
 
     balance_cents: int
@@ -108,12 +128,59 @@ class Terms:
     level: str
     version: int | str | None
     trace: tuple[Origin, ...]
+    kind: str = "settlement"
+    max_months: int = 0
+    ends_on: date | None = None
+    monthly_minimum_cents: int = 0
+    conversion: str = "annual"
+    down_payment_cents: int = 0
+    latest_first_on: date | None = None
+    breach: Breach = Breach()
 
     @property
     def methods(self) -> tuple[str, ...]:
         """Give every method that can pay it, in one payment or in several."""
         several = self.allowed.recurring_methods if self.max_payments > 1 else ()
         return tuple(method for method in METHODS if method in (*self.allowed.single_methods, *several))
+
+    @property
+    def open_ended(self) -> bool:
+        """Tell whether nothing limits the last day."""
+        return self.ends_on is None and not self.max_months
+
+    def last_for(self, first_date: date) -> date:
+        """Give the last day for a payment when the first one is on this day: months count from it."""
+        limits = [self.ends_on] if self.ends_on else []
+        if self.max_months:
+            limits.append(add_months(first_date, self.max_months))
+        return min(limits, default=self.last_date)
+
+    def most_for(self, frequency: str) -> int:
+        """Give the most payments: months, not payments, are limited, so 12 months are 52 weekly ones.
+
+        A list of dates of one's own (`custom`) counts as weekly.
+        """
+        if frequency == "once":
+            return 1
+        if not self.max_months:
+            return self.max_payments
+        return max(min(self.max_payments, self.max_months * PERIODS.get(frequency, 52) // 12), 1)
+
+    def minimum_for(self, frequency: str) -> int:
+        """Give the smallest payment of a frequency: the monthly minimum converted, or the flat one if higher."""
+        return max(self.minimum_payment_cents, per_period(self.monthly_minimum_cents, frequency, self.conversion))
+
+
+def per_period(monthly_cents: int, frequency: str, conversion: str = "annual") -> int:
+    """Convert a monthly minimum to a frequency, rounded up to the cent.
+
+    `annual`: weekly x 12/52, bi-weekly x 12/26, semi-monthly / 2. `half_month`, the only example of the Collect!
+    document ($100 a month is $50 on a weekly plan): all three are half a month. Once and monthly are the whole.
+    """
+    periods = PERIODS.get(frequency, 12)
+    if conversion == "half_month" and periods > 12:
+        periods = 24
+    return -(-monthly_cents * 12 // periods)
 
 
 def payment_options(*levels: PaymentOptions | None) -> Allowed:
@@ -146,6 +213,19 @@ def payment_options(*levels: PaymentOptions | None) -> Allowed:
         minimum_single_cents=minimum("minimum_single_cents"),
         minimum_recurring_cents=minimum("minimum_recurring_cents"),
         trace=tuple(trace),
+    )
+
+
+def narrow(allowed: Allowed, ban: PaymentOptions) -> Allowed:
+    """Take away what one more level does not allow; nothing that was taken away comes back."""
+    more = payment_options(ban)
+    return Allowed(
+        can_pay=allowed.can_pay and more.can_pay,
+        single_methods=tuple(one for one in allowed.single_methods if one in more.single_methods),
+        recurring_methods=tuple(one for one in allowed.recurring_methods if one in more.recurring_methods),
+        minimum_single_cents=max(allowed.minimum_single_cents, more.minimum_single_cents),
+        minimum_recurring_cents=max(allowed.minimum_recurring_cents, more.minimum_recurring_cents),
+        trace=allowed.trace + more.trace,
     )
 
 
@@ -213,6 +293,13 @@ def terms(
         return None
     if check_settlement(said):
         return None
+    if said.methods:
+        ban = {
+            f"{timing}_{one}": False for timing in ("single", "recurring") for one in METHODS if one not in said.methods
+        }
+        allowed = narrow(allowed, PaymentOptions(**ban, level=said.level, version=said.version))
+        if not allowed.single_methods:
+            return None
 
     amount_cents, amount_from = _amount(balance_cents, said)
     max_payments, payments_from = _max_payments(said, allowed)
@@ -231,6 +318,7 @@ def terms(
         text=said.text,
         level=said.level,
         version=said.version,
+        ends_on=last_date,
         trace=(amount_from, payments_from, last_date_from)
         + ((minimum._replace(number="minimum_payment_cents"),) if minimum else ()),
     )

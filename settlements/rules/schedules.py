@@ -97,19 +97,30 @@ def propose(
     rolled before the last date is tested (CAL-07). Empty when not even one payment fits: the method is not
     allowed, or its first possible day lies past the limit.
     """
-    most = min(parts or terms.max_payments, terms.max_payments)
-    if terms.minimum_payment_cents:
-        most = min(most, max(terms.amount_cents // terms.minimum_payment_cents, 1))
+    limit = terms.most_for(frequency)
+    most = min(parts or limit, limit)
+    if minimum := terms.minimum_for(frequency):
+        most = min(most, max(terms.amount_cents // minimum, 1))
+    last_date = terms.last_for(first_date)
     endless = (
         iter(dates) if frequency == "custom" else payment_dates(first_date, frequency, anchor_day=anchor_day, days=days)
     )
-    planned = tuple(takewhile(lambda day: day <= terms.last_date, islice(endless, most)))
+    planned = tuple(takewhile(lambda day: day <= last_date, islice(endless, most)))
     for wanted in range(len(planned), 0, -1):
-        amounts = split_evenly(terms.amount_cents, wanted)
+        amounts = spread(terms, wanted)
         lines = roll([Line(*pair) for pair in zip(planned[:wanted], amounts, strict=True)], method, calendar)
-        if not check(lines, terms, today=first_date, method=method, calendar=calendar):
+        if not check(lines, terms, today=first_date, method=method, frequency=frequency, calendar=calendar):
             return lines
     return ()
+
+
+def spread(terms: Terms, parts: int) -> tuple[int, ...]:
+    """Split the amount of the terms: the down payment first where it is more than an equal part, then equal parts."""
+    equal = split_evenly(terms.amount_cents, parts)
+    down = min(terms.down_payment_cents, terms.amount_cents)
+    if parts == 1 or down <= equal[0]:
+        return equal
+    return (down, *split_evenly(terms.amount_cents - down, parts - 1))
 
 
 _SENTENCES = {
@@ -127,6 +138,8 @@ _SENTENCES = {
         "Payment %(number)s is on %(due_on)s, when banks are closed. The next banking day is %(next_on)s."
     ),
     "first_date_in_past": gettext_noop("The first payment must be on or after %(today_on)s."),
+    "first_date_too_late": gettext_noop("The first payment must be on or before %(latest_on)s."),
+    "down_payment_too_small": gettext_noop("The first payment must be at least %(minimum_cents)s."),
     "dates_not_rising": gettext_noop("Payment %(number)s must be on a later day than the payment before it."),
     "method_not_allowed": gettext_noop("This way to pay cannot be used here."),
     "more_than_owed": gettext_noop("The payment must not be more than what is owed, %(owed_cents)s."),
@@ -139,6 +152,7 @@ def check(
     today: date,
     method: str,
     *,
+    frequency: str = "custom",
     consumer_chose_amount: bool = False,
     calendar: Calendar = fed,
     currency: str = "USD",
@@ -148,6 +162,7 @@ def check(
     Pass bank debits through `roll` first: one that is not on a banking day is refused here, one that
     rolling moved past the limit says so. A single payment of the whole amount has no minimum. The last
     payment may be smaller than the minimum only when the consumer chose the amount, not the number.
+    With dates of the consumer's own (`custom`) each payment's minimum is that of the time since the one before.
     `field` is `lines.<index>.due_on` or `.amount_cents`, or `lines`.
     """
     found: list[Refusal] = []
@@ -161,38 +176,55 @@ def check(
     total = sum(line.amount_cents for line in lines)
     if total != terms.amount_cents:
         no("sum_not_exact", sum_cents=total, amount_cents=terms.amount_cents)
-    if len(lines) > terms.max_payments:
-        no("too_many_payments", count=len(lines), limit=terms.max_payments)
+    if len(lines) > (limit := terms.most_for(frequency if len(lines) > 1 else "once")):
+        no("too_many_payments", count=len(lines), limit=limit)
     if method not in terms.allowed.methods(len(lines)):
         no("method_not_allowed", field="method", method=method)
     if min(line.planned_on or line.due_on for line in lines) < today:
         no("first_date_in_past", "lines.0.due_on", today_on=today)
-    _check_amounts(lines, terms, consumer_chose_amount, no)
+    if terms.latest_first_on and lines[0].due_on > terms.latest_first_on:
+        no("first_date_too_late", "lines.0.due_on", latest_on=terms.latest_first_on)
+    _check_amounts(lines, terms, frequency, consumer_chose_amount, no)
     _check_dates(lines, terms, method, calendar, no)
     return found
 
 
-def _check_amounts(lines: Sequence[Line], terms: Terms, consumer_chose_amount: bool, no: Callable[..., None]) -> None:
+def _check_amounts(
+    lines: Sequence[Line], terms: Terms, frequency: str, consumer_chose_amount: bool, no: Callable[..., None]
+) -> None:
     several = len(lines) > 1
-    minimum = terms.minimum_payment_cents if several else terms.allowed.minimum_single_cents
-    # The whole sum at once is always possible, however small.
-    minimum = min(minimum, terms.amount_cents)
+    down = min(terms.down_payment_cents, terms.amount_cents)
     for index, line in enumerate(lines):
         field = f"lines.{index}.amount_cents"
+        minimum = terms.minimum_for(_pace(lines, index, frequency)) if several else terms.allowed.minimum_single_cents
+        # The whole sum at once is always possible, however small.
+        minimum = min(minimum, terms.amount_cents)
         may_be_small = several and consumer_chose_amount and index == len(lines) - 1
         if line.amount_cents <= 0:
             no("payment_not_positive", field, number=index + 1)
         elif line.amount_cents < minimum and not may_be_small:
             no("payment_below_minimum", field, number=index + 1, minimum_cents=minimum)
+        elif several and index == 0 and line.amount_cents < down:
+            no("down_payment_too_small", field, minimum_cents=down)
+
+
+def _pace(lines: Sequence[Line], index: int, frequency: str) -> str:
+    """Name the frequency whose minimum a payment has to reach; of free dates the one that its own gap comes to."""
+    if frequency != "custom":
+        return frequency
+    before = max(index - 1, 0)
+    first, second = (line.planned_on or line.due_on for line in lines[before : before + 2])
+    days = (second - first).days
+    return "monthly" if days >= 28 else "biweekly" if days >= 14 else "weekly"
 
 
 def _check_dates(lines: Sequence[Line], terms: Terms, method: str, calendar: Calendar, no: Callable[..., None]) -> None:
+    limit = terms.last_for(lines[0].planned_on or lines[0].due_on)
     for index, line in enumerate(lines):
         field, number, due_on = f"lines.{index}.due_on", index + 1, line.due_on
         if index and due_on <= lines[index - 1].due_on:
             no("dates_not_rising", field, number=number)
-        if due_on > terms.last_date:
-            limit = terms.last_date
+        if due_on > limit:
             if line.planned_on is not None and line.planned_on <= limit:
                 no(
                     "rolled_past_limit",

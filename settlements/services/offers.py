@@ -1,17 +1,23 @@
 """Make, withdraw and show settlement offers; the arithmetic is in settlements.rules."""
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
 
 from accounts import events
 from accounts.models import Account, Event
 from accounts.refusals import Refusal
 from settlements.models import GlobalOffer, IndividualOffer
 from settlements.rules import offers as rules
+from settlements.rules import quotes
 from settlements.rules.offers import Allowed, HostSettlement, Terms
+from settlements.rules.quotes import Offered
+from settlements.services import rulesets
 
 STANDING = (*IndividualOffer.OPEN, IndividualOffer.Status.ACCEPTED)
 """While one of these is the latest, the host has spoken and nothing is borrowed from the global default."""
@@ -92,6 +98,18 @@ def _about(offer: IndividualOffer, currency: str) -> dict:
     }
 
 
+@transaction.atomic
+def set_default(*, values: Mapping[str, object], by: str, now: datetime) -> GlobalOffer:
+    """Replace the agency's default offer by a new version; what is not in `values` stays as it is."""
+    before = GlobalOffer.objects.select_for_update().filter(superseded_at=None).first()
+    names = ("enabled", "percent_bps", "max_payments", "max_days", "minimum_payment_cents")
+    kept = {name: getattr(before, name) for name in names} if before else {}
+    version = (GlobalOffer.objects.aggregate(last=Max("version"))["last"] or 0) + 1
+    if before:
+        GlobalOffer.objects.filter(pk=before.pk).update(superseded_at=now)
+    return GlobalOffer.objects.create(**{**kept, **values}, version=version, made_by=by, made_at=now)
+
+
 def allowed(account: Account) -> Allowed:
     """Join what the host allows for this account; names are those of `settlements.rules.offers.PaymentOptions`."""
     known = rules.PaymentOptions.__dataclass_fields__
@@ -99,52 +117,67 @@ def allowed(account: Account) -> Allowed:
     return rules.payment_options(rules.PaymentOptions(**said))
 
 
-def terms_for(*, account: Account, owed_cents: int, today: date) -> Terms | None:
-    """Give the settlement this account is offered today on what is owed, or None.
-
-    :param today: the consumer's local date.
-    """
-    return terms_of(due={account: (owed_cents, today)})[account.pk]
+def terms_for(*, account: Account, owed_cents: int, today: date, now: datetime | None = None) -> Terms | None:
+    """Give the settlement this account is offered today on what is owed, or None; `offered_to` gives everything."""
+    return offered_to(due={account: (owed_cents, today)}, now=now)[account.pk].settlement
 
 
-def terms_of(*, due: Mapping[Account, tuple[int, date]]) -> dict[UUID, Terms | None]:
-    """Give the settlements of several accounts at once, in two queries.
+def offered_to(*, due: Mapping[Account, tuple[int, date]], now: datetime | None = None) -> dict[UUID, Offered]:
+    """Work out what is open to several accounts at once, in at most three queries.
 
     :param due: per account what is owed in cents and the consumer's local date.
+    :param now: which rule sets are in force; by default the present.
     """
+    now = now or timezone.now()
     standing = IndividualOffer.objects.filter(account__in=due, status__in=STANDING).order_by("made_at", "pk")
     # The latest individual offer decides, accepted ones included.
     latest = {offer.account_id: offer for offer in standing}
+    in_force = rulesets.in_force(clients={account.client_id for account in due}, now=now)
     default = None
-    if any(account.pk not in latest for account in due):
-        default = GlobalOffer.objects.filter(enabled=True).first()
-    return {account.pk: _terms(account, latest.get(account.pk), default, *about) for account, about in due.items()}
+    if any(account.pk not in latest and not in_force.get(account.client_id) for account in due):
+        default = GlobalOffer.objects.filter(superseded_at=None).first()
+    return {
+        account.pk: quotes.offered(
+            quotes.Facts(
+                owed_cents=owed_cents,
+                today=today,
+                listed_on=account.listed_on or account.assigned_on,
+                individual=said_by(latest[account.pk]) if account.pk in latest else None,
+                rules=in_force.get(account.client_id),
+                global_offer=default_of(default),
+                allowed=allowed(account),
+            )
+        )
+        for account, (owed_cents, today) in due.items()
+    }
 
 
-def _terms(
-    account: Account, offer: IndividualOffer | None, default: GlobalOffer | None, owed_cents: int, today: date
-) -> Terms | None:
-    individual = global_offer = None
-    if offer is not None:
-        individual = HostSettlement(
-            amount_cents=offer.amount_cents,
-            percent_bps=offer.percent_bps,
-            max_payments=offer.max_payments,
-            max_days=offer.max_days,
-            max_date=offer.max_on,
-            text=offer.text,
-            level=offer.origin,
-            version=str(offer.pk),
-        )
-    elif default is not None:
-        global_offer = rules.GlobalOffer(
-            percent_bps=default.percent_bps,
-            max_payments=default.max_payments,
-            max_days=default.max_days,
-            minimum_payment_cents=default.minimum_payment_cents,
-            version=str(default.pk),
-        )
-    return rules.terms(owed_cents, today, individual, global_offer, allowed(account))
+def said_by(offer: IndividualOffer) -> HostSettlement:
+    """Read an individual offer as the rules take it."""
+    return HostSettlement(
+        amount_cents=offer.amount_cents,
+        percent_bps=offer.percent_bps,
+        max_payments=offer.max_payments,
+        max_days=offer.max_days,
+        max_date=offer.max_on,
+        methods=tuple(offer.methods),
+        text=offer.text,
+        level=offer.origin,
+        version=str(offer.pk),
+    )
+
+
+def default_of(default: GlobalOffer | None) -> rules.GlobalOffer | None:
+    """Read the agency's default offer as the rules take it; one that is not enabled is none."""
+    if default is None or not default.enabled:
+        return None
+    return rules.GlobalOffer(
+        percent_bps=default.percent_bps,
+        max_payments=default.max_payments,
+        max_days=default.max_days,
+        minimum_payment_cents=default.minimum_payment_cents,
+        version=default.version,
+    )
 
 
 def facts(terms: Terms) -> dict:
@@ -159,6 +192,10 @@ def facts(terms: Terms) -> dict:
         "level": terms.level,
         "version": terms.version,
         "text": terms.text,
+        "kind": terms.kind,
+        "monthly_minimum_cents": terms.monthly_minimum_cents,
+        "max_months": terms.max_months,
+        "breach": dataclasses.asdict(terms.breach),
         "trace": [[_plain(value) for value in origin] for origin in terms.trace],
     }
 
@@ -170,8 +207,8 @@ def _plain(value: object) -> object:
 @transaction.atomic
 def view(*, account: Account, terms: Terms, now: datetime) -> None:
     """Note that the consumer saw the offer, and tell it; a reload is not another look."""
-    if (offer_id := _offer_id(terms)) is not None:
-        made = IndividualOffer.objects.filter(pk=offer_id, status=IndividualOffer.Status.MADE)
+    if terms.level in IndividualOffer.Origin.values:
+        made = IndividualOffer.objects.filter(pk=terms.version, status=IndividualOffer.Status.MADE)
         made.update(status=IndividualOffer.Status.VIEWED, viewed_at=now)
     recent = Event.objects.filter(account=account, kind="offer.viewed", occurred_at__gt=now - VIEWED_AGAIN_AFTER)
     if not recent.exists():
@@ -181,15 +218,11 @@ def view(*, account: Account, terms: Terms, now: datetime) -> None:
 @transaction.atomic
 def accept(*, account: Account, terms: dict, now: datetime, about: dict) -> None:
     """Note that the consumer accepted the frozen terms; the offer they came from stands, accepted."""
-    if terms.get("level") != "global":
+    if terms.get("level") in IndividualOffer.Origin.values:
         IndividualOffer.objects.filter(pk=terms["version"], status__in=IndividualOffer.OPEN).update(
             status=IndividualOffer.Status.ACCEPTED, decided_at=now
         )
     events.record("offer.accepted", account=account, now=now, data=_told(terms, account) | about)
-
-
-def _offer_id(terms: Terms) -> object:
-    return None if terms.level == "global" else terms.version
 
 
 def _told(terms: dict, account: Account) -> dict:

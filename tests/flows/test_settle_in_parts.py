@@ -7,7 +7,8 @@ import pytest
 
 from accounts.models import Consent, ContactPoint, Event
 from payments.models import Arrangement, Checkout, HostItem, Notice, Payment, Postdate
-from settlements.models import GlobalOffer, IndividualOffer
+from settlements.models import IndividualOffer
+from settlements.services import offers
 from tests.conftest import NOW
 from tests.flows.test_pay_once import choose, give_card, text
 from tests.visitor import Visitor
@@ -216,7 +217,7 @@ def test_an_offer_that_the_host_withdrew_meanwhile_cannot_be_confirmed(sure, sho
     page = sure.follow(go_on(sure, choose(sure, shop, "settlement_parts")))
     page = sure.follow(agree_to_mail(sure, page))
     review = sure.follow(give_card(sure, shop, page))
-    GlobalOffer.objects.update(enabled=False)
+    offers.set_default(values={"enabled": False}, by="test", now=NOW)
     answer = sure.submit(review, having="agree", agree="on")
     assert answer.status_code == 422
     assert "no_settlement" in codes_of(answer)

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Event
 from accounts.tenancy import acting_for
-from settlements.models import GlobalOffer, IndividualOffer
+from settlements.models import IndividualOffer
 from settlements.rules.offers import HostSettlement
 from settlements.services import offers
 from tests.conftest import NOW
@@ -94,7 +94,7 @@ def test_a_view_is_told_once_and_again_after_half_an_hour(account):
 
 
 def test_without_an_enabled_default_there_is_no_settlement(account):
-    GlobalOffer.objects.update(enabled=False)
+    offers.set_default(values={"enabled": False}, by="test", now=NOW)
     assert terms(account) is None
 
 

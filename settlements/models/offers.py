@@ -1,7 +1,9 @@
-"""What an agency and its hosts offer. Rule sets join in later; the rules themselves are in settlements/rules/."""
+"""Settlement offers: the default of the agency, and what was made for one account."""
 
+import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
@@ -10,8 +12,15 @@ from accounts.tenancy import Row, TenantForeignKey
 
 
 class GlobalOffer(Row):
-    """The agency's default settlement, for every account whose host says nothing."""
+    """One version of the agency's default settlement, for every account about which nobody says anything else.
 
+    A change is a new row; the row before it is superseded and kept, so that an old offer can be explained.
+    """
+
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    made_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+    made_by = models.CharField(_("by"), max_length=80, blank=True, editable=False)
+    superseded_at = models.DateTimeField(_("superseded"), null=True, editable=False)
     enabled = models.BooleanField(_("enabled"), default=True)
     percent_bps = models.PositiveIntegerField(
         _("settlement percent, in hundredths"),
@@ -26,7 +35,24 @@ class GlobalOffer(Row):
     class Meta(Row.Meta):
         verbose_name = _("global default offer")
         verbose_name_plural = _("global default offer")
-        constraints = [models.UniqueConstraint(name="one_global_offer_per_agency", fields=["agency"])]
+        constraints = [
+            models.UniqueConstraint(
+                name="one_global_offer_per_agency", fields=["agency"], condition=models.Q(superseded_at__isnull=True)
+            ),
+            models.UniqueConstraint(name="global_offer_version_once", fields=["agency", "version"]),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="version_never_changes",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                func=(
+                    "IF (to_jsonb(NEW) - 'superseded_at') <> (to_jsonb(OLD) - 'superseded_at') "
+                    "THEN RAISE EXCEPTION 'a change of the default offer is a new version'; END IF; RETURN NEW;"
+                ),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.percent_bps / 100:g} % / {self.max_payments} / {self.max_days}"
@@ -44,6 +70,7 @@ class IndividualOffer(Row):
         MADE = "made", _("made")
         VIEWED = "viewed", _("viewed")
         ACCEPTED = "accepted", _("accepted")
+        DECLINED = "declined", _("declined")
         WITHDRAWN = "withdrawn", _("withdrawn")
         EXPIRED = "expired", _("expired")
         COMPLETED = "completed", _("completed")
@@ -59,7 +86,13 @@ class IndividualOffer(Row):
     max_payments = models.PositiveSmallIntegerField(default=1)
     max_days = models.PositiveSmallIntegerField(null=True)
     max_on = models.DateField(null=True)
+    methods = models.JSONField(default=list, blank=True, help_text='["card"]; empty: whatever else is allowed')
     text = models.CharField(max_length=500, blank=True)
+    expires_on = models.DateField(null=True, help_text="the last day, where the consumer lives, to accept it")
+    exceeds = models.BooleanField(default=False, help_text="made with the permission to exceed the rules")
+    reason = models.CharField(max_length=300, blank=True)
+    made_by = models.CharField(max_length=80, blank=True)
+    campaign_id = models.UUIDField(null=True, editable=False)
     made_at = models.DateTimeField()
     viewed_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)
