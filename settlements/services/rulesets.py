@@ -14,6 +14,12 @@ from settlements.rules.bands import Compiled
 def in_force(*, clients: Iterable[UUID], now: datetime) -> dict[UUID, Compiled | None]:
     """Compile the rules of each client as they stand at a moment, in one query; None where none is enabled."""
     clients = set(clients)
+    latest = values_in_force(clients=clients, now=now)
+    return {client: rules.compile_rules(latest.get(client), latest.get(None)) for client in clients}
+
+
+def values_in_force(*, clients: Iterable[UUID], now: datetime) -> dict[UUID | None, rules.RuleSet]:
+    """Read what stands at a moment per client, and under None for the agency; a level without rules has no key."""
     published = RuleSet.objects.filter(
         Q(client__isnull=True) | Q(client__in=clients),
         Q(withdrawn_at__isnull=True) | Q(withdrawn_at__gt=now),
@@ -22,8 +28,7 @@ def in_force(*, clients: Iterable[UUID], now: datetime) -> dict[UUID, Compiled |
         effective_at__lte=now,
     )
     latest = {row.client_id: row for row in published.order_by("client_id", "effective_at", "version")}
-    agency = value(latest.get(None))
-    return {client: rules.compile_rules(value(latest.get(client)), agency) for client in clients}
+    return {client: value(row) for client, row in latest.items()}
 
 
 def value(row: RuleSet | None) -> rules.RuleSet | None:
