@@ -40,7 +40,10 @@ PLACES = (
     (
         "Offers and messages",
         ("Default offer", "percent", "settlements.globaloffer"),
+        ("Rule sets", "rule_settings", "settlements.ruleset"),
+        ("Simulations", "experiment", "settlements.simulation"),
         ("Individual offers", "sell", "settlements.individualoffer"),
+        ("Quotes", "request_quote", "settlements.quote"),
         ("Messages", "mail", "campaigns.message"),
     ),
     (

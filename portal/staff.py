@@ -36,7 +36,9 @@ PEOPLE = (
     "accounts.account accounts.client accounts.consumer accounts.contactpoint accounts.consent accounts.event "
     "accounts.visit "
 )
-OFFERS = "settlements.globaloffer settlements.individualoffer "
+OFFERS = (
+    "settlements.globaloffer settlements.individualoffer settlements.ruleset settlements.quote settlements.simulation "
+)
 MONEY = (
     "payments.arrangement payments.authorization payments.checkout payments.hostitem payments.ledgerentry "
     "payments.method payments.notice payments.payment payments.postdate "
@@ -52,6 +54,9 @@ ACTIONS = {
     "integrations.test_hostconnection": "Can test a connection",
     "integrations.rekey_hostconnection": "Can make a new inbound key",
     "accounts.reset_user": "Can remove a second factor",
+    "settlements.publish_ruleset": "Can publish, withdraw and roll back rule sets",
+    "settlements.import_ruleset": "Can import rule sets",
+    "settlements.exceed_individualoffer": "Can make an offer beyond the rules",
 }
 """Permissions for the actions of facts, beside Django's own four of each model."""
 
@@ -59,23 +64,29 @@ RUN_HOSTS = (
     "integrations.replay_delivery integrations.skip_delivery integrations.test_hostconnection "
     "integrations.rekey_hostconnection integrations.add_hostconnection integrations.change_hostconnection "
 )
+DRAFT_RULES = "settlements.add_ruleset settlements.change_ruleset settlements.add_simulation "
+RULE = DRAFT_RULES + "settlements.publish_ruleset settlements.import_ruleset "
+OFFER = "settlements.add_individualoffer settlements.change_individualoffer "
 ROLES = {
     "agency admin": Role(
         PEOPLE + OFFERS + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE,
-        RUN_HOSTS + "accounts.change_agency accounts.change_client accounts.add_user accounts.change_user "
+        RUN_HOSTS + RULE + OFFER + "settlements.exceed_individualoffer accounts.change_agency accounts.change_client "
+        "accounts.add_user accounts.change_user "
         "accounts.reset_user settlements.add_globaloffer settlements.change_globaloffer "
         "payments.add_processoraccount payments.change_processoraccount "
         "campaigns.add_mailprovider campaigns.change_mailprovider",
     ),
     "payments supervisor": Role(
         PEOPLE + OFFERS + MONEY + MESSAGES + "integrations.delivery integrations.deliveryattempt",
-        "integrations.replay_delivery integrations.skip_delivery accounts.change_client settlements.change_globaloffer",
+        RULE + OFFER + "settlements.exceed_individualoffer integrations.replay_delivery integrations.skip_delivery "
+        "accounts.change_client settlements.change_globaloffer",
     ),
-    "campaign manager": Role(PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent"),
+    "campaign manager": Role(PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent", DRAFT_RULES),
     "campaign approver": Role(PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent"),
     "collector": Role(
         PEOPLE + OFFERS + MESSAGES + "payments.arrangement payments.authorization payments.hostitem payments.method "
-        "payments.notice payments.payment payments.postdate"
+        "payments.notice payments.payment payments.postdate",
+        OFFER,
     ),
     "auditor": Role(PEOPLE + OFFERS + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE),
     "integration engineer": Role(

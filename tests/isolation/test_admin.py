@@ -14,8 +14,8 @@ from accounts.tenancy import Row, TenantManager
 from portal.staff import make_staff
 from tests.staff import PASSWORD, SECRET, furnish, member, signed_in, tenant_admins
 
-NOT_SHOWN = {"accounts.Code", "accounts.ReaderPosition"}
-"""Codes are never shown; a reader's position is the machine's own."""
+NOT_SHOWN = {"accounts.AccountPast", "accounts.Code", "accounts.ReaderPosition"}
+"""Codes are never shown; a reader's position is the machine's own; an account's past is read by “why this offer”."""
 
 
 def page(model, name: str, *args) -> str:

@@ -169,8 +169,37 @@ def test_the_default_offer_is_edited_in_percent_and_dollars(agency, desk):
     sent = filled(desk, address, percent="62.5", minimum_payment="30.00")
     assert desk.post(address, sent).status_code == 302
     with acting_for(agency):
-        offer = GlobalOffer.objects.get()
+        before, offer = GlobalOffer.objects.order_by("version")
     assert (offer.percent_bps, offer.minimum_payment_cents) == (62_50, 30_00)
+    assert (before.percent_bps, before.superseded_at) == (75_00, offer.made_at)
+    assert desk.get(page(GlobalOffer, "changelist"))["Location"] == page(GlobalOffer, "change", offer.pk)
+
+
+def test_saving_the_default_offer_as_it_is_makes_no_version(agency, desk):
+    with acting_for(agency):
+        address = page(GlobalOffer, "change", GlobalOffer.objects.get().pk)
+    assert desk.post(address, filled(desk, address)).status_code == 302
+    with acting_for(agency):
+        assert GlobalOffer.objects.count() == 1
+
+
+def test_an_older_default_offer_is_read_and_used_again_but_never_changed(agency, desk):
+    with acting_for(agency):
+        first = GlobalOffer.objects.get()
+    address = page(GlobalOffer, "change", first.pk)
+    desk.post(address, filled(desk, address, percent="62.5"))
+    text = desk.get(address).content.decode()
+    assert "75 %" in text
+    assert 'name="percent"' not in text
+    assert desk.post(address, {"percent": "1"}).status_code == 403
+    again = page(GlobalOffer, "use_again", first.pk)
+    assert desk.get(again).status_code == 200
+    with acting_for(agency):
+        assert GlobalOffer.objects.get(superseded_at=None).percent_bps == 62_50
+    assert desk.post(again).status_code == 302
+    with acting_for(agency):
+        now = GlobalOffer.objects.get(superseded_at=None)
+    assert (now.version, now.percent_bps) == (3, 75_00)
 
 
 @pytest.mark.parametrize("percent", ["0", "100.01", "75.555", "-1", ""])

@@ -1,17 +1,22 @@
 """Staff pages of offers: the agency's default, and what was made for single accounts."""
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from accounts.columns import status_of
 from accounts.desk import AgencyAdmin, AgencyForm, FactAdmin
 from accounts.money import from_cents, to_cents
+from settlements.admin.people import by, names
 from settlements.models import GlobalOffer, IndividualOffer
 from settlements.services import offers
 
+MOST_VERSIONS = 100
+"""Shown on the page of the default offer; the list shows the rest."""
 status = status_of({"accepted": "success", "completed": "success", "broken": "danger", "viewed": "info"})
 
 
@@ -54,25 +59,63 @@ class GlobalOfferForm(AgencyForm):
 
 @admin.register(GlobalOffer)
 class GlobalOfferAdmin(AgencyAdmin):
-    """The one default settlement of the agency."""
+    """The one default settlement of the agency; saving makes a new version, older ones can be looked at and copied."""
 
     form = GlobalOfferForm
     one_row = True
-    list_display = ["__str__", "enabled"]
+    list_display = ["version", "__str__", "enabled", "made_at", "superseded_at"]
+    ordering = ["-version"]
     fields = ["enabled", "percent", "max_payments", "max_days", "minimum_payment"]
     looked_at = ["enabled", "percent_bps", "max_payments", "max_days", "minimum_payment_cents"]
+    actions_detail = ["use_again"]
+    actions_detail_hide_default = True
+    change_form_outer_after_template = "admin/settlements/offer_versions.html"
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).filter(superseded_at=None)
-
-    def save_model(self, request, obj, form, change):
-        values = {name: getattr(obj, name) for name in self.looked_at}
-        new = offers.set_default(values=values, by=f"staff:{request.user.pk}", now=request.now)
-        obj.pk = new.pk
+    def has_change_permission(self, request, obj=None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.superseded_at is None)
 
     def get_fields(self, request, obj=None):
         may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         return self.fields if may_write else self.looked_at
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        if obj is not None:
+            versions = list(GlobalOffer.objects.filter(agency=obj.agency_id).order_by("-version")[:MOST_VERSIONS])
+            made_by = names(one.made_by for one in versions)
+            context["versions"] = [
+                {"row": one, "percent": f"{one.percent_bps / 100:g} %", "by": made_by.get(one.made_by, "")}
+                for one in versions
+            ]
+            context["may_use_again"] = self.has_use_permission(request)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def save_model(self, request, obj, form, change):
+        if form.changed_data:
+            obj.pk = offers.set_default(values=self._values(obj), by=by(request), now=request.now).pk
+
+    def _values(self, offer: GlobalOffer) -> dict:
+        return {name: getattr(offer, name) for name in self.looked_at}
+
+    def has_use_permission(self, request, object_id=None) -> bool:
+        return self.has_role(request, "settlements.change_globaloffer")
+
+    @action(description=_("Use this version again"), permissions=["use"], icon="history")
+    def use_again(self, request, object_id):
+        offer = self.row(request, object_id)
+        return self.ask(
+            request,
+            offer,
+            title=_("Use version %(version)s again") % {"version": offer.version},
+            text=_("A new version with the values of this one is in force at once. Nothing that was agreed changes."),
+            button=_("Use it again"),
+            do=lambda form: self._use_again(request, offer),
+        )
+
+    def _use_again(self, request, offer: GlobalOffer):
+        new = offers.set_default(values=self._values(offer), by=by(request), now=request.now)
+        self.log_change(request, new, f"Used version {offer.version} again.")
+        messages.success(request, _("Version %(version)s is in force.") % {"version": new.version})
+        return redirect(self._address(new))
 
 
 @admin.register(IndividualOffer)
