@@ -184,7 +184,7 @@ def _money(now: datetime, zone: ZoneInfo) -> list[dict[str, Any]]:
         declined=Count("pk", filter=declined & month),
         waiting=Sum("amount_cents", filter=Q(status__in=[STATUS.PENDING, STATUS.INTENDED])),
     )
-    active = Arrangement.objects.filter(status=Arrangement.Status.ACTIVE).aggregate(
+    active = Arrangement.objects.filter(status__in=Arrangement.LIVE).aggregate(
         count=Count("pk"), total=Sum("total_cents")
     )
     payments = reverse("admin:payments_payment_changelist")

@@ -8,34 +8,92 @@ from accounts.models import Account, Consumer
 from accounts.money import format_cents
 from accounts.tenancy import Row, TenantForeignKey
 from payments.models.method import Authorization, Method
+from settlements.models import Quote
 
 
 class Arrangement(Row):
-    """A promise in writing: the frozen schedule, the terms it came from, and how far it is."""
+    """A promise in writing: the frozen schedule, the terms it came from, and how far it is.
+
+    `schedule` is what was accepted and never changes; `due` is the schedule as it stands after the changes that were
+    agreed since. Without a `method` the consumer pays by themselves and is reminded instead of charged.
+    """
 
     class Status(models.TextChoices):
-        ACTIVE = "active", _("active")
-        COMPLETED = "completed", _("completed")
+        PERFORMING = "performing", _("performing")
+        LATE = "late", _("late")
         BROKEN = "broken", _("broken")
+        PAUSED = "paused", _("paused")
+        REVIEW = "review", _("in review")
+        COMPLETED = "completed", _("completed")
         CANCELLED = "cancelled", _("cancelled")
+
+    LIVE = (Status.PERFORMING, Status.LATE, Status.PAUSED, Status.REVIEW)
+    """What keeps a second arrangement away."""
+
+    class Kind(models.TextChoices):
+        SETTLEMENT = "settlement", _("settlement")
+        PLAN = "plan", _("plan")
+        PROMISE = "promise", _("promise")
 
     account = TenantForeignKey(Account, related_name="arrangements")
     consumer = TenantForeignKey(Consumer, related_name="arrangements")
-    authorization = TenantForeignKey(Authorization, related_name="arrangements")
-    kind = models.CharField(max_length=10, help_text="settlement, plan")
-    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    authorization = TenantForeignKey(Authorization, null=True, related_name="arrangements")
+    method = TenantForeignKey(Method, null=True, related_name="arrangements")
+    quote = TenantForeignKey(Quote, null=True, related_name="arrangements")
+    key = models.UUIDField(null=True, editable=False, help_text="of the checkout or quote that made it, once")
+    kind = models.CharField(max_length=10, choices=Kind)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PERFORMING)
+    frequency = models.CharField(max_length=12, blank=True)
     total_cents = models.BigIntegerField()
     saving_cents = models.BigIntegerField(default=0)
     schedule = models.JSONField(help_text='frozen: [["2026-12-01", 12500], ...]')
+    due = models.JSONField(default=list, help_text="the schedule as it stands; empty: as it was accepted")
+    terms = models.JSONField(default=dict, help_text="frozen: level, version, limits, what happens when it breaks")
     trace = models.JSONField(default=list, help_text="why these numbers: (number, level, version, field, value)")
+    accepted_by = models.CharField(max_length=80, blank=True)
     accepted_at = models.DateTimeField()
+    failures = models.PositiveSmallIntegerField(default=0, help_text="failed or missed payments in a row")
+    changes = models.PositiveSmallIntegerField(default=0)
+    late_since = models.DateField(null=True)
+    paused_until = models.DateField(null=True)
+    review_on = models.DateField(null=True)
+    ended_at = models.DateTimeField(null=True)
 
     class Meta(Row.Meta):
         verbose_name = _("arrangement")
         verbose_name_plural = _("arrangements")
         constraints = [
             models.UniqueConstraint(
-                name="one_active_arrangement_per_account", fields=["account"], condition=models.Q(status="active")
+                name="one_live_arrangement_per_account",
+                fields=["account"],
+                condition=models.Q(status__in=["performing", "late", "paused", "review"]),
+            ),
+            models.UniqueConstraint(name="one_arrangement_per_key", fields=["agency", "key"]),
+            models.CheckConstraint(
+                name="nothing_is_charged_without_authorization",
+                condition=models.Q(method__isnull=True) | models.Q(authorization__isnull=False),
+            ),
+        ]
+        triggers = [
+            pgtrigger.FSM(
+                name="arrangement_moves_legally",
+                field="status",
+                transitions=[
+                    *(
+                        (before, after)
+                        for before in ("performing", "late", "paused", "review")
+                        for after in ("performing", "late", "paused", "review", "broken", "completed", "cancelled")
+                        if before != after
+                    ),
+                    # Made good within its days, or what stayed due was paid after all.
+                    ("broken", "performing"),
+                    ("broken", "completed"),
+                    ("broken", "cancelled"),
+                    # The payment that completed it came back.
+                    ("completed", "performing"),
+                    ("completed", "late"),
+                    ("completed", "broken"),
+                ],
             )
         ]
 
@@ -58,15 +116,16 @@ class Postdate(Row):
 
     arrangement = TenantForeignKey(Arrangement, related_name="postdates")
     account = TenantForeignKey(Account, related_name="postdates")
-    method = TenantForeignKey(Method, related_name="postdates")
+    method = TenantForeignKey(Method, null=True, related_name="postdates")
     number = models.PositiveSmallIntegerField()
     of = models.PositiveSmallIntegerField()
     due_on = models.DateField(help_text="the consumer's local date")
     not_before_at = models.DateTimeField(help_text="08:00 of that date where the consumer lives, PDC-02")
     amount_cents = models.BigIntegerField()
-    executor = models.CharField(max_length=6, help_text="portal, host")
+    executor = models.CharField(max_length=8, help_text="portal, host, or consumer: not linked to a method")
     notifier = models.CharField(max_length=6, help_text="portal, host")
     status = models.CharField(max_length=10, choices=Status, default=Status.SCHEDULED)
+    replacement = models.JSONField(null=True, help_text="what follows when it is let go: date, amount, method")
     host_id = models.CharField(max_length=80, blank=True)
     acknowledged_at = models.DateTimeField(null=True, help_text="the host shows it")
     created_at = models.DateTimeField()
@@ -80,7 +139,12 @@ class Postdate(Row):
             models.CheckConstraint(name="postdate_amount_positive", condition=models.Q(amount_cents__gt=0)),
             models.CheckConstraint(
                 name="exactly_one_executor_and_notifier",
-                condition=models.Q(executor__in=["portal", "host"], notifier__in=["portal", "host"]),
+                condition=models.Q(executor__in=["portal", "host", "consumer"], notifier__in=["portal", "host"]),
+            ),
+            models.CheckConstraint(
+                name="no_method_means_the_consumer_pays",
+                condition=models.Q(method__isnull=True, executor="consumer")
+                | (models.Q(method__isnull=False) & ~models.Q(executor="consumer")),
             ),
         ]
         indexes = [
@@ -110,6 +174,10 @@ class Postdate(Row):
                     ("cancel_req", "taken"),
                     ("cancel_req", "failed"),
                     ("cancelled", "taken"),
+                    # A payment that the consumer makes by themselves came late, or came back.
+                    ("failed", "taken"),
+                    ("taken", "failed"),
+                    ("taken", "scheduled"),
                 ],
             )
         ]

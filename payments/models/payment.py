@@ -13,25 +13,60 @@ from payments.models.method import Authorization, Method, ProcessorAccount
 
 
 class Checkout(Row):
-    """A consumer's way to one payment: what they chose, page by page. Its id is the payment's idempotency key."""
+    """A consumer's way to one payment: what they chose, page by page. Its id is the payment's idempotency key.
+
+    When the first payment is later, confirming makes an arrangement and no payment. A new card is stored first: the
+    `setup_` columns hold that one try, undecided until the processor says.
+    """
+
+    class Setup(models.TextChoices):
+        NONE = "", _("no card is stored")
+        INTENDED = "intended", _("undecided")
+        SUCCEEDED = "succeeded", _("stored")
+        DECLINED = "declined", _("declined")
+        VOIDED = "voided", _("voided")
 
     account = TenantForeignKey(Account, related_name="checkouts")
     consumer = TenantForeignKey(Consumer, related_name="checkouts")
     visit = TenantForeignKey(Visit, related_name="checkouts")
-    choice = models.CharField(max_length=12, help_text="settlement, parts, full, amount")
-    lines = models.JSONField(default=list, help_text='[["2026-12-01", 12500], ...]; the first one is paid now')
+    choice = models.CharField(max_length=12, help_text="settlement, parts, plan, full, amount")
+    frequency = models.CharField(max_length=12, default="monthly")
+    lines = models.JSONField(default=list, help_text='[["2026-12-01", 12500], ...]; what is for today is paid now')
     terms = models.JSONField(default=dict, help_text="the terms shown: amount, limits, trace")
     method = TenantForeignKey(Method, null=True, related_name="+")
     confirmation_token = models.CharField(max_length=80, blank=True, help_text="the processor's, for a new card")
     card = models.JSONField(default=dict, help_text="brand, funding, last4, expiry as the server saw them")
     paper = models.BooleanField(default=False, help_text="said no to electronic documents: letters")
     payments_seen = models.PositiveIntegerField(default=0, help_text="payments of the account when this began")
+    authorization = TenantForeignKey(Authorization, null=True, related_name="+")
+    setup_status = models.CharField(max_length=9, choices=Setup, blank=True, default=Setup.NONE)
+    setup_ref = models.CharField(max_length=80, blank=True)
+    setup_secret = SealedField(blank=True, default="")
+    setup_reason = models.CharField(max_length=60, blank=True, help_text="the processor's code of a refusal")
+    setup_expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True)
 
     class Meta(Row.Meta):
         verbose_name = _("checkout")
         verbose_name_plural = _("checkouts")
+        indexes = [
+            models.Index(
+                name="card_setup_undecided", fields=["confirmed_at"], condition=models.Q(setup_status="intended")
+            )
+        ]
+        triggers = [
+            pgtrigger.FSM(
+                name="card_setup_moves_legally",
+                field="setup_status",
+                transitions=[
+                    ("", "intended"),
+                    ("intended", "succeeded"),
+                    ("intended", "declined"),
+                    ("intended", "voided"),
+                ],
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.choice or 'begun'} {self.created_at:%Y-%m-%d %H:%M}"
@@ -64,7 +99,7 @@ class Payment(Row):
     request_hash = models.CharField(max_length=64)
     kind = models.CharField(max_length=4, choices=Method.Kind)
     executor = models.CharField(max_length=6)
-    purpose = models.CharField(max_length=12, help_text="settlement, parts, full, amount")
+    purpose = models.CharField(max_length=12, help_text="settlement, parts, plan, full, amount")
     amount_cents = models.BigIntegerField()
     currency = models.CharField(max_length=3, default="usd")
     status = models.CharField(max_length=12, choices=Status, default=Status.INTENDED)

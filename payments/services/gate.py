@@ -88,7 +88,7 @@ def standing(account: Account, *, now: datetime) -> Standing:
 def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
     """Read where several accounts stand, joined as above; the number of queries does not grow with them."""
     due = owed_of(accounts)
-    running = Arrangement.objects.filter(account__in=accounts, status=Arrangement.Status.ACTIVE)
+    running = Arrangement.objects.filter(account__in=accounts, status__in=Arrangement.LIVE)
     arrangements = {arrangement.account_id: arrangement for arrangement in running}
     today = {account.pk: local_date(now, account.consumer.time_zone) for account in accounts}
     offered = offers.offered_to(due={one: (due[one.pk].cents, today[one.pk]) for one in accounts}, now=now)

@@ -92,7 +92,7 @@ def close_arrangement(arrangement_id: UUID, *, account: Account, now: datetime) 
     """End an arrangement that has nothing planned any more: completed, cancelled or broken."""
     arrangement = (
         Arrangement.objects.select_related("authorization")
-        .filter(pk=arrangement_id, status=Arrangement.Status.ACTIVE)
+        .filter(pk=arrangement_id, status__in=Arrangement.LIVE)
         .first()
     )
     if arrangement is None or arrangement.postdates.filter(status__in=Postdate.OPEN).exists():

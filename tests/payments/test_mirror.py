@@ -161,7 +161,7 @@ def test_a_post_date_with_later_ones_open_does_not_break_the_plan(shop):
     shop.confirm(shop.checkout("parts", lines))
     second = Postdate.objects.get(number=2)
     show(shop, [Line("D2", second.pk, 50_00, "DECLINED")])
-    assert Arrangement.objects.get().status == Arrangement.Status.ACTIVE
+    assert Arrangement.objects.get().status == Arrangement.Status.PERFORMING
 
 
 def test_a_charge_after_a_settled_cancel_is_an_incident(shop):
