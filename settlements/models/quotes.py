@@ -67,6 +67,7 @@ class Simulation(Row):
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
     last_account = models.UUIDField(null=True, help_text="resume behind it after a crash")
+    frozen = models.JSONField(default=dict, help_text="the draft as it was, and which accounts are compared")
     tallies = models.JSONField(default=dict, help_text="sums so far; see settlements.services.simulate")
     samples = models.JSONField(default=list)
     error = models.CharField(max_length=300, blank=True)
