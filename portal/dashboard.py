@@ -44,6 +44,11 @@ PLACES = (
         ("Simulations", "experiment", "settlements.simulation"),
         ("Individual offers", "sell", "settlements.individualoffer"),
         ("Quotes", "request_quote", "settlements.quote"),
+        ("Budgets", "calculate", "settlements.affordability"),
+        ("Hardship pauses", "volunteer_activism", "settlements.hardship"),
+        ("Documents", "attach_file", "settlements.evidence"),
+        ("Budget forms", "list_alt", "settlements.affordabilityform"),
+        ("Hardship policy", "self_improvement", "settlements.hardshippolicy"),
         ("Messages", "mail", "campaigns.message"),
     ),
     (

@@ -39,6 +39,10 @@ PEOPLE = (
 OFFERS = (
     "settlements.globaloffer settlements.individualoffer settlements.ruleset settlements.quote settlements.simulation "
 )
+CARE = (
+    "settlements.affordability settlements.affordabilityform settlements.hardship settlements.hardshippolicy "
+    "settlements.evidence "
+)
 MONEY = (
     "payments.arrangement payments.authorization payments.checkout payments.hostitem payments.ledgerentry "
     "payments.method payments.notice payments.payment payments.postdate "
@@ -57,6 +61,9 @@ ACTIONS = {
     "settlements.publish_ruleset": "Can publish, withdraw and roll back rule sets",
     "settlements.import_ruleset": "Can import rule sets",
     "settlements.exceed_individualoffer": "Can make an offer beyond the rules",
+    "settlements.edit_affordabilityform": "Can write and publish budget forms",
+    "settlements.decide_affordability": "Can read budgets and decide them, below the smallest payment too",
+    "settlements.decide_hardship": "Can read hardship requests with their documents, and decide them",
 }
 """Permissions for the actions of facts, beside Django's own four of each model."""
 
@@ -67,28 +74,38 @@ RUN_HOSTS = (
 DRAFT_RULES = "settlements.add_ruleset settlements.change_ruleset settlements.add_simulation "
 RULE = DRAFT_RULES + "settlements.publish_ruleset settlements.import_ruleset "
 OFFER = "settlements.add_individualoffer settlements.change_individualoffer "
+DECIDE = "settlements.decide_affordability settlements.decide_hardship "
 ROLES = {
     "agency admin": Role(
-        PEOPLE + OFFERS + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE,
-        RUN_HOSTS + RULE + OFFER + "settlements.exceed_individualoffer accounts.change_agency accounts.change_client "
+        PEOPLE + OFFERS + CARE + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE,
+        RUN_HOSTS + RULE + OFFER + DECIDE + "settlements.edit_affordabilityform settlements.add_hardshippolicy "
+        "settlements.change_hardshippolicy "
+        "settlements.exceed_individualoffer accounts.change_agency accounts.change_client "
         "accounts.add_user accounts.change_user "
         "accounts.reset_user settlements.add_globaloffer settlements.change_globaloffer "
         "payments.add_processoraccount payments.change_processoraccount "
         "campaigns.add_mailprovider campaigns.change_mailprovider",
     ),
     "payments supervisor": Role(
-        PEOPLE + OFFERS + MONEY + MESSAGES + "integrations.delivery integrations.deliveryattempt",
-        RULE + OFFER + "settlements.exceed_individualoffer integrations.replay_delivery integrations.skip_delivery "
+        PEOPLE + OFFERS + CARE + MONEY + MESSAGES + "integrations.delivery integrations.deliveryattempt",
+        RULE
+        + OFFER
+        + DECIDE
+        + "settlements.exceed_individualoffer integrations.replay_delivery integrations.skip_delivery "
         "accounts.change_client settlements.change_globaloffer",
     ),
     "campaign manager": Role(PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent", DRAFT_RULES),
     "campaign approver": Role(PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent"),
     "collector": Role(
-        PEOPLE + OFFERS + MESSAGES + "payments.arrangement payments.authorization payments.hostitem payments.method "
+        PEOPLE
+        + OFFERS
+        + CARE
+        + MESSAGES
+        + "payments.arrangement payments.authorization payments.hostitem payments.method "
         "payments.notice payments.payment payments.postdate",
         OFFER,
     ),
-    "auditor": Role(PEOPLE + OFFERS + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE),
+    "auditor": Role(PEOPLE + OFFERS + CARE + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE),
     "integration engineer": Role(
         "accounts.account accounts.client accounts.event payments.hostitem payments.payment payments.postdate "
         + HOSTS
