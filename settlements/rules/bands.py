@@ -6,19 +6,18 @@ and "Bands". Pure: values in, values out.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from settlements.rules.offers import Origin
+from settlements.rules.offers import CURE_DAYS, Origin
 
 LOWEST_CENTS, HIGHEST_CENTS = 0, 999_999_999_00
+_WHOLE_BPS = 100_00
 CONVERSIONS = ("annual", "half_month")
 PROMISE_DAYS = 30
 """Days to keep a promise where no level says anything."""
-CURE_DAYS = 10
-"""Days to cure a broken settlement where no level says anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Band:
     failures_to_break: int | None = None
 
 
-BAND_FIELDS = tuple(field.name for field in fields(Band))[2:]
+BAND_FIELDS = tuple(one.name for one in fields(Band))[2:]
 FORM_FIELDS = (
     "conversion",
     "sif_plan_arrangement",
@@ -103,10 +102,15 @@ class Governing:
     """Hold every field that governs one range of balances, each with its origin.
 
     `covered` is False in a gap: no band of any level has this balance, so no plan and no settlement is offered.
+    `level` and `version` are those of the band, the client's before the agency's; `bounds` says by level which
+    balances, both ends inclusive, its band decides about.
     """
 
     covered: bool
     origins: dict[str, Origin]
+    level: str = "product"
+    version: int | str | None = None
+    bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def __getitem__(self, field: str) -> Any:
         return self.origins[field].value
@@ -115,7 +119,14 @@ class Governing:
     def offered_bps(self) -> int:
         """The percent a settlement is offered at: the offered one, never below the minimum; 0 is none."""
         minimum = self["minimum_settlement_bps"]
-        return max(self["offered_settlement_bps"] or minimum, minimum) if minimum else 0
+        return min(max(self["offered_settlement_bps"] or minimum, minimum), _WHOLE_BPS) if minimum else 0
+
+    @cached_property
+    def offered_from(self) -> Origin:
+        """The field that gives `offered_bps`: the minimum, where the offered percent is not above it."""
+        minimum = self.origins["minimum_settlement_bps"]
+        above = (self["offered_settlement_bps"] or 0) > minimum.value
+        return self.origins["offered_settlement_bps"] if above else minimum
 
 
 class Segment(NamedTuple):
@@ -132,11 +143,14 @@ class Compiled:
     def __init__(self, client: RuleSet | None, agency: RuleSet | None) -> None:
         self.segments = tuple(_segments(client, agency))
         self._starts = [segment.from_cents for segment in self.segments]
+        self._outside = _govern(client, agency, None)
+        self.memo: dict[Any, Any] = {}
+        """What callers worked out from these rules alone and want to keep as long as the rules."""
 
     def at(self, balance_cents: int) -> Governing:
-        """Give what governs a balance; above the highest bound nothing does."""
+        """Give what governs a balance; outside the bounds no band does, only the fields of the form."""
         if not LOWEST_CENTS <= balance_cents <= HIGHEST_CENTS:
-            return self.segments[-1].governing if not self.segments[-1].governing.covered else _NOTHING
+            return self._outside
         return self.segments[bisect_right(self._starts, balance_cents) - 1].governing
 
 
@@ -162,34 +176,44 @@ def _segments(client: RuleSet | None, agency: RuleSet | None) -> list[Segment]:
     return [Segment(start, end - 1, _govern(client, agency, start)) for start, end in pairwise(inside)]
 
 
-def band_at(bands: Sequence[Band], balance_cents: int) -> Band | None:
+def band_at(bands: Sequence[Band], balance_cents: int | None) -> Band | None:
     """Find the band of a balance; of overlapping ones the lower wins: the one that begins lower, then ends lower."""
+    if balance_cents is None:
+        return None
     hits = [band for band in bands if band.owing_from_cents <= balance_cents <= band.owing_to_cents]
     return min(hits, key=lambda band: (band.owing_from_cents, band.owing_to_cents), default=None)
 
 
-def _govern(client: RuleSet | None, agency: RuleSet | None, balance_cents: int) -> Governing:
+def reach(bands: Sequence[Band], band: Band) -> tuple[int, int]:
+    """Give the balances that a band decides about once the lower ones that overlap it took theirs."""
+    mine = (band.owing_from_cents, band.owing_to_cents)
+    lower = [one.owing_to_cents + 1 for one in bands if (one.owing_from_cents, one.owing_to_cents) < mine]
+    return max([mine[0], *lower]), mine[1]
+
+
+def _govern(client: RuleSet | None, agency: RuleSet | None, balance_cents: int | None) -> Governing:
     if client is not None and client.replace_all:
         levels = [client]
     else:
         levels = [level for level in (client, agency) if level is not None]
     bands = [(level, band_at(level.bands, balance_cents)) for level in levels]
     origins = {}
-    for field in BAND_FIELDS:
-        said = [(level, band) for level, band in bands if band is not None and getattr(band, field) is not None]
-        origins[field] = _origin(field, said[0][0], getattr(said[0][1], field)) if said else _silent(field)
-    for field in FORM_FIELDS:
-        said = [level for level in levels if getattr(level, field) not in (None, "")]
-        origins[field] = _origin(field, said[0], getattr(said[0], field)) if said else _silent(field)
-    return Governing(any(band is not None for _level, band in bands), origins)
+    for name in BAND_FIELDS:
+        said = [(level, band) for level, band in bands if band is not None and getattr(band, name) is not None]
+        origins[name] = _origin(name, said[0][0], getattr(said[0][1], name)) if said else _silent(name)
+    for name in FORM_FIELDS:
+        said = [level for level in levels if getattr(level, name) not in (None, "")]
+        origins[name] = _origin(name, said[0], getattr(said[0], name)) if said else _silent(name)
+    bounds = {level.level: reach(level.bands, band) for level, band in bands if band is not None}
+    for level in levels:
+        if level.level in bounds:
+            return Governing(True, origins, level.level, level.version, bounds)
+    return Governing(False, origins)
 
 
-def _origin(field: str, level: RuleSet, value: Any) -> Origin:
-    return Origin(field, level.level, level.version, field, value)
+def _origin(name: str, level: RuleSet, value: Any) -> Origin:
+    return Origin(name, level.level, level.version, name, value)
 
 
-def _silent(field: str) -> Origin:
-    return Origin(field, "product", None, field, _SILENT[field])
-
-
-_NOTHING = Governing(False, {field: _silent(field) for field in _SILENT})
+def _silent(name: str) -> Origin:
+    return Origin(name, "product", None, name, _SILENT[name])

@@ -19,7 +19,12 @@ MOST_DAYS = 36_525
 PERIODS = {"weekly": 52, "biweekly": 26, "semimonthly": 24, "monthly": 12}
 """Payments in a year: 12 months are 52 weekly payments, 26, 24 or 12."""
 SMALLEST_CENTS = 1_00
-"""No payment of a plan is smaller, whatever the rules leave open: processors refuse less than half of it."""
+"""No payment of a schedule is smaller, whatever the rules leave open: processors refuse less than half of it."""
+MOST_MONTHS = 1_200
+LATEST_DATE = date(2200, 1, 1)
+"""Behind it a date is a mistake: it is compared, never reckoned with."""
+CURE_DAYS = 10
+"""Days to cure a broken settlement where no level says anything."""
 
 
 class Origin(NamedTuple):
@@ -50,7 +55,7 @@ class HostSettlement:
 
     A missing `max_payments` means 1, missing date and days mean due at once, and nothing is borrowed from
     the global offer. With both an amount and a percent the amount counts; with both a date and days the
-    earlier day does.
+    earlier day does. Behind `expires_on`, the last day to accept it, it is as if it had not been made.
     """
 
     amount_cents: int | None = None
@@ -62,6 +67,7 @@ class HostSettlement:
     text: str = ""
     level: str = "host"
     version: int | str | None = None
+    expires_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ class Breach:
     """
 
     reinstates: str = "balance"
-    cure_days: int = 0
+    cure_days: int = CURE_DAYS
     grace_days: int = 0
     failures: int | None = None
 
@@ -115,6 +121,7 @@ class Terms:
 
     `last_date` is for a first payment today; ask `last_for` for another first day, `most_for` and `minimum_for` for
     a frequency. A single payment of all has `allowed.minimum_single_cents`. `text` is what the offer's maker wrote.
+    The `sif_plan_*` codes are contact plans that a Collect!-style host is asked to run; empty asks nothing.
     """
 
     balance_cents: int
@@ -136,6 +143,9 @@ class Terms:
     down_payment_cents: int = 0
     latest_first_on: date | None = None
     breach: Breach = Breach()
+    max_changes: int | None = None
+    sif_plan_arrangement: str = ""
+    sif_plan_final: str = ""
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -152,7 +162,7 @@ class Terms:
         """Give the last day for a payment when the first one is on this day: months count from it."""
         limits = [self.ends_on] if self.ends_on else []
         if self.max_months:
-            limits.append(add_months(first_date, self.max_months))
+            limits.append(add_months(min(first_date, LATEST_DATE), self.max_months))
         return min(limits, default=self.last_date)
 
     def most_for(self, frequency: str) -> int:
@@ -168,7 +178,8 @@ class Terms:
 
     def minimum_for(self, frequency: str) -> int:
         """Give the smallest payment of a frequency: the monthly minimum converted, or the flat one if higher."""
-        return max(self.minimum_payment_cents, per_period(self.monthly_minimum_cents, frequency, self.conversion))
+        converted = per_period(self.monthly_minimum_cents, frequency, self.conversion)
+        return max(self.minimum_payment_cents, converted, SMALLEST_CENTS)
 
 
 def per_period(monthly_cents: int, frequency: str, conversion: str = "annual") -> int:
@@ -298,7 +309,7 @@ def terms(
             f"{timing}_{one}": False for timing in ("single", "recurring") for one in METHODS if one not in said.methods
         }
         allowed = narrow(allowed, PaymentOptions(**ban, level=said.level, version=said.version))
-        if not allowed.single_methods:
+        if not allowed.single_methods and not allowed.recurring_methods:
             return None
 
     amount_cents, amount_from = _amount(balance_cents, said)

@@ -6,12 +6,12 @@ All dates are the consumer's local dates, all amounts are cents; rules "Amounts 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import count, islice, takewhile
+from itertools import count, islice
 
 from accounts.calendars import Calendar, add_months, fed, is_business_day, roll_forward
 from accounts.money import split_evenly
 from accounts.refusals import Refusal, gettext_noop, refuse
-from settlements.rules.offers import Allowed, Terms
+from settlements.rules.offers import LATEST_DATE, MOST_PAYMENTS, PERIODS, SMALLEST_CENTS, Allowed, Terms
 
 FREQUENCIES = ("once", "weekly", "biweekly", "semimonthly", "monthly", "custom")
 # The two days of a semi-monthly plan where nobody chose others.
@@ -74,7 +74,7 @@ def roll(lines: Sequence[Line], method: str, calendar: Calendar = fed) -> tuple[
 
 
 def _rolled(line: Line, method: str, calendar: Calendar) -> Line:
-    if method != "ach" or is_business_day(line.due_on, calendar):
+    if method != "ach" or line.due_on > LATEST_DATE or is_business_day(line.due_on, calendar):
         return line
     return Line(roll_forward(line.due_on, calendar), line.amount_cents, line.planned_on or line.due_on)
 
@@ -99,19 +99,71 @@ def propose(
     """
     limit = terms.most_for(frequency)
     most = min(parts or limit, limit)
-    if minimum := terms.minimum_for(frequency):
-        most = min(most, max(terms.amount_cents // minimum, 1))
+    if frequency == "custom":
+        return _propose_dates(terms, first_date, dates[:most], method, calendar)
+    endless = payment_dates(first_date, frequency, anchor_day=anchor_day, days=days)
+    planned = _days_that_fit(terms, first_date, frequency, endless, most, method, calendar)
+    return _share_out(terms, planned, method, calendar) if planned else ()
+
+
+def most_that_fit(
+    terms: Terms,
+    first_date: date,
+    frequency: str,
+    method: str,
+    calendar: Calendar = fed,
+    *,
+    anchor_day: int | None = None,
+    days: tuple[int, int] = SEMIMONTHLY_DAYS,
+    at_most: int = MOST_PAYMENTS,
+) -> int:
+    """Count the equal payments that `propose` would plan, without planning them; 0 when not even one fits."""
+    most = min(terms.most_for(frequency), at_most)
+    endless = payment_dates(first_date, frequency, anchor_day=anchor_day, days=days)
+    return len(_days_that_fit(terms, first_date, frequency, endless, most, method, calendar))
+
+
+def most_by_amount(amount_cents: int, minimum_cents: int, down_cents: int = 0) -> int:
+    """Count into how many payments an amount can be split while each reaches the minimum; one is always possible."""
+    if down_cents > minimum_cents:
+        return 1 + max(amount_cents - down_cents, 0) // minimum_cents
+    return max(amount_cents // minimum_cents, 1)
+
+
+def _days_that_fit(
+    terms: Terms, first_date: date, frequency: str, days: Iterator[date], most: int, method: str, calendar: Calendar
+) -> list[date]:
+    """Take the planned days whose equal payments keep the terms; as all have one minimum, no schedule is tried."""
+    if terms.latest_first_on and first_date > terms.latest_first_on:
+        return []
+    several = most > 1 and method in terms.allowed.recurring_methods
+    most = min(most, most_by_amount(terms.amount_cents, terms.minimum_for(frequency), terms.down_payment_cents))
     last_date = terms.last_for(first_date)
-    endless = (
-        iter(dates) if frequency == "custom" else payment_dates(first_date, frequency, anchor_day=anchor_day, days=days)
-    )
-    planned = tuple(takewhile(lambda day: day <= last_date, islice(endless, most)))
-    for wanted in range(len(planned), 0, -1):
-        amounts = spread(terms, wanted)
-        lines = roll([Line(*pair) for pair in zip(planned[:wanted], amounts, strict=True)], method, calendar)
-        if not check(lines, terms, today=first_date, method=method, frequency=frequency, calendar=calendar):
+    found: list[date] = []
+    before = date.min
+    for day in islice(days, most if several else 1):
+        due_on = roll_forward(day, calendar) if method == "ach" and day <= last_date else day
+        if not before < due_on <= last_date:
+            break
+        found.append(day)
+        before = due_on
+    return [] if len(found) == 1 and method not in terms.allowed.single_methods else found
+
+
+def _propose_dates(
+    terms: Terms, first_date: date, dates: Sequence[date], method: str, calendar: Calendar
+) -> tuple[Line, ...]:
+    """Share the amount among days of one's own; each has a minimum of its own, so fewer are tried one by one."""
+    for wanted in range(len(dates), 0, -1):
+        lines = _share_out(terms, dates[:wanted], method, calendar)
+        if not check(lines, terms, today=first_date, method=method, calendar=calendar):
             return lines
     return ()
+
+
+def _share_out(terms: Terms, planned: Sequence[date], method: str, calendar: Calendar) -> tuple[Line, ...]:
+    amounts = spread(terms, len(planned))
+    return roll([Line(*pair) for pair in zip(planned, amounts, strict=True)], method, calendar)
 
 
 def spread(terms: Terms, parts: int) -> tuple[int, ...]:
@@ -180,42 +232,67 @@ def check(
         no("too_many_payments", count=len(lines), limit=limit)
     if method not in terms.allowed.methods(len(lines)):
         no("method_not_allowed", field="method", method=method)
-    if min(line.planned_on or line.due_on for line in lines) < today:
-        no("first_date_in_past", "lines.0.due_on", today_on=today)
-    if terms.latest_first_on and lines[0].due_on > terms.latest_first_on:
+    planned = [line.planned_on or line.due_on for line in lines]
+    if (earliest := min(planned)) < today:
+        no("first_date_in_past", f"lines.{planned.index(earliest)}.due_on", today_on=today)
+    if terms.latest_first_on and planned[0] > terms.latest_first_on:
         no("first_date_too_late", "lines.0.due_on", latest_on=terms.latest_first_on)
-    _check_amounts(lines, terms, frequency, consumer_chose_amount, no)
+    _check_amounts(lines, planned, terms, frequency, consumer_chose_amount, no)
     _check_dates(lines, terms, method, calendar, no)
     return found
 
 
 def _check_amounts(
-    lines: Sequence[Line], terms: Terms, frequency: str, consumer_chose_amount: bool, no: Callable[..., None]
+    lines: Sequence[Line],
+    planned: Sequence[date],
+    terms: Terms,
+    frequency: str,
+    consumer_chose_amount: bool,
+    no: Callable[..., None],
 ) -> None:
     several = len(lines) > 1
-    down = min(terms.down_payment_cents, terms.amount_cents)
+    minimums = {pace: terms.minimum_for(pace) for pace in PERIODS}
     for index, line in enumerate(lines):
-        field = f"lines.{index}.amount_cents"
-        minimum = terms.minimum_for(_pace(lines, index, frequency)) if several else terms.allowed.minimum_single_cents
+        field, number = f"lines.{index}.amount_cents", index + 1
+        minimum = minimums[pace_of(planned, index, frequency)] if several else terms.allowed.minimum_single_cents
+        if several and consumer_chose_amount and index == len(lines) - 1:
+            # The remainder; a processor must still be able to take it.
+            minimum = min(minimum, SMALLEST_CENTS)
         # The whole sum at once is always possible, however small.
         minimum = min(minimum, terms.amount_cents)
-        may_be_small = several and consumer_chose_amount and index == len(lines) - 1
+        down = min(terms.down_payment_cents, terms.amount_cents) if several and index == 0 else 0
         if line.amount_cents <= 0:
-            no("payment_not_positive", field, number=index + 1)
-        elif line.amount_cents < minimum and not may_be_small:
-            no("payment_below_minimum", field, number=index + 1, minimum_cents=minimum)
-        elif several and index == 0 and line.amount_cents < down:
+            no("payment_not_positive", field, number=number)
+        elif line.amount_cents < down and down > minimum:
             no("down_payment_too_small", field, minimum_cents=down)
+        elif line.amount_cents < minimum:
+            no("payment_below_minimum", field, number=number, minimum_cents=minimum)
 
 
-def _pace(lines: Sequence[Line], index: int, frequency: str) -> str:
-    """Name the frequency whose minimum a payment has to reach; of free dates the one that its own gap comes to."""
-    if frequency != "custom":
-        return frequency
+def pace_of(planned: Sequence[date], index: int, frequency: str = "custom") -> str:
+    """Name the frequency whose minimum a payment has to reach: the one its own gap comes closest to.
+
+    The gap is the one before a payment, for the first one the one behind it. A frequency that somebody states cannot
+    make a gap shorter than it is: monthly payments called weekly have the monthly minimum. Semi-monthly anchors may
+    lie close together, so there a month around the payment has to hold three of them.
+    """
     before = max(index - 1, 0)
-    first, second = (line.planned_on or line.due_on for line in lines[before : before + 2])
-    days = (second - first).days
-    return "monthly" if days >= 28 else "biweekly" if days >= 14 else "weekly"
+    days = (planned[before + 1] - planned[before]).days
+    by_gap = "weekly" if days <= _LONGEST_WEEK else "biweekly" if days <= _LONGEST_FORTNIGHT else "monthly"
+    if frequency == "semimonthly":
+        around = max(min(before, len(planned) - 3), 0)
+        days = (planned[min(around + 2, len(planned) - 1)] - planned[around]).days
+        return "monthly" if days > _LONGEST_PAIR else "semimonthly"
+    stated = PERIODS.get(frequency, max(PERIODS.values()))
+    return by_gap if frequency == "custom" or PERIODS[by_gap] < stated else _PACES[stated]
+
+
+# Up to these days a gap is still a week or a fortnight: bank holidays move a weekly debit by three days, and the first
+# anchor of a semi-monthly plan is at most 23 days away.
+_LONGEST_WEEK, _LONGEST_FORTNIGHT = 10, 23
+# Two gaps of a semi-monthly plan are a month, and at its beginning six days more; rolling adds some.
+_LONGEST_PAIR = 31 + 6 + 4
+_PACES = {periods: frequency for frequency, periods in PERIODS.items()}
 
 
 def _check_dates(lines: Sequence[Line], terms: Terms, method: str, calendar: Calendar, no: Callable[..., None]) -> None:
@@ -236,7 +313,7 @@ def _check_dates(lines: Sequence[Line], terms: Terms, method: str, calendar: Cal
                 )
             else:
                 no("last_date_too_late", field, number=number, limit_on=limit)
-        if method == "ach" and not is_business_day(due_on, calendar):
+        if method == "ach" and due_on <= LATEST_DATE and not is_business_day(due_on, calendar):
             no(
                 "ach_not_banking_day",
                 field,
