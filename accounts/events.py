@@ -22,6 +22,7 @@ account.placed account.updated account.recalled account.status_changed account.c
 balance.changed consumer.identified consumer.identification_failed consumer.logged_in consumer.stepped_up
 consumer.contact_changed language.set consent.granted consent.withdrawn esign.granted esign.withdrawn optout.address
 optout.medium cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired offer.withdrawn
+offer.broken offer.completed rule_set.published rule_set.withdrawn
 affordability.submitted affordability.decided hardship.requested hardship.granted hardship.ended method.added
 method.removed authorization.created authorization.revoked payment.started payment.intended payment.succeeded
 payment.declined payment.pending payment.returned payment.charged_back payment.refunded payment.voided payment.posted

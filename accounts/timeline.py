@@ -36,6 +36,12 @@ SENTENCES = {
     "offer.viewed": "Saw the settlement offer| of {amount}",
     "offer.accepted": "Accepted the settlement offer| of {amount}",
     "offer.withdrawn": "Settlement offer withdrawn| ({amount}{percent})",
+    "offer.declined": "Settlement offer declined| ({amount}{percent})",
+    "offer.expired": "Settlement offer expired| ({amount}{percent})",
+    "offer.completed": "Settlement offer kept| ({amount}{percent})",
+    "offer.broken": "Settlement offer broken| ({amount}{percent})",
+    "rule_set.published": "Rules published: version {version}| of client {client}|, in force from {effective_at}",
+    "rule_set.withdrawn": "Rules withdrawn: version {version}| of client {client}| ({reason})",
     "payment.started": "Began to pay| ({choice})",
     "payment.intended": "Payment of {amount} intended| with {brand} {funding}| ending {last4}",
     "payment.succeeded": "Payment of {amount} succeeded| with {brand} {funding}| ending {last4}",
@@ -88,6 +94,7 @@ PLACES = {
     "authorization": "payments_authorization",
     "method": "payments_method",
     "offer": "settlements_individualoffer",
+    "rule_set": "settlements_ruleset",
     "message": "campaigns_message",
     "delivery": "integrations_delivery",
     "visit": "accounts_visit",
@@ -98,6 +105,7 @@ ICONS = {
     "message": "mail", "notice": "outgoing_mail", "letter": "outgoing_mail", "account": "folder_shared",
     "balance": "account_balance_wallet", "consumer": "person", "session": "login", "page": "visibility",
     "authorization": "signature", "host": "hub", "delivery": "outbox", "esign": "draw", "method": "credit_card",
+    "rule_set": "rule",
 }  # fmt: skip
 BAD = ("declined", "returned", "charged_back", "failed", "bounced", "complained", "broken", "unreachable", "abandoned")
 GOOD = ("succeeded", "posted", "completed", "paid_in_full", "recovered")
