@@ -1,5 +1,6 @@
 """What a consumer chooses and types on the way to a payment. The rules are in services; forms read and point."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -9,6 +10,7 @@ from accounts.forms import CodeForm
 from accounts.money import InvalidAmount, format_cents, to_cents
 from accounts.refusals import Refusal
 from payments.sight import language, say
+from settlements.rules.quotes import Wish
 
 SMALLEST_CENTS = 1_00
 """No processor takes less than about half a dollar; a smaller rest of a debt can always be paid as a whole."""
@@ -75,6 +77,104 @@ class ChooseForm(RefusableForm):
             self.add_error("amount", said)
         cleaned["amount_cents"] = cents
         return cleaned
+
+
+class AdjustForm(RefusableForm):
+    """Equal payments: how many or how much, how often, and from when. The rules judge; the form only reads."""
+
+    FREQUENCIES = {
+        "weekly": _("Every week"),
+        "biweekly": _("Every two weeks"),
+        "semimonthly": _("Twice a month, on the 1st and the 15th"),
+        "monthly": _("Every month"),
+    }
+    how = forms.ChoiceField(
+        choices=[("number", _("The number of payments")), ("amount", _("The amount of each payment"))],
+        error_messages=dict.fromkeys(("required", "invalid_choice"), _("Choose one of these.")),
+    )
+    count = forms.CharField(label=_("Number of payments"), required=False, max_length=9)
+    amount = forms.CharField(label=_("Amount of each payment"), required=False, max_length=20)
+    frequency = forms.ChoiceField(
+        label=_("How often"),
+        choices=list(FREQUENCIES.items()),
+        error_messages=dict.fromkeys(
+            ("required", "invalid_choice"), _("Please choose how often you would like to pay.")
+        ),
+    )
+    first_on = forms.CharField(label=_("First payment on"), required=False, max_length=20)
+
+    @property
+    def typed(self) -> bool:
+        """Tell whether all of it could be read."""
+        return self.is_bound and "wish" in self.__dict__.get("cleaned_data", {})
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Give what each field shows: what was typed, or what it began with."""
+        return {name: self[name].value() or "" for name in self.fields}
+
+    def clean(self) -> dict[str, Any]:
+        """Read the number, the amount and the day; what cannot be read says so beside its field."""
+        cleaned = super().clean()
+        parts = cents = first_on = None
+        if cleaned.get("how") == "amount":
+            try:
+                cents = read_cents(cleaned.get("amount", ""))
+            except InvalidAmount:
+                self._no("amount", "amount_unreadable", _("Enter an amount, for example 50.00."))
+        elif cleaned.get("how"):
+            count = cleaned.get("count", "")
+            parts = int(count) if count.isascii() and count.isdigit() else 0
+            if not 2 <= parts <= 9_999:
+                self._no("count", "count_unreadable", _("Enter a number of payments, 2 or more."))
+        try:
+            first_on = date.fromisoformat(cleaned.get("first_on", ""))
+        except ValueError:
+            self._no("first_on", "date_unreadable", _("Enter the day of the first payment."))
+        if not self.errors:
+            frequency = cleaned["frequency"]
+            cleaned["wish"] = {
+                "frequency": frequency,
+                "parts": parts,
+                "amount_cents": cents,
+                "first_on": first_on,
+            }
+        return cleaned
+
+    def _no(self, field: str, code: str, sentence: str) -> None:
+        self.add_error(field, forms.ValidationError(sentence, code))
+
+    def wish(self, choice: str) -> Wish:
+        """Give what is wished for, as typed or, unbound, as it began."""
+        if self.is_bound:
+            return Wish(choice, **self.cleaned_data["wish"])
+        began, by_amount = self.initial, self.initial["how"] == "amount"
+        return Wish(
+            choice,
+            frequency=began["frequency"],
+            parts=None if by_amount else int(began["count"]),
+            amount_cents=read_cents(began["amount"]) if by_amount else None,
+            first_on=date.fromisoformat(began["first_on"]),
+        )
+
+    def refuse(self, refusals: list[Refusal]) -> None:
+        """Put each kind of refusal once beside the field that can mend it."""
+        sized = "amount" if self.data.get("how") == "amount" else "count"
+        said: set[str] = set()
+        for refusal in refusals:
+            if refusal.code in said:
+                continue
+            said.add(refusal.code)
+            named = refusal.field or ""
+            if refusal.code.startswith("first_date") or refusal.code == "day_has_changed":
+                field: str | None = "first_on"
+            elif named == "frequency":
+                field = "frequency"
+            elif named.startswith(("lines", "parts", "amount")):
+                field = sized
+            else:
+                field = None
+            self.add_error(field, forms.ValidationError(say(refusal), refusal.code))
 
 
 class UnsentInput(forms.TextInput):

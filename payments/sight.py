@@ -1,5 +1,6 @@
 """What the pages show of money: plain values out of rows and standings, and refusals as problems of a form."""
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -8,12 +9,18 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import get_language, gettext
 
 from accounts.models import Account
-from accounts.refusals import Refusal
+from accounts.refusals import Refusal, gettext_noop
 from payments.models import Payment
-from payments.rules.gates import PAYABLE_STATUSES
+from payments.rules.gates import PAYABLE_STATUSES, sol_notice_needed
 from payments.services.gate import Standing
 from payments.services.means import means_of_method
+from settlements.rules.offers import Terms
 from settlements.rules.schedules import Line, propose
+
+MOST_PARTS = 120
+"""Payments that a page shows and a form takes: more than two years of weekly ones; more is a talk with the agency."""
+OPEN_ENDED_PARTS = 12
+"""Payments proposed where nothing limits their number."""
 
 
 def language() -> str:
@@ -50,15 +57,24 @@ def cannot_pay(at: Standing, *, now: datetime) -> str:
     return ""
 
 
-def proposed_parts(at: Standing, parts: int | None = None) -> tuple[Line, ...]:
-    """Propose equal monthly parts of the offer from today on; empty where only one payment is possible."""
-    if at.terms is None or at.terms.max_payments < 2:
+def proposed_parts(at: Standing, *, choice: str = "parts") -> tuple[Line, ...]:
+    """Propose the gentlest equal monthly payments from today on; empty where only one payment is possible."""
+    terms = at.terms_of(choice)
+    if terms is None or choice in at.offered.closed:
         return ()
-    for method in at.allowed.methods(2):
-        lines = propose(at.terms, at.today, "monthly", parts, method)
-        if len(lines) > 1:
-            return lines
+    parts = OPEN_ENDED_PARTS if terms.open_ended else MOST_PARTS
+    for method in terms.allowed.methods(2):
+        for frequency in ("monthly", "weekly"):
+            lines = propose(terms, at.today, frequency, parts, method)
+            if len(lines) > 1:
+                return lines
     return ()
+
+
+def possible_parts(at: Standing, terms: Terms, first_on: date, frequency: str) -> int:
+    """Count the most equal payments there can be at a frequency from a day on; 0 when not even one fits."""
+    method = next(iter(terms.allowed.recurring_methods), "card")
+    return len(propose(terms, first_on, frequency, MOST_PARTS, method))
 
 
 def offer(at: Standing) -> dict[str, Any] | None:
@@ -74,7 +90,42 @@ def offer(at: Standing) -> dict[str, Any] | None:
         "part_cents": lines[0].amount_cents if lines else terms.amount_cents,
         "last_on": terms.last_date,
         "text": terms.text,
+        "why": why(at, "parts" if lines else "settlement"),
     }
+
+
+def time_barred(at: Standing) -> bool:
+    """Tell whether the debt may be too old to sue for: no plan and no promise is then asked of anybody (SOL-04)."""
+    account = at.account
+    status = account.sol_status or "unknown"
+    return status == "expired" or sol_notice_needed(account.consumer.state, status, account.sol_on, at.today)
+
+
+def breach(terms: Terms | dict[str, Any]) -> dict[str, Any] | None:
+    """Give what happens when payments fail, out of terms or of what was frozen of them; None where nothing was said."""
+    if isinstance(terms, dict):
+        said = terms.get("breach")
+        facts = terms if said else {}
+    else:
+        said = dataclasses.asdict(terms.breach)
+        facts = {"kind": terms.kind, "saving_cents": terms.saving_cents, "balance_cents": terms.balance_cents}
+    if not said:
+        return None
+    return said | {name: facts.get(name) for name in ("kind", "saving_cents", "balance_cents")}
+
+
+_WHY = {
+    "settlement": gettext_noop("This is the settlement that is offered for this account today."),
+    "plan": gettext_noop("A balance like this one may be paid in parts."),
+    "amount": gettext_noop("You can pay any amount at any time."),
+    "full": gettext_noop("You can pay all of it at any time."),
+    "promise": gettext_noop("You may need a little time until you can pay."),
+}
+
+
+def why(at: Standing, choice: str) -> str:
+    """Say in one plain sentence why this is offered."""
+    return gettext(_WHY["settlement" if choice == "parts" else choice])
 
 
 def local(at: datetime, account: Account) -> datetime:

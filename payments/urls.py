@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.views import checkout, outcome, paying, tabs
+from payments.views import adjust, checkout, outcome, paying, tabs
 
 app_name = "payments"
 urlpatterns = [
@@ -11,7 +11,8 @@ urlpatterns = [
     path("post-dates/<uuid:postdate_id>/cancel/", tabs.cancel_postdate, name="cancel_postdate"),
     path("accounts/<uuid:account_id>/pay/", checkout.choose, name="choose"),
     path("accounts/<uuid:account_id>/age-of-debt/", checkout.age_notice, name="age_notice"),
-    path("pay/<uuid:checkout_id>/schedule/", checkout.schedule, name="schedule"),
+    path("pay/<uuid:checkout_id>/schedule/", adjust.schedule, name="schedule"),
+    path("pay/<uuid:checkout_id>/dates/", adjust.dates, name="dates"),
     path("pay/<uuid:checkout_id>/documents/", checkout.paperless, name="paperless"),
     path("pay/<uuid:checkout_id>/method/", paying.method, name="method"),
     path("pay/<uuid:checkout_id>/review/", paying.review, name="review"),

@@ -219,7 +219,7 @@ def settle_in_parts(it: Walk) -> tuple[Browser, str]:
     expect(page.status == 403, f"the Payments tab answered {page.status} at level 1 instead of 403")
     it.confirm_identity(browser, address)
     page = it.choose(browser, account, "settlement_parts")
-    page = browser.submit(page.form_with("date_1", "amount_1", "date_6", "amount_6"), action="continue")
+    page = browser.submit(page.form_with("count", "first_on"), action="continue", how="number", frequency="monthly")
     it.step("the schedule: first payment today, the rest post-dated", page.took_ms)
     it.agree_to_mail(browser, address)
     began = time.time()

@@ -22,7 +22,23 @@ def values(amounts=("125.00",) * 6, dates=DATES) -> dict[str, str]:
 
 
 def go_on(visitor: Visitor, page, **changed):
-    return visitor.submit(page, having="date_1", action="continue", **changed)
+    """Press a button of the adjust page, with what its radios and its list show, or something else."""
+    typed = {name: page.context["typed"][name] for name in ("how", "frequency")}
+    return visitor.submit(page, having="count", **(typed | {"action": "continue"} | changed))
+
+
+def by_hand(visitor: Visitor, page):
+    """Go over to the page of own dates and amounts."""
+    return visitor.follow(go_on(visitor, page, action="own"))
+
+
+def write(visitor: Visitor, page, action: str = "continue", **changed):
+    return visitor.submit(page, having="date_1", action=action, **changed)
+
+
+def planned(page) -> list[tuple[str, int]]:
+    """Read the payments that the page shows: day and cents."""
+    return [(line["on"].isoformat(), line["amount_cents"]) for line in page.context["preview"]["lines"]]
 
 
 def codes_of(page) -> list[str]:
@@ -54,9 +70,13 @@ def test_the_global_offer_is_six_payments_of_125_dollars_within_180_days(sure, s
         "part_cents": 125_00,
         "last_on": dt.date(2027, 5, 30),
         "text": "",
+        "why": page.context["offer"]["why"],
     }
+    assert page.context["offer"]["why"].endswith(".")
     page = choose(sure, shop, "settlement_parts")
-    assert [(row["on"], row["amount"]) for row in page.context["rows"]] == [(day, "125.00") for day in DATES]
+    assert planned(page) == [(day, 125_00) for day in DATES]
+    rows = by_hand(sure, page).context["rows"]
+    assert [(row["on"], row["amount"]) for row in rows] == [(day, "125.00") for day in DATES]
 
 
 def test_the_host_s_own_offer_replaces_all_of_it(sure, shop):
@@ -64,15 +84,13 @@ def test_the_host_s_own_offer_replaces_all_of_it(sure, shop):
         account=shop.account, origin="host", amount_cents=600_00, max_payments=2, max_days=60, made_at=NOW
     )
     page = choose(sure, shop, "settlement_parts")
-    assert [(row["on"], row["amount"]) for row in page.context["rows"]] == [
-        ("2026-12-01", "300.00"),
-        ("2027-01-01", "300.00"),
-    ]
+    assert planned(page) == [("2026-12-01", 300_00), ("2027-01-01", 300_00)]
+    page = by_hand(sure, page)
     assert page.context["limits"] == {
         "first_on": "2026-12-01",
         "last_on": "2027-01-30",
         "max_parts": 2,
-        "minimum_cents": 0,
+        "minimum_cents": 1_00,
     }
 
 
@@ -126,11 +144,11 @@ def test_letters_instead_of_email_owe_a_letter_before_each_far_payment(sure, sho
 
 
 def test_a_payment_too_near_for_a_letter_sends_back_to_the_dates_with_the_reason(sure, shop):
-    page = choose(sure, shop, "settlement_parts")
+    page = by_hand(sure, choose(sure, shop, "settlement_parts"))
     near = values(dates=["2026-12-01", "2026-12-09", *DATES[2:]])
-    page = sure.follow(go_on(sure, page, **near))
+    page = sure.follow(write(sure, page, **near))
     page = sure.follow(sure.post(page.request["PATH_INFO"], {"action": "decline"}))
-    assert page.request["PATH_INFO"].endswith("/schedule/")
+    assert page.request["PATH_INFO"].endswith("/dates/")
     assert codes_of(page) == ["letter_too_late"]
 
 
@@ -158,7 +176,7 @@ def test_dates_and_amounts_may_be_changed_within_the_limits(sure, shop):
     page = choose(sure, shop, "settlement_parts")
     own = values(("200", "$150.00", "400"), ["2026-12-01", "2026-12-15", "2027-05-30"])
     checkout = Checkout.objects.get()
-    answer = sure.post(f"/pay/{checkout.pk}/schedule/", own | {"action": "continue"})
+    answer = sure.post(f"/pay/{checkout.pk}/dates/", own | {"action": "continue"})
     assert answer.status_code == 302
     checkout.refresh_from_db()
     assert checkout.lines == [["2026-12-01", 200_00], ["2026-12-15", 150_00], ["2027-05-30", 400_00]]
@@ -166,12 +184,12 @@ def test_dates_and_amounts_may_be_changed_within_the_limits(sure, shop):
 
 
 def test_all_refusals_of_a_schedule_come_at_once_and_beside_their_fields(sure, shop):
-    page = choose(sure, shop, "settlement_parts")
+    page = by_hand(sure, choose(sure, shop, "settlement_parts"))
     bad = values(
         ("125.00", "10.00", "125.00", "125.00", "125.00", "100.00"),
         ["2026-12-01", "2027-01-01", "2026-12-31", "2027-03-01", "2027-04-01", "2027-06-15"],
     )
-    answer = go_on(sure, page, **bad)
+    answer = write(sure, page, **bad)
     assert answer.status_code == 422
     found = set(codes_of(answer))
     assert found == {"sum_not_exact", "payment_below_minimum", "dates_not_rising", "last_date_too_late"}
@@ -190,20 +208,30 @@ def test_all_refusals_of_a_schedule_come_at_once_and_beside_their_fields(sure, s
 
 
 def test_what_cannot_be_read_is_said_for_every_row(sure, shop):
-    page = choose(sure, shop, "settlement_parts")
-    answer = go_on(sure, page, amount_2="lots", date_3="tomorrow", amount_5="")
+    page = by_hand(sure, choose(sure, shop, "settlement_parts"))
+    answer = write(sure, page, amount_2="lots", date_3="tomorrow", amount_5="")
     assert codes_of(answer) == ["amount_unreadable", "date_unreadable", "amount_unreadable"]
+
+
+def test_a_payment_is_removed_by_emptying_it_and_added_by_a_button(sure, shop):
+    page = by_hand(sure, choose(sure, shop, "settlement_parts"))
+    page = write(sure, page, action="add", date_6="", amount_6="")
+    assert [row["on"] for row in page.context["rows"]] == [*DATES[:5], ""]
+    answer = write(sure, page, amount_5="250.00")
+    assert answer.status_code == 302
+    assert Checkout.objects.get().lines == [[day, 125_00] for day in DATES[:4]] + [[DATES[4], 250_00]]
 
 
 def test_another_number_of_payments_is_spread_evenly(sure, shop):
     page = choose(sure, shop, "settlement_parts")
-    page = sure.follow(sure.submit(page, having="count", count="4", action="spread"))
-    assert [row["amount"] for row in page.context["rows"]] == ["187.50"] * 4
+    page = go_on(sure, page, count="4", action="show")
+    assert planned(page) == [(day, 187_50) for day in DATES[:4]]
+    assert len(Checkout.objects.get().lines) == 6
 
 
 def test_a_change_is_checked_on_the_way_without_being_kept(sure, shop):
     choose(sure, shop, "settlement_parts")
-    path = f"/pay/{Checkout.objects.get().pk}/schedule/"
+    path = f"/pay/{Checkout.objects.get().pk}/dates/"
     typed = values(("100.00", *["125.00"] * 5)) | {"action": "recalculate"}
     part = sure.post(path, typed, headers={"HX-Request": "true"})
     assert part.status_code == 200

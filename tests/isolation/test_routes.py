@@ -43,6 +43,7 @@ LEVEL_2 = {
     "payments:postdates",
     "payments:cancel_postdate",
     "payments:schedule",
+    "payments:dates",
     "payments:paperless",
 }
 SITE = {"schema", "api-docs", "health-live", "health-ready", "metrics"}

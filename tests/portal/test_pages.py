@@ -191,6 +191,7 @@ def test_the_agency_of_the_host_name_is_the_only_one_there_is(sure, shop, other_
         f"/accounts/{shop.account.pk}/post-dates/",
         f"/accounts/{shop.account.pk}/age-of-debt/",
         f"/pay/{payment.idempotency_key}/schedule/",
+        f"/pay/{payment.idempotency_key}/dates/",
         f"/pay/{payment.idempotency_key}/documents/",
         f"/pay/{payment.idempotency_key}/method/",
         f"/pay/{payment.idempotency_key}/review/",
