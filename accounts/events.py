@@ -24,8 +24,8 @@ consumer.contact_changed language.set consent.granted consent.withdrawn esign.gr
 optout.medium cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired offer.withdrawn
 offer.broken offer.completed rule_set.published rule_set.withdrawn
 affordability.submitted affordability.decided hardship.requested hardship.granted hardship.declined hardship.ended
-method.added method.removed authorization.created authorization.revoked payment.started payment.intended payment.succeeded
-payment.declined payment.pending payment.returned payment.charged_back payment.refunded payment.voided payment.posted
+method.added method.removed authorization.created authorization.revoked payment.started payment.intended
+payment.succeeded payment.declined payment.pending payment.returned payment.charged_back payment.refunded payment.voided payment.posted
 postdate.scheduled postdate.changed postdate.cancel_requested postdate.cancelled postdate.due postdate.skipped
 postdate.hold_requested arrangement.created arrangement.performing arrangement.late arrangement.broken
 arrangement.changed arrangement.paused arrangement.completed arrangement.cancelled promise.made promise.kept
