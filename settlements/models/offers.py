@@ -96,6 +96,7 @@ class IndividualOffer(Row):
     made_at = models.DateTimeField()
     viewed_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)
+    said_until = models.DateTimeField(null=True, help_text="until when its host said it; empty: it still does")
 
     class Meta(Row.Meta):
         verbose_name = _("individual offer")
@@ -106,10 +107,22 @@ class IndividualOffer(Row):
                 fields=["account"],
                 condition=models.Q(status__in=["made", "viewed"]),
             ),
+            models.UniqueConstraint(
+                name="a_host_says_one_offer_per_account",
+                fields=["account"],
+                condition=models.Q(origin="host", said_until__isnull=True),
+            ),
             models.CheckConstraint(
                 name="offer_by_amount_or_percent",
                 condition=models.Q(amount_cents__isnull=False) ^ models.Q(percent_bps__isnull=False),
             ),
+        ]
+        indexes = [
+            models.Index(
+                name="open_offer_expires",
+                fields=["expires_on"],
+                condition=models.Q(status__in=["made", "viewed"], expires_on__isnull=False),
+            )
         ]
 
     def __str__(self) -> str:

@@ -6,12 +6,13 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from accounts import events
 from accounts.models import Account, Event
 from accounts.refusals import Refusal
+from accounts.tenancy import ALL_AGENCIES, acting, acting_for
 from settlements.models import GlobalOffer, IndividualOffer
 from settlements.rules import offers as rules
 from settlements.rules import quotes
@@ -20,7 +21,7 @@ from settlements.rules.quotes import Offered
 from settlements.services import rulesets
 
 STANDING = (*IndividualOffer.OPEN, IndividualOffer.Status.ACCEPTED)
-"""While one of these is the latest, the host has spoken and nothing is borrowed from the global default."""
+"""While one of these is the latest of an account, it decides and nothing is borrowed from the levels below."""
 VIEWED_AGAIN_AFTER = timedelta(minutes=30)
 """A reload of the page within this time is the same look at the offer."""
 _MOST_DAYS = 32_767  # what the column holds: ninety years
@@ -40,34 +41,47 @@ def set_host_offer(*, account: Account, settlement: HostSettlement | None, now: 
 def set_host_offers(
     *, settlements: Mapping[Account, HostSettlement | None], now: datetime
 ) -> dict[Account, list[Refusal]]:
-    """Take over what the host says for many accounts; one query finds what stands, only changes are written."""
-    standing: dict = {}
-    for offer in IndividualOffer.objects.filter(account__in=settlements, status__in=STANDING).order_by("made_at", "pk"):
-        standing.setdefault(offer.account_id, []).append(offer)
+    """Take over what the host says for many accounts; one query finds what stands, only changes are written.
+
+    Only news counts: a host that repeats itself neither displaces what staff or a campaign offered since, nor brings
+    back what was declined or has expired. Whoever says something new last is heard, save that an accepted offer stands
+    as long as its arrangement. A host that says nothing any more withdraws its own open offer and nobody else's.
+    """
+    known: dict[UUID, list[IndividualOffer]] = {}
+    hosts = Q(origin=IndividualOffer.Origin.HOST, said_until=None)
+    rows = IndividualOffer.objects.filter(hosts | Q(status__in=IndividualOffer.OPEN), account__in=settlements)
+    for offer in rows.order_by("made_at", "pk"):
+        known.setdefault(offer.account_id, []).append(offer)
     found: dict[Account, list[Refusal]] = {}
+    unsaid: list[IndividualOffer] = []
     gone: list[IndividualOffer] = []
     made: list[IndividualOffer] = []
-    told: list[tuple[str, Account, IndividualOffer]] = []
+    told: list[tuple[str, Account, dict]] = []
     for account, said in settlements.items():
-        mine = standing.get(account.pk, [])
+        mine = known.get(account.pk, [])
         found[account] = rules.check_settlement(said) if said else []
         wanted = _values(said, found[account]) if said else None
-        latest = mine[-1] if mine else None
-        if wanted and latest and all(getattr(latest, name) == value for name, value in wanted.items()):
+        before = [offer for offer in mine if offer.origin == IndividualOffer.Origin.HOST and not offer.said_until]
+        if wanted and before and all(getattr(before[-1], name) == value for name, value in wanted.items()):
             continue
-        for offer in mine:
-            gone.append(offer)
-            told.append(("offer.withdrawn", account, offer))
+        unsaid += before
+        for offer in mine if wanted else before:
+            if offer.status in IndividualOffer.OPEN:
+                gone.append(offer)
+                reason = {"reason": "replaced by the host" if wanted else "not said any more"}
+                told.append(("offer.withdrawn", account, about(offer, account.currency) | reason))
         if wanted:
             offer = IndividualOffer(account=account, origin=IndividualOffer.Origin.HOST, made_at=now, **wanted)
             made.append(offer)
-            told.append(("offer.made", account, offer))
-    withdrawn = IndividualOffer.Status.WITHDRAWN
+            told.append(("offer.made", account, about(offer, account.currency)))
+    if unsaid:
+        IndividualOffer.objects.filter(pk__in=[offer.pk for offer in unsaid]).update(said_until=now)
     if gone:
+        withdrawn = IndividualOffer.Status.WITHDRAWN
         IndividualOffer.objects.filter(pk__in=[offer.pk for offer in gone]).update(status=withdrawn, decided_at=now)
     IndividualOffer.objects.bulk_create(made)
-    for kind, account, offer in told:
-        events.record(kind, account=account, now=now, data=_about(offer, account.currency))
+    for kind, account, data in told:
+        events.record(kind, account=account, now=now, data=data)
     return found
 
 
@@ -85,7 +99,8 @@ def _values(said: HostSettlement, errors: list[Refusal]) -> dict:
     return values | _UNUSABLE | {"max_payments": 1, "max_days": None, "max_on": None} if errors else values
 
 
-def _about(offer: IndividualOffer, currency: str) -> dict:
+def about(offer: IndividualOffer, currency: str) -> dict:
+    """Give an offer as events tell it."""
     return {
         "offer": str(offer.pk),
         "origin": offer.origin,
@@ -94,6 +109,7 @@ def _about(offer: IndividualOffer, currency: str) -> dict:
         "max_payments": offer.max_payments,
         "max_days": offer.max_days,
         "max_on": offer.max_on.isoformat() if offer.max_on else None,
+        "expires_on": offer.expires_on.isoformat() if offer.expires_on else None,
         "currency": currency,
     }
 
@@ -123,15 +139,25 @@ def terms_for(*, account: Account, owed_cents: int, today: date, now: datetime |
 
 
 def offered_to(*, due: Mapping[Account, tuple[int, date]], now: datetime | None = None) -> dict[UUID, Offered]:
-    """Work out what is open to several accounts at once, in at most three queries.
+    """Work out what is open to several accounts at once, in at most three queries per agency.
 
     :param due: per account what is owed in cents and the consumer's local date.
     :param now: which rule sets are in force; by default the present.
     """
     now = now or timezone.now()
+    if acting() == ALL_AGENCIES:
+        # A sweep over all agencies: each account is read by its own agency's rules.
+        return _of_agencies(due, now)
+    today = {account.pk: day for account, (_owed_cents, day) in due.items()}
     standing = IndividualOffer.objects.filter(account__in=due, status__in=STANDING).order_by("made_at", "pk")
-    # The latest individual offer decides, accepted ones included.
-    latest = {offer.account_id: offer for offer in standing}
+    # The latest individual offer decides, accepted ones included; one past its last day is none, swept up or not.
+    latest = {
+        offer.account_id: offer
+        for offer in standing
+        if offer.status == IndividualOffer.Status.ACCEPTED
+        or offer.expires_on is None
+        or offer.expires_on >= today[offer.account_id]
+    }
     in_force = rulesets.in_force(clients={account.client_id for account in due}, now=now)
     default = None
     if any(account.pk not in latest and not in_force.get(account.client_id) for account in due):
@@ -150,6 +176,15 @@ def offered_to(*, due: Mapping[Account, tuple[int, date]], now: datetime | None 
         )
         for account, (owed_cents, today) in due.items()
     }
+
+
+def _of_agencies(due: Mapping[Account, tuple[int, date]], now: datetime) -> dict[UUID, Offered]:
+    found: dict[UUID, Offered] = {}
+    for agency_id in {account.agency_id for account in due}:
+        with acting_for(agency_id):
+            theirs = {account: at for account, at in due.items() if account.agency_id == agency_id}
+            found |= offered_to(due=theirs, now=now)
+    return found
 
 
 def said_by(offer: IndividualOffer) -> HostSettlement:
