@@ -22,20 +22,19 @@ account.placed account.updated account.recalled account.status_changed account.c
 balance.changed consumer.identified consumer.identification_failed consumer.logged_in consumer.stepped_up
 consumer.contact_changed language.set consent.granted consent.withdrawn esign.granted esign.withdrawn optout.address
 optout.medium cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired offer.withdrawn
-offer.broken offer.completed rule_set.published rule_set.withdrawn
-affordability.submitted affordability.decided hardship.requested hardship.granted hardship.declined hardship.ended
-method.added method.removed authorization.created authorization.revoked payment.started payment.intended
-payment.succeeded payment.declined payment.pending payment.returned payment.charged_back payment.refunded payment.voided payment.posted
-postdate.scheduled postdate.changed postdate.cancel_requested postdate.cancelled postdate.due postdate.skipped
-postdate.hold_requested arrangement.created arrangement.performing arrangement.late arrangement.broken
-arrangement.changed arrangement.paused arrangement.completed arrangement.cancelled promise.made promise.kept
-promise.broken settlement.completed settlement.broken message.queued message.held message.sent message.delivered
-message.opened message.clicked message.bounced message.complained message.failed message.received
-message.unsubscribed message.replied letter.required dispute.opened dispute.resolved document.uploaded
-callback.requested question.asked campaign.started campaign.stopped campaign.finished session.started
-session.abandoned session.ended page.viewed notice.due notice.sent notice.failed oc_request.opened
-sol_notice.acknowledged incident.opened contact_plan.requested batch.created batch.approved batch.exported
-batch.posted host.unreachable host.recovered delivery.abandoned
+offer.broken offer.completed rule_set.published rule_set.withdrawn affordability.submitted affordability.decided
+hardship.requested hardship.granted hardship.declined hardship.ended method.added method.removed authorization.created
+authorization.revoked payment.started payment.intended payment.succeeded payment.declined payment.pending
+payment.returned payment.charged_back payment.refunded payment.voided payment.posted postdate.scheduled
+postdate.changed postdate.cancel_requested postdate.cancelled postdate.due postdate.skipped postdate.hold_requested
+arrangement.created arrangement.performing arrangement.late arrangement.broken arrangement.changed arrangement.paused
+arrangement.completed arrangement.cancelled promise.made promise.kept promise.broken settlement.completed
+settlement.broken message.queued message.held message.sent message.delivered message.opened message.clicked
+message.bounced message.complained message.failed message.received message.unsubscribed message.replied
+letter.required dispute.opened dispute.resolved document.uploaded callback.requested question.asked campaign.started
+campaign.stopped campaign.finished session.started session.abandoned session.ended page.viewed notice.due notice.sent
+notice.failed oc_request.opened sol_notice.acknowledged incident.opened contact_plan.requested batch.created
+batch.approved batch.exported batch.posted host.unreachable host.recovered delivery.abandoned
 """
 KINDS = frozenset(CATALOGUE.split())
 
