@@ -12,8 +12,8 @@ class Headline(NamedTuple):
     """Give what is open to one account today; two of them are equal when a consumer would be offered the same.
 
     A settlement of 0 cents is none, and `reason` is the code why; its payments are 1 where it is paid at once only.
-    Plan payments of 0 are no plan. Minimums are per month, months of 0 are no limit, `methods` are those of a single
-    payment, `level` is whose settlement it is. Amounts are cents.
+    Plan payments of 0 are no plan. Minimums are what each of several monthly payments must reach, months of 0 are no
+    limit, `methods` are those of a single payment, `level` is whose settlement it is. Amounts are cents.
     """
 
     settlement_cents: int = 0
@@ -51,9 +51,9 @@ def headline(
         settlement_cents=settlement.amount_cents if settlement else 0,
         settlement_payments=(settlement.max_payments if "parts" not in at.closed else 1) if settlement else 0,
         settlement_last_on=settlement.last_date if settlement else None,
-        settlement_minimum_cents=settlement.monthly_minimum_cents if settlement else 0,
+        settlement_minimum_cents=settlement.minimum_for("monthly") if settlement else 0,
         plan_payments=plan.max_payments if plan else 0,
-        plan_minimum_cents=plan.monthly_minimum_cents if plan else 0,
+        plan_minimum_cents=plan.minimum_for("monthly") if plan else 0,
         plan_months=plan.max_months if plan else 0,
         methods=at.allowed.single_methods,
         level=settlement.level if settlement else "",
