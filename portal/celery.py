@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("quittance")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["accounts", "payments", "integrations", "campaigns", "portal"])
+app.autodiscover_tasks(["accounts", "settlements", "payments", "integrations", "campaigns", "portal"])
 
 
 @setup_logging.connect
