@@ -349,10 +349,15 @@ def _amount(balance_cents: int, said: HostSettlement) -> tuple[int, Origin]:
 def _max_payments(said: HostSettlement, allowed: Allowed) -> tuple[int, Origin]:
     limit = said.max_payments or 1
     if limit > 1 and not allowed.recurring_methods:
-        ban = Origin("", "account", None, "recurring_methods", ())
-        ban = next((origin for origin in allowed.trace if origin.number.startswith("recurring_")), ban)
-        return 1, ban._replace(number="max_payments")
+        return 1, one_payment_only(allowed)
     return limit, Origin("max_payments", said.level, said.version, "max_payments", said.max_payments)
+
+
+def one_payment_only(allowed: Allowed) -> Origin:
+    """Name the ban that leaves one payment where no method may be used for several."""
+    ban = Origin("", "account", None, "recurring_methods", ())
+    ban = next((origin for origin in allowed.trace if origin.number.startswith("recurring_")), ban)
+    return ban._replace(number="max_payments")
 
 
 def _last_date(today: date, said: HostSettlement) -> tuple[date, Origin]:

@@ -324,9 +324,12 @@ def _check_dates(lines: Sequence[Line], terms: Terms, method: str, calendar: Cal
 
 
 def check_single(
-    amount_cents: int, owed_cents: int, allowed: Allowed, method: str, *, currency: str = "USD"
+    amount_cents: int, owed_cents: int, allowed: Allowed, method: str | None, *, currency: str = "USD"
 ) -> list[Refusal]:
-    """List every reason why one payment of a chosen amount cannot be made; the whole debt always can."""
+    """List every reason why one payment of a chosen amount cannot be made; the whole debt always can.
+
+    Without a method none is tested: a promise has none.
+    """
     found: list[Refusal] = []
 
     def no(code: str, field: str, **params: object) -> None:
@@ -339,6 +342,6 @@ def check_single(
         no("payment_below_minimum", "amount_cents", number=1, minimum_cents=minimum)
     if amount_cents > owed_cents:
         no("more_than_owed", "amount_cents", owed_cents=owed_cents)
-    if method not in allowed.methods(1):
+    if method is not None and method not in allowed.methods(1):
         no("method_not_allowed", "method", method=method)
     return found
