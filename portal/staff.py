@@ -45,10 +45,11 @@ CARE = (
 )
 MONEY = (
     "payments.arrangement payments.authorization payments.checkout payments.hostitem payments.ledgerentry "
-    "payments.method payments.notice payments.payment payments.postdate "
+    "payments.method payments.notice payments.payment payments.postdate payments.refund payments.incident "
+    "payments.paymentbatch payments.batchitem payments.dispute payments.creditorrequest payments.paylink "
 )
 MESSAGES = "campaigns.message "
-HOSTS = "integrations.hostconnection integrations.delivery integrations.deliveryattempt "
+HOSTS = "integrations.hostconnection integrations.delivery integrations.deliveryattempt integrations.apikey "
 INBOXES = "payments.processorevent campaigns.mailevent accounts.identifyattempt "
 OFFICE = "accounts.agency accounts.user admin.logentry payments.processoraccount campaigns.mailprovider "
 
@@ -57,6 +58,8 @@ ACTIONS = {
     "integrations.skip_delivery": "Can skip a delivery",
     "integrations.test_hostconnection": "Can test a connection",
     "integrations.rekey_hostconnection": "Can make a new inbound key",
+    "integrations.rotate_apikey": "Can give an API key a new secret",
+    "integrations.revoke_apikey": "Can revoke an API key",
     "accounts.reset_user": "Can remove a second factor",
     "settlements.publish_ruleset": "Can publish, withdraw and roll back rule sets",
     "settlements.import_ruleset": "Can import rule sets",
@@ -70,6 +73,7 @@ ACTIONS = {
 RUN_HOSTS = (
     "integrations.replay_delivery integrations.skip_delivery integrations.test_hostconnection "
     "integrations.rekey_hostconnection integrations.add_hostconnection integrations.change_hostconnection "
+    "integrations.add_apikey integrations.change_apikey integrations.rotate_apikey integrations.revoke_apikey "
 )
 DRAFT_RULES = "settlements.add_ruleset settlements.change_ruleset settlements.add_simulation "
 RULE = DRAFT_RULES + "settlements.publish_ruleset settlements.import_ruleset "

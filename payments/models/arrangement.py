@@ -2,6 +2,7 @@
 
 import pgtrigger
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Consumer
@@ -125,6 +126,10 @@ class Postdate(Row):
     executor = models.CharField(max_length=8, help_text="portal, host, or consumer: not linked to a method")
     notifier = models.CharField(max_length=6, help_text="portal, host")
     status = models.CharField(max_length=10, choices=Status, default=Status.SCHEDULED)
+    run_at = models.DateTimeField(null=True, help_text="the next try of the due run; empty: not_before_at")
+    tries = models.PositiveSmallIntegerField(default=0)
+    held_for = models.CharField(max_length=60, blank=True, help_text="the code of what holds it")
+    claimed_until = models.DateTimeField(null=True, help_text="a due run has it until then")
     replacement = models.JSONField(null=True, help_text="what follows when it is let go: date, amount, method")
     host_id = models.CharField(max_length=80, blank=True)
     acknowledged_at = models.DateTimeField(null=True, help_text="the host shows it")
@@ -149,8 +154,8 @@ class Postdate(Row):
         ]
         indexes = [
             models.Index(
+                Coalesce("run_at", "not_before_at"),
                 name="postdate_due",
-                fields=["not_before_at"],
                 condition=models.Q(status="scheduled", executor="portal"),
             )
         ]

@@ -5,7 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import SealedField
-from accounts.models import Account, Consumer
+from accounts.models import Account, Client, Consumer
 from accounts.money import format_cents
 from accounts.tenancy import Row, TenantForeignKey
 
@@ -14,6 +14,9 @@ class ProcessorAccount(Row):
     """The agency's own merchant account; money never passes through the portal."""
 
     name = models.CharField(_("name"), max_length=80)
+    client = TenantForeignKey(
+        Client, null=True, blank=True, related_name="+", verbose_name=_("client"), help_text=_("Empty: all others.")
+    )
     processor = models.CharField(_("processor"), max_length=20, default="stripe")
     account_ref = models.CharField(_("merchant account"), max_length=80)
     publishable_key = models.CharField(_("publishable key"), max_length=200)
@@ -22,13 +25,21 @@ class ProcessorAccount(Row):
     api_base = models.URLField(_("API address"), blank=True, help_text=_("Empty: the processor's own."))
     script_url = models.URLField(_("field script"), default="https://js.stripe.com/v3/")
     is_active = models.BooleanField(_("active"), default=True)
+    refund_alone_cents = models.PositiveBigIntegerField(
+        _("refund without a second person up to, cents"), default=100_00
+    )
+    debits_paused_at = models.DateTimeField(_("new bank payments paused"), null=True, editable=False)
+    debits_paused_reason = models.CharField(max_length=120, blank=True, editable=False)
 
     class Meta(Row.Meta):
         verbose_name = _("processor account")
         verbose_name_plural = _("processor accounts")
         constraints = [
             models.UniqueConstraint(
-                name="one_active_processor_account", fields=["agency"], condition=models.Q(is_active=True)
+                name="one_active_processor_account",
+                fields=["agency", "client"],
+                condition=models.Q(is_active=True),
+                nulls_distinct=False,
             )
         ]
 
@@ -62,6 +73,10 @@ class Method(Row):
     validated_at = models.DateTimeField(null=True, help_text="ACH-02: no first debit without")
     validation = models.CharField(max_length=20, blank=True)
     stored = models.BooleanField(default=False, help_text="may be used again, CARD-03")
+    is_default = models.BooleanField(default=False)
+    blocked_at = models.DateTimeField(null=True, help_text="the network or a bank said never again")
+    blocked_reason = models.CharField(max_length=60, blank=True)
+    update_pending = models.JSONField(null=True, help_text="ACH-13: a notification of change not applied yet")
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True)
     wiped_at = models.DateTimeField(null=True)
@@ -69,6 +84,13 @@ class Method(Row):
     class Meta(Row.Meta):
         verbose_name = _("payment method")
         verbose_name_plural = _("payment methods")
+        constraints = [
+            models.UniqueConstraint(
+                name="one_default_method_per_consumer",
+                fields=["consumer"],
+                condition=models.Q(is_default=True, removed_at__isnull=True),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.label

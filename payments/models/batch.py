@@ -1,0 +1,94 @@
+"""Payments that are executed outside the portal, gathered, reviewed and handed over together (Intelec)."""
+
+import pgtrigger
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account
+from accounts.money import format_cents
+from accounts.tenancy import Row, TenantForeignKey
+from payments.models.arrangement import Postdate
+from payments.models.payment import Payment
+
+
+class PaymentBatch(Row):
+    """A batch: collected, reviewed and edited, approved, exported, posted. Its totals tie at every step."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("open")
+        APPROVED = "approved", _("approved")
+        EXPORTED = "exported", _("exported")
+        POSTED = "posted", _("posted")
+        CANCELLED = "cancelled", _("cancelled")
+
+    number = models.PositiveIntegerField()
+    method = models.CharField(max_length=5, help_text="card, ach, check, cash")
+    status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
+    items_count = models.PositiveIntegerField(default=0)
+    total_cents = models.BigIntegerField(default=0)
+    due_until = models.DateField(help_text="items due up to this day")
+    created_by = models.CharField(max_length=80)
+    created_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=80, blank=True)
+    approved_at = models.DateTimeField(null=True)
+    exported_at = models.DateTimeField(null=True)
+    export_sha256 = models.CharField(max_length=64, blank=True)
+    posted_at = models.DateTimeField(null=True)
+
+    class Meta(Row.Meta):
+        verbose_name = _("payment batch")
+        verbose_name_plural = _("payment batches")
+        constraints = [models.UniqueConstraint(name="batch_number_once", fields=["agency", "number"])]
+        triggers = [
+            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            pgtrigger.FSM(
+                name="batch_moves_legally",
+                field="status",
+                transitions=[
+                    ("open", "approved"),
+                    ("open", "cancelled"),
+                    ("approved", "open"),
+                    ("approved", "exported"),
+                    ("exported", "posted"),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"no. {self.number}"
+
+
+class BatchItem(Row):
+    """One payment or post-date in a batch; it can be in one batch only, ever. An item taken out says why."""
+
+    class Status(models.TextChoices):
+        IN = "in", _("in the batch")
+        POSTED = "posted", _("posted")
+        FAILED = "failed", _("failed")
+
+    batch = TenantForeignKey(PaymentBatch, related_name="items")
+    account = TenantForeignKey(Account, related_name="batch_items")
+    postdate = TenantForeignKey(Postdate, null=True, related_name="batch_items")
+    payment = TenantForeignKey(Payment, null=True, related_name="batch_items")
+    amount_cents = models.BigIntegerField()
+    status = models.CharField(max_length=6, choices=Status, default=Status.IN)
+    removed_at = models.DateTimeField(null=True)
+    removed_by = models.CharField(max_length=80, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    added_at = models.DateTimeField()
+
+    class Meta(Row.Meta):
+        verbose_name = _("batch item")
+        verbose_name_plural = _("batch items")
+        constraints = [
+            models.UniqueConstraint(name="postdate_in_one_batch_ever", fields=["postdate"]),
+            models.UniqueConstraint(name="payment_in_one_batch_ever", fields=["payment"]),
+            models.CheckConstraint(
+                name="batch_item_is_one_thing",
+                condition=models.Q(postdate__isnull=False) | models.Q(payment__isnull=False),
+            ),
+            models.CheckConstraint(name="batch_item_amount_positive", condition=models.Q(amount_cents__gt=0)),
+        ]
+
+    def __str__(self) -> str:
+        return format_cents(self.amount_cents)
