@@ -1,8 +1,11 @@
-"""Refunds, incidents, batches, disputes and pay links behind the fence."""
+"""Refunds, incidents, batches, disputes and pay links behind the fence, and a merchant account's client."""
 
 from django.db import migrations
 
-from accounts.tenancy import Fence
+from accounts.tenancy import COMPOSITE, Fence, composite_name
+
+MERCHANTS = "payments_processoraccount"
+CLIENT = composite_name(MERCHANTS, "client_id")
 
 
 class Migration(migrations.Migration):
@@ -10,4 +13,8 @@ class Migration(migrations.Migration):
 
     operations = [
         Fence("Refund", "Incident", "PaymentBatch", "BatchItem", "Dispute", "CreditorRequest", "PayLink"),
+        migrations.RunSQL(
+            COMPOSITE.format(table=MERCHANTS, name=CLIENT, column="client_id", target="accounts_client"),
+            f'ALTER TABLE "{MERCHANTS}" DROP CONSTRAINT "{CLIENT}"',
+        ),
     ]
