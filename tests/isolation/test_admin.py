@@ -14,9 +14,15 @@ from accounts.tenancy import Row, TenantManager
 from portal.staff import make_staff
 from tests.staff import PASSWORD, SECRET, furnish, member, signed_in, tenant_admins
 
-NOT_SHOWN = {"accounts.AccountPast", "accounts.Code", "accounts.ReaderPosition", "settlements.EvidencePart"}
-"""Codes and slices of documents are never shown; a reader's position is the machine's own; an account's past is read
-by “why this offer”."""
+NOT_SHOWN = {
+    "accounts.AccountPast",
+    "accounts.Code",
+    "accounts.ReaderPosition",
+    "integrations.IdempotencyKey",
+    "settlements.EvidencePart",
+}
+"""Codes and slices of documents are never shown; a reader's position and an answer kept for a second asking are the
+machine's own; an account's past is read by “why this offer”."""
 
 
 def page(model, name: str, *args) -> str:
@@ -148,10 +154,12 @@ def test_the_settings_are_all_that_an_administrator_can_change(house):
     assert may == {
         "accounts.Client",
         "campaigns.MailProvider",
+        "integrations.ApiKey",
         "integrations.HostConnection",
         "payments.ProcessorAccount",
         "settlements.GlobalOffer",
         "settlements.HardshipPolicy",
+        "settlements.RuleSet",
     }
 
 
