@@ -27,6 +27,15 @@ PAGE = 20_000
 KNOWN = 10_000
 """Different payment options kept; hosts send a handful."""
 
+_ACCEPTED = IndividualOffer.Status.ACCEPTED
+_NEVER_ACCEPTED = (
+    *IndividualOffer.OPEN,
+    IndividualOffer.Status.DECLINED,
+    IndividualOffer.Status.WITHDRAWN,
+    IndividualOffer.Status.EXPIRED,
+)
+"""An offer in one of these was open until then; one in another was accepted."""
+
 Unposted = Callable[..., Mapping[str, tuple[int, bool]]]
 unposted: Unposted | None = None
 """Port of the floor above: own payments that the host did not show at a moment, by account id as text.
@@ -154,7 +163,9 @@ class Portfolio:
             live_rules, draft_rules = pairs[client]
             today = self._today.get(zone) or self._day(zone)
             allowed = self._allowed.get(options) or self._options(options)
-            offer = individual.get(account)
+            offer = None
+            if account in individual:
+                offer = next((said for said, last in individual[account] if last is None or last >= today), None)
             live = headline(live_rules, owed, listed_on, today, offer, default, allowed)
             draft = live
             if draft_rules is not live_rules:
@@ -202,17 +213,21 @@ class Portfolio:
                 rows.append(tuple(row))
         return sorted(rows)
 
-    def _individual(self, page: Page) -> dict[str, HostSettlement]:
-        """Read the individual offers that stood, the latest of each account."""
+    def _individual(self, page: Page) -> dict[str, list[tuple[HostSettlement, date | None]]]:
+        """Read the individual offers that stood, each account's latest first; the day is the last to accept."""
         standing = IndividualOffer.objects.filter(
             page.of("account"),
             Q(status__in=offers.STANDING) | Q(decided_at__gt=self.at),
             made_at__lte=self.at,
-        ).order_by("account", "made_at", "pk")
+        ).order_by("account", "-made_at", "-pk")
         rows = standing.annotate(key=_text("account_id")).values_list(
             "key", "pk", *(line.name for line in IndividualOffer._meta.concrete_fields), named=True
         )
-        return {row.key: offers.said_by(row) for row in rows.iterator()}
+        found: dict[str, list[tuple[HostSettlement, date | None]]] = {}
+        for row in rows.iterator():
+            accepted = row.status not in _NEVER_ACCEPTED and (row.status != _ACCEPTED or row.decided_at <= self.at)
+            found.setdefault(row.key, []).append((offers.said_by(row), None if accepted else row.expires_on))
+        return found
 
     def _day(self, zone: str) -> date:
         today = self._today[zone] = local_date(self.at, zone)

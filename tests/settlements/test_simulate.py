@@ -224,11 +224,12 @@ def populate(agency, count: int, seed: int) -> None:
 
 
 def offer(account: Account, dice: random.Random) -> None:
-    for status in dice.choice([["made"], ["viewed"], ["withdrawn"], ["accepted", "made"], ["accepted"]]):
+    statuses = dice.choice([["made"], ["viewed"], ["withdrawn"], ["accepted", "made"], ["accepted"]])
+    for status in statuses:
         amount = dice.choice([None, 0, 1_00, 300_00, 90_000_00])
         IndividualOffer.objects.create(
             account=account,
-            origin=dice.choice(["host", "campaign", "staff"]),
+            origin="staff" if len(statuses) > 1 else dice.choice(["host", "campaign", "staff"]),
             status=status,
             amount_cents=amount,
             percent_bps=None if amount is not None else dice.choice([30_00, 100_00]),
@@ -237,6 +238,7 @@ def offer(account: Account, dice: random.Random) -> None:
             max_on=dice.choice([None, None, dt.date(2026, 11, 1), dt.date(2027, 3, 1)]),
             methods=dice.choice([[], [], ["card"], ["ach"]]),
             made_at=NOW - dt.timedelta(days=2),
+            expires_on=dice.choice([None, None, dt.date(2026, 11, 30), dt.date(2026, 12, 1), dt.date(2026, 12, 2)]),
             decided_at=NOW - dt.timedelta(days=1) if status in ("accepted", "withdrawn") else None,
         )
 
