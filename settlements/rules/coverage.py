@@ -21,7 +21,7 @@ _SENTENCES = {
     "gap_inherited": (
         "No band of this client covers %(from_cents)s to %(to_cents)s. The rules of the agency count there."
     ),
-    "nothing_covered": ("No balance is covered. Consumers can arrange neither a plan nor a settlement by themselves."),
+    "nothing_covered": "No balance is covered. Consumers can arrange neither a plan nor a settlement by themselves.",
     "overlap": (
         "Bands %(winner)s and %(loser)s both cover %(from_cents)s to %(to_cents)s. The lower one counts there: band"
         " %(winner)s, which begins at %(begins_cents)s."
@@ -30,7 +30,7 @@ _SENTENCES = {
         "Bands %(winner)s and %(loser)s both cover a balance of %(from_cents)s. The lower one counts there: band"
         " %(winner)s, which begins at %(begins_cents)s."
     ),
-    "band_never_used": ("Band %(band)s is never used: lower bands cover all of its balances."),
+    "band_never_used": "Band %(band)s is never used: lower bands cover all of its balances.",
     "band_reversed": (
         "Band %(band)s ends at %(to_cents)s, below its beginning at %(from_cents)s, so it covers nothing."
     ),
@@ -44,8 +44,8 @@ _SENTENCES = {
     "offered_below_minimum": (
         "Band %(band)s offers a lower percent than its minimum. The minimum of %(minimum)s %% is offered."
     ),
-    "no_way_to_pay": ("Band %(band)s allows neither cards nor bank accounts, so nothing can be paid here at all."),
-    "one_payment_plan": gettext_noop(
+    "no_way_to_pay": "Band %(band)s allows neither cards nor bank accounts, so nothing can be paid here at all.",
+    "one_payment_plan": (
         "Band %(band)s allows one payment at most, so there are no plans and settlements are paid at once."
     ),
 }
