@@ -1,4 +1,4 @@
-"""Hosts, what they are told, and every attempt to tell them."""
+"""Hosts, what they are told, every attempt to tell them; and the keys of the public API."""
 
 import pgtrigger
 from django.db import models
@@ -113,3 +113,69 @@ class DeliveryAttempt(Row):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S}, {self.status}"
+
+
+class ApiKey(Row):
+    """A key of the public API: what it may do, from where, until when; of its secrets only hashes are kept.
+
+    After a rotation two secrets are live: the newer one, and until `old_until` the one before it.
+    """
+
+    name = models.CharField(_("name"), max_length=80, help_text=_("Who uses it, for example: IVR."))
+    scopes = models.JSONField(_("may"), default=list)
+    ip_allow = models.JSONField(_("allowed addresses"), default=list, blank=True, help_text=_("Empty: any."))
+    expires_at = models.DateTimeField(_("ends"), null=True, blank=True, help_text=_("Empty: never."))
+    secret_hash = models.CharField(max_length=64, editable=False)
+    old_secret_hash = models.CharField(max_length=64, blank=True, editable=False)
+    old_until = models.DateTimeField(_("old secret ends"), null=True, editable=False)
+    rotated_at = models.DateTimeField(_("rotated"), null=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False, help_text="to the minute")
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+    revoked_by = models.CharField(max_length=80, blank=True, editable=False)
+    made_at = models.DateTimeField(_("made"), editable=False)
+    made_by = models.CharField(max_length=80, editable=False)
+
+    class Meta(Row.Meta):
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        constraints = [
+            models.CheckConstraint(
+                name="api_key_old_secret_has_an_end",
+                condition=models.Q(old_secret_hash="") | models.Q(old_until__isnull=False),
+            )
+        ]
+        triggers = [
+            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="revoked_for_good",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                func=(
+                    "IF OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at "
+                    "THEN RAISE EXCEPTION 'a revoked key stays revoked: make another one'; END IF; RETURN NEW;"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IdempotencyKey(Row):
+    """The answer to a write of the API, kept in the transaction of its effect and given again to the same request."""
+
+    api_key = TenantForeignKey(ApiKey, related_name="answers")
+    key = models.CharField(max_length=255)
+    request_sha256 = models.CharField(max_length=64, help_text="method, address and body")
+    status = models.PositiveSmallIntegerField()
+    headers = models.JSONField(default=dict)
+    body = models.TextField()
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta(Row.Meta):
+        constraints = [models.UniqueConstraint(name="one_answer_per_idempotency_key", fields=["api_key", "key"])]
+        indexes = [models.Index(name="answer_expires", fields=["agency", "expires_at"])]
+
+    def __str__(self) -> str:
+        return self.key

@@ -56,6 +56,7 @@ PLACES = (
         ("Connections", "hub", "integrations.hostconnection"),
         ("Deliveries", "outbox", "integrations.delivery"),
         ("Attempts", "history", "integrations.deliveryattempt"),
+        ("API keys", "key", "integrations.apikey"),
     ),
     (
         "Settings",

@@ -9,7 +9,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
-    """Refuse a request: HTTP status, stable code, one sentence, and errors as [{pointer, code, detail}]."""
+    """Refuse a request: HTTP status, stable code, one sentence, and errors as [{pointer, code, message}]."""
 
     def __init__(self, status: int, code: str, detail: str, *, errors: list[dict] | None = None) -> None:
         super().__init__(detail)
@@ -18,14 +18,19 @@ class Problem(Exception):
 
 def _pointers(detail, path: str = "") -> list[dict]:
     if isinstance(detail, dict):
-        return [found for key, inner in detail.items() for found in _pointers(inner, f"{path}/{key}")]
+        return [found for key, inner in detail.items() for found in _pointers(inner, path + _step(key))]
     if isinstance(detail, list):
         return [
             found
             for index, inner in enumerate(detail)
             for found in _pointers(inner, f"{path}/{index}" if isinstance(inner, dict | list) else path)
         ]
-    return [{"pointer": path, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}]
+    return [{"pointer": path, "code": getattr(detail, "code", "invalid"), "message": str(detail)}]
+
+
+def _step(key: object) -> str:
+    # What is wrong with an object as a whole has no name of its own (RFC 6901 escapes the rest).
+    return "" if key == "non_field_errors" else "/" + str(key).replace("~", "~0").replace("/", "~1")
 
 
 def problem(status: int, code: str, detail: str, *, errors: list[dict] | None = None, headers=None) -> Response:
@@ -61,7 +66,8 @@ def handler(error: Exception, _context: dict) -> Response | None:
             return problem(422, "invalid", "Some fields are not right.", errors=_pointers(error.detail))
         case exceptions.APIException():
             headers = {"Retry-After": str(int(error.wait))} if getattr(error, "wait", None) else None
+            errors = getattr(error, "errors", None)
             if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
                 headers = {"WWW-Authenticate": "Bearer"}
-            return problem(error.status_code, error.get_codes(), str(error.detail), headers=headers)
+            return problem(error.status_code, error.get_codes(), str(error.detail), errors=errors, headers=headers)
     return None

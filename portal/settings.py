@@ -214,6 +214,11 @@ CELERY_BEAT_SCHEDULE = {
 
 # Limits -------------------------------------------------------------------------------------------------------
 PUSH_LIMIT = 5_000  # accounts in one request; a larger population is a file
+API_BODY_LIMIT = 1 * 2**20  # bytes of one request of the public API; the largest rule set has a tenth of it
+API_RATE = 600  # requests a minute and key; a portfolio is a file, not a loop
+API_PAGE, API_PAGE_MOST = 50, 200  # rows of a list
+IDEMPOTENCY_HOURS = 48  # how long an answer is given again: a caller that was down for a weekend's day may still ask
+QUOTE_HOURS = 24  # how long figures stand before they have to be asked for again
 HOST_FRESH_TIMEOUT = 0.8  # seconds a consumer waits at login for the host's own figures
 HOST_TIMEOUT = 10.0  # seconds for one delivery to a host
 HOST_ANSWER_LIMIT = 1 * 2**20  # bytes read of a host's answer
@@ -341,13 +346,14 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Quittance",
-    "DESCRIPTION": "What a host system says to the portal, and what the portal says back.",
+    "DESCRIPTION": "What other systems say to the portal, and what the portal says back.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {"MethodEnum": "settlements.rules.offers.METHODS"},
 }
 
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # portal.middleware.RequestId has put ours there

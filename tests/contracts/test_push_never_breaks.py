@@ -13,7 +13,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from accounts.tenancy import acting_for
-from integrations.api import RECORD
+from integrations.api.hosts import RECORD
 from integrations.models import HostConnection
 from integrations.services.receive import make_inbound_key
 from portal.wsgi import application

@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import Account, Consumer, ContactPoint, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from integrations.api import RECORD
+from integrations.api.hosts import RECORD
 from integrations.models import HostConnection
 from integrations.services.receive import make_inbound_key
 from settlements.models import IndividualOffer

@@ -55,6 +55,16 @@ SIGNED = {"processor-hooks:webhook", "mail-webhook"}
 KEYED = {"integrations:push-accounts"}
 """Host API: named by connection id, believed by key (their own tests: wrong key, other agency's key)."""
 
+API = {
+    f"integrations:{name}"
+    for name in (
+        "accounts account options account-quotes account-offers withdraw-offer default-offer quote accept-quote "
+        "rule-sets rule-set submit-rule-set discard-rule-set publish-rule-set withdraw-rule-set roll-back-rule-set "
+        "simulate simulation"
+    ).split()
+}
+"""Public API: believed by the agency's key (tests/integrations/test_api_isolation.py walks them)."""
+
 
 def routes(resolver=None, prefix: str = "") -> dict[str, URLPattern]:
     """Flatten the URL configuration to qualified names."""
@@ -75,7 +85,7 @@ def is_staff_route(name: str) -> bool:
 
 def test_every_route_is_classified():
     named = {name for name in routes() if not is_staff_route(name)}
-    assert named == OPEN | LEVEL_1 | LEVEL_2 | SITE | SIGNED | KEYED
+    assert named == OPEN | LEVEL_1 | LEVEL_2 | SITE | SIGNED | KEYED | API
 
 
 def sign_in(account, *, level: int) -> Client:

@@ -1,7 +1,5 @@
 """Staff pages of hosts: connections are kept, deliveries are facts with two actions: again, or skip."""
 
-import ipaddress
-
 from django import forms
 from django.contrib import admin, messages
 from django.template.response import TemplateResponse
@@ -22,6 +20,7 @@ from accounts.desk import (
 )
 from accounts.keys import reference_key
 from accounts.models import Account
+from integrations.admin.keys import networks, show_key
 from integrations.models import Delivery, DeliveryAttempt, HostConnection
 from integrations.services.receive import make_inbound_key
 from payments.rules.routing import METHODS, PARTIES, SCOLLECT, TIMINGS, read_table
@@ -78,12 +77,7 @@ class ConnectionForm(AgencyForm):
         fields = ()
 
     def clean_ip_allow(self):
-        for entry in self.cleaned_data["ip_allow"]:
-            try:
-                ipaddress.ip_network(entry, strict=False)
-            except ValueError as error:
-                raise forms.ValidationError(str(error)) from error
-        return self.cleaned_data["ip_allow"]
+        return networks(self.cleaned_data["ip_allow"])
 
 
 @admin.register(HostConnection)
@@ -165,14 +159,7 @@ class HostConnectionAdmin(AgencyAdmin):
     def _show_key(self, request, connection) -> TemplateResponse:
         key = make_inbound_key(connection)
         self.log_change(request, connection, "Made a new inbound key.")
-        context = self.admin_site.each_context(request) | {
-            "title": _("The new inbound key"),
-            "key": key,
-            "back": self._address(connection),
-            "opts": self.opts,
-            "original": connection,
-        }
-        return TemplateResponse(request, "admin/new_key.html", context, headers={"Cache-Control": "no-store"})
+        return show_key(self, request, connection, key=key, title=_("The new inbound key"))
 
 
 class Attempts(FactInline):

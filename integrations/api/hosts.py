@@ -1,28 +1,22 @@
 """The hosts' own API: push accounts."""
 
-import zlib
 from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound, ParseError, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, NotFound, ParseError, PermissionDenied
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.tenancy import acting_for
+from integrations.api.bodies import Refuse, read_body
 from integrations.models import HostConnection
 from integrations.services import receive
-
-
-class TooLarge(APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_code = "too_large"
-    default_detail = "The body is too large: send fewer accounts at once."
 
 
 class AddressNotAllowed(PermissionDenied):
@@ -126,6 +120,7 @@ RECORD = {
 ANSWER = {"received": 3, "accepted": 1, "unchanged": 0, "stale": 1, "refused": 1}
 ANSWER |= {"errors": [{"index": 2, "FileNumber": "A-3", "pointer": "/CurrentBalance", "code": "invalid_amount"}]}
 ANSWER["errors"][0]["message"] = "An amount has digits, and at most two of them after a point."
+FEWER = "Send fewer accounts at once."
 REFUSALS = {
     400: "`malformed_json`: not JSON, or not accounts.",
     401: "`invalid_credentials`: not the connection's key.",
@@ -171,46 +166,12 @@ class PushAccounts(APIView):
             try:
                 answer = receive.receive(
                     connection=connection,
-                    body=read_body(http_request),
+                    body=read_body(http_request, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, advice=FEWER),
                     now=http_request.now,
                     request_id=http_request.id,
                 )
             except receive.Unreadable as error:
                 raise ParseError(str(error)) from error
             except receive.TooMany as error:
-                raise TooLarge(str(error)) from error
+                raise Refuse(413, "too_large", str(error)) from error
         return Response(answer)
-
-
-def read_body(request) -> bytes:
-    """Read the body, unpacked if it is gzip, and never more than settings.DATA_UPLOAD_MAX_MEMORY_SIZE.
-
-    :raises TooLarge: longer, packed or unpacked.
-    :raises ParseError: not gzip although it says so.
-    """
-    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
-        raise TooLarge
-    body = request.read(limit + 1)
-    match request.headers.get("Content-Encoding", "").strip().lower():
-        case "" | "identity":
-            pass
-        case "gzip":
-            body = unpack(body, limit=limit)
-        case other:
-            raise ParseError(f"Content-Encoding {other[:20]} is not known: send gzip or none.")
-    if len(body) > limit:
-        raise TooLarge
-    return body
-
-
-def unpack(packed: bytes, *, limit: int) -> bytes:
-    """Undo gzip up to one byte over the limit: a small body may unfold without end."""
-    unpacking = zlib.decompressobj(wbits=31)
-    try:
-        body = unpacking.decompress(packed, limit + 1)
-    except zlib.error:
-        raise ParseError("The body is not gzip.") from None
-    if not unpacking.eof and len(body) <= limit:
-        raise ParseError("The gzip body ends too early.")
-    return body

@@ -1,0 +1,92 @@
+"""A write that is asked for twice happens once: the answer is kept in the transaction of its effect.
+
+What was refused left nothing behind, so nothing is kept of it and its key is free for another try.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+
+from integrations.api.bodies import Refuse
+from integrations.models import ApiKey, IdempotencyKey
+
+HEADER = "Idempotency-Key"
+LONGEST = 255
+KEPT_HEADERS = ("Location",)
+FORGET = 50
+"""Answers whose time is over that one write clears away."""
+
+
+def once(
+    *, request: HttpRequest, key: ApiKey, body: bytes, now: datetime, write: Callable[[], HttpResponse]
+) -> HttpResponse:
+    """Write and keep the answer, or give the one that was kept, byte for byte.
+
+    :raises Refuse: 400 without a usable key; 409 `idempotency_running`; 422 `idempotency_mismatch`.
+    """
+    name = _name(request)
+    digest = hashlib.sha256(b"\n".join([request.method.encode(), request.get_full_path().encode(), body])).hexdigest()
+    with transaction.atomic():
+        if not _alone(key.pk, name):
+            said = "The first request with this key is still running: ask again in a moment."
+            raise Refuse(409, "idempotency_running", said, wait=1)
+        kept = IdempotencyKey.objects.filter(api_key=key, key=name).first()
+        if kept is not None and kept.expires_at > now:
+            return _again(kept, digest)
+        answer = write()
+        assert answer.status_code < 300, "a refusal is raised, so that it writes nothing"
+        _forget(now, kept)
+        IdempotencyKey.objects.create(
+            api_key=key,
+            key=name,
+            request_sha256=digest,
+            status=answer.status_code,
+            headers={header: answer[header] for header in KEPT_HEADERS if header in answer},
+            body=answer.content.decode(),
+            made_at=now,
+            expires_at=now + timedelta(hours=settings.IDEMPOTENCY_HOURS),
+        )
+    return answer
+
+
+def _name(request: HttpRequest) -> str:
+    name = request.headers.get(HEADER, "")
+    if not name:
+        said = f"Send {HEADER}: a text of your own for this one write, the same when you ask again."
+        raise Refuse(400, "idempotency_key_missing", said)
+    if len(name) > LONGEST or not (name.isascii() and name.isprintable()):
+        said = f"{HEADER} has at most {LONGEST} printable ASCII characters."
+        raise Refuse(400, "idempotency_key_invalid", said)
+    return name
+
+
+def _alone(key_id: UUID, name: str) -> bool:
+    """Take this key's place until the transaction ends; false when another request has it.
+
+    A row could not be seen by others before the commit, and waiting for it would hold a connection each.
+    """
+    number = int.from_bytes(hashlib.sha256(key_id.bytes + name.encode()).digest()[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        (alone,) = cursor.fetchone()
+    return alone
+
+
+def _again(kept: IdempotencyKey, digest: str) -> HttpResponse:
+    if kept.request_sha256 != digest:
+        said = "This key was used for another request. Use a new one for a new write."
+        raise Refuse(422, "idempotency_mismatch", said)
+    answer = HttpResponse(kept.body, status=kept.status, content_type="application/json", headers=kept.headers)
+    answer["Idempotent-Replayed"] = "true"
+    return answer
+
+
+def _forget(now: datetime, kept: IdempotencyKey | None) -> None:
+    over = IdempotencyKey.objects.filter(expires_at__lte=now).order_by("expires_at").values_list("pk", flat=True)
+    gone = {*over[:FORGET], *([kept.pk] if kept else [])}
+    IdempotencyKey.objects.filter(pk__in=gone).delete()

@@ -1,0 +1,155 @@
+"""Keys of the public API: made, rotated and revoked by staff; each request shows one and acts for its agency.
+
+`qk_<id>_<secret>`: the id finds the row, the secret (256 bits) proves it. A hash without salt or stretching is enough
+for a secret that nobody can guess.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.tenancy import ALL_AGENCIES, acting_for
+from integrations.models import ApiKey
+
+PREFIX = "qk_"
+SCOPES = {
+    "accounts:read": "see accounts: status, balance, what is owed; nobody's identity",
+    "quotes:read": "see what is open to an account, and quotes",
+    "quotes:write": "make quotes and accept them for the consumer",
+    "offers:read": "see individual offers and the default offer",
+    "offers:write": "make and withdraw individual offers, change the default offer",
+    "offers:exceed": "make individual offers beyond the rules",
+    "rules:read": "see rule sets and simulations, export them",
+    "rules:write": "write, publish, withdraw and import rule sets, run simulations",
+}
+SEEN_EVERY = timedelta(minutes=1)
+"""`last_used_at` is not written more often: a key in use would be one hot row."""
+_NO_HASH = "0" * 64
+
+
+class WrongKey(PermissionError):
+    """Answer 401: no such key or not its secret; which of the two is not told."""
+
+
+class KeyExpired(PermissionError):
+    """Answer 401: the secret is right, its time is over."""
+
+
+class KeyRevoked(PermissionError):
+    """Answer 401: the secret is right, the key was revoked."""
+
+
+class WrongAddress(PermissionError):
+    """Answer 403: the key is right, the caller's address is not on its list."""
+
+
+def make(
+    *,
+    name: str,
+    scopes: Sequence[str],
+    by: str,
+    now: datetime,
+    ip_allow: Sequence[str] = (),
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key for the acting agency; return it with its text, which nobody can be shown again."""
+    assert set(scopes) <= SCOPES.keys(), scopes
+    secret = secrets.token_urlsafe(32)
+    key = ApiKey.objects.create(
+        name=name,
+        scopes=sorted(scopes),
+        ip_allow=list(ip_allow),
+        expires_at=expires_at,
+        secret_hash=_hash(secret),
+        made_at=now,
+        made_by=by,
+    )
+    return key, _text(key, secret)
+
+
+@transaction.atomic
+def rotate(*, key: ApiKey, keep_old: timedelta, now: datetime) -> str:
+    """Give the key a new secret and return its text; the one it had stays live for `keep_old`, older ones end now.
+
+    :raises KeyRevoked: there is nothing to rotate.
+    """
+    row = ApiKey.objects.select_for_update().get(pk=key.pk)
+    if row.revoked_at is not None:
+        raise KeyRevoked(key.pk)
+    secret = secrets.token_urlsafe(32)
+    row.old_secret_hash, row.old_until = row.secret_hash, now + keep_old
+    row.secret_hash, row.rotated_at = _hash(secret), now
+    row.save(update_fields=["secret_hash", "old_secret_hash", "old_until", "rotated_at"])
+    return _text(row, secret)
+
+
+def revoke(*, key: ApiKey, by: str, now: datetime) -> None:
+    """End the key for good, both secrets; again changes nothing."""
+    ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now, revoked_by=by)
+
+
+def authenticate(*, text: str, ip: str, now: datetime) -> ApiKey:
+    """Find the key that was shown, and note to the minute that it was used.
+
+    :raises WrongKey: also for a key of an inactive agency.
+    :raises KeyExpired: the key's end, or the end of the old secret after a rotation.
+    :raises KeyRevoked: by staff.
+    :raises WrongAddress: not on the key's list.
+    """
+    key_id, secret = _read(text)
+    with acting_for(ALL_AGENCIES):
+        key = ApiKey.objects.filter(pk=key_id, agency__is_active=True).first() if key_id else None
+    shown = _hash(secret)
+    newer = hmac.compare_digest(shown, key.secret_hash if key else _NO_HASH)
+    older = hmac.compare_digest(shown, (key.old_secret_hash if key else "") or _NO_HASH)
+    if key is None or not (newer or older):
+        raise WrongKey
+    if key.revoked_at is not None:
+        raise KeyRevoked(key.pk)
+    if (not newer and now >= key.old_until) or (key.expires_at is not None and now >= key.expires_at):
+        raise KeyExpired(key.pk)
+    if key.ip_allow and not _allowed(ip, key.ip_allow):
+        raise WrongAddress(ip)
+    _note_use(key, now)
+    return key
+
+
+def _note_use(key: ApiKey, now: datetime) -> None:
+    if key.last_used_at is not None and key.last_used_at > now - SEEN_EVERY:
+        return
+    with acting_for(key.agency_id):
+        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - SEEN_EVERY)
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+def _text(key: ApiKey, secret: str) -> str:
+    return f"{PREFIX}{key.pk.hex}_{secret}"
+
+
+def _read(text: str) -> tuple[UUID | None, str]:
+    key_id, _sep, secret = text.removeprefix(PREFIX).partition("_")
+    try:
+        # Only the form we gave out: UUID() would also take braces, dashes and urn:.
+        found = UUID(key_id) if text.startswith(PREFIX) and len(key_id) == 32 else None
+    except ValueError:
+        found = None
+    return found, secret
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _allowed(ip: str, allowed: Sequence[str]) -> bool:
+    try:
+        address = ipaddress.ip_address(ip)
+        return any(address in ipaddress.ip_network(entry, strict=False) for entry in allowed)
+    except ValueError:
+        return False
