@@ -1,26 +1,19 @@
 """Make the papers a consumer keeps: authorization copies, receipts and the sample of the E-SIGN test.
 
-Tagged PDF (PDF/UA-1 and PDF/A-2a) in English or Spanish, from values only: every text travels as data and
-none is ever part of the Typst source, so no field can say anything to the compiler. The same values give
-the same bytes.
+In English or Spanish, from values only; accounts/paper.py says how they are made.
 """
 
-import json
-import threading
-import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
-import typst
-
+from accounts import paper
+from accounts.calendars import format_date
 from accounts.money import format_cents
 
-from .words import MONTHS, WORDS
+from .words import WORDS
 
-STANDARDS = ["a-2a", "ua-1"]
-TEMPLATE = Path(__file__).with_name("paper.typ").read_bytes()
-LIMIT_TEXT = 40_000  # Characters of one field; an authorization has about 3,000, a page about 4,000.
+BODY = Path(__file__).with_name("paper.typ").read_bytes()
 LIMIT_LINES = 600  # Payments of one schedule: weekly for more than eleven years.
 
 
@@ -100,14 +93,14 @@ def authorization_pdf(*, copy: AuthorizationCopy) -> bytes:
     total = format_cents(sum(line.cents for line in copy.schedule), copy.currency, code)
     several = len(copy.schedule) > 1
     first, last = copy.schedule[0].on, copy.schedule[-1].on
-    when = [_date(first, code)] if not several else [_date(first, code), _date(last, code)]
+    when = [format_date(first, code)] if not several else [format_date(first, code), format_date(last, code)]
     facts = [
         (words["consumer"], copy.consumer_name),
         *_account_facts(copy, words),
         (words["method"], copy.method),
     ]
     evidence = [
-        (words["accepted"], _moment(copy.accepted_at, code, exact=True)),
+        (words["accepted"], paper.moment(copy.accepted_at, code, exact=True)),
         (words["name"], copy.consumer_name),
         (words["address"], copy.browser_address),
         (words["hash"], copy.text_sha256),
@@ -126,7 +119,7 @@ def authorization_pdf(*, copy: AuthorizationCopy) -> bytes:
             ),
             "facts": _filled(facts),
             "schedule": [
-                (str(n), _date(line.on, code), format_cents(line.cents, copy.currency, code))
+                (str(n), format_date(line.on, code), format_cents(line.cents, copy.currency, code))
                 for n, line in enumerate(copy.schedule, 1)
             ],
             "schedule_words": [words[key] for key in ("schedule", "number", "date", "amount", "total")],
@@ -153,7 +146,7 @@ def receipt_pdf(*, receipt: Receipt) -> bytes:
     words, code = _words(receipt.language)
     facts = [
         (words["receipt_number"], receipt.number),
-        (words["paid_at"], _moment(receipt.paid_at, code)),
+        (words["paid_at"], paper.moment(receipt.paid_at, code)),
         (words["method"], receipt.method),
         (words["consumer"], receipt.consumer_name),
         *_account_facts(receipt, words),
@@ -200,9 +193,7 @@ def sample_pdf(*, code: str, agency_name: str, language: str) -> bytes:
 
 
 def _agency(agency):
-    legal = [agency.legal_name] if agency.legal_name != agency.name else []
-    lines = [*legal, *agency.address.splitlines(), agency.phone]
-    return {"name": agency.name, "lines": [line for line in lines if line], "licences": agency.licences}
+    return paper.letterhead(**vars(agency))
 
 
 def _account_facts(copy, words):
@@ -220,22 +211,6 @@ def _words(language):
     return WORDS[code], code
 
 
-def _date(day, code):
-    month = MONTHS[code][day.month - 1]
-    return f"{month} {day.day}, {day.year}" if code == "en" else f"{day.day} de {month} de {day.year}"
-
-
-def _moment(at, code, *, exact=False):
-    """Write an aware time in its own zone; an exact one to the second, with UTC for whoever must prove it."""
-    if at.tzinfo is None:
-        raise ValueError("A time on a document has its zone.")
-    gap = "\N{NO-BREAK SPACE}"
-    half = {"en": ("AM", "PM"), "es": (f"a.{gap}m.", f"p.{gap}m.")}[code][at.hour >= 12]
-    minutes = f"{at:%M:%S}" if exact else f"{at:%M}"
-    shown = f"{_date(at, code)}, {at.hour % 12 or 12}:{minutes}{gap}{half}{gap}{at.tzname()}"
-    return f"{shown} ({at.astimezone(UTC):%Y-%m-%d{gap}%H:%M:%S}{gap}UTC)" if exact else shown
-
-
 def _paragraphs(text):
     """Split a text at its empty lines into lists of lines."""
     blocks = text.replace("\r\n", "\n").split("\n\n")
@@ -246,38 +221,6 @@ def _filled(rows):
     return [row for row in rows if row[1]]
 
 
-def _clean(value):
-    """Drop the signs nobody can see, among them those that turn the reading direction around."""
-    if isinstance(value, str):
-        if len(value) > LIMIT_TEXT:
-            raise ValueError(f"A text on a document has at most {LIMIT_TEXT} characters.")
-        spaced = "".join(" " if c in "\t\n\r\u2028\u2029" else c for c in value)
-        shown = (c for c in spaced if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
-        return unicodedata.normalize("NFC", "".join(shown))
-    if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_clean(item) for item in value]
-    return value
-
-
-_compiler = None
-_one_at_a_time = threading.Lock()  # One compiler keeps its fonts and its compiled template between papers.
-
-
 def _compile(code, at, data, *, file_format="pdf"):
-    global _compiler
-    data = json.dumps(_clean(data | {"language": code, "page": WORDS[code]["page"]}))
-    options = {"input": TEMPLATE, "format": file_format, "sys_inputs": {"data": data}}
-    options["timestamp"] = (at or datetime(2026, 1, 1, tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
-    with _one_at_a_time:
-        if _compiler is None:
-            _compiler = typst.Compiler(ignore_system_fonts=True)
-        if file_format != "pdf":
-            return _compiler.compile(**options)
-        try:
-            return _compiler.compile(**options, pdf_standards=STANDARDS)
-        except typst.TypstError:
-            # The standards refuse a sign that no embedded font has. A name in another script must not cost
-            # a consumer the copy: the paper is then still tagged, but promises no standard.
-            return _compiler.compile(**options)
+    data = data | {"language": code, "page": WORDS[code]["page"]}
+    return paper.compile_paper(BODY, data=data, at=at, file_format=file_format)

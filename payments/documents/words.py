@@ -1,36 +1,5 @@
 """The words of the papers, in the languages that they come in."""
 
-MONTHS = {
-    "en": (
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ),
-    "es": (
-        "enero",
-        "febrero",
-        "marzo",
-        "abril",
-        "mayo",
-        "junio",
-        "julio",
-        "agosto",
-        "septiembre",
-        "octubre",
-        "noviembre",
-        "diciembre",
-    ),
-}
-
 # The New York list is that of 23 NYCRR 1.2(b)(2), which 1.5(b) asks for again (ST-02).
 WORDS = {
     "en": {
