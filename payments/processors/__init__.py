@@ -64,6 +64,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepOrder:
+    """Ask to keep one card for later charges, with the consumer there; the same checkout makes the same request."""
+
+    checkout: str
+    consumer: str
+    confirmation_token: str
+    customer: str = ""
+    store: str = "installment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """Say what became of a charge.
 
@@ -130,6 +141,15 @@ class Processor(Protocol):
         Without a reference the payment's key is used up, so that a request still on its way is refused.
         """
 
+    def keep(self, order: KeepOrder) -> Outcome:
+        """Store a card without charging it, under the checkout's own key; never raises for an outcome."""
+
+    def find_kept(self, *, ref: str) -> Outcome:
+        """Ask what became of storing a card."""
+
+    def forget(self, *, ref: str) -> Outcome:
+        """Make sure that an undecided card can never be stored, or say what it became instead."""
+
     def validate_bank(
         self,
         *,
@@ -156,6 +176,9 @@ class Processor(Protocol):
 
     def about(self, body: dict[str, Any]) -> tuple[str, str]:
         """Give our payment id and the processor's reference that an event names, empty where it names none."""
+
+    def kept_for(self, body: dict[str, Any]) -> str:
+        """Give the checkout whose card an event says something about, else an empty string."""
 
     def dispute(self, body: dict[str, Any]) -> str:
         """Give `opened`, `won` or `lost` for an event about a dispute, else an empty string."""

@@ -8,6 +8,7 @@ from payments.processors import (
     UNKNOWN,
     BankCheck,
     Card,
+    KeepOrder,
     Notification,
     NotReadable,
     Order,
@@ -31,6 +32,7 @@ An IdempotencyError is none of them: the key was used, so another request of our
 """
 
 EXPAND = ["latest_charge"]
+EXPAND_KEPT = ["payment_method"]
 DISPUTES = {
     "charge.dispute.created": "opened",
     "charge.dispute.funds_reinstated": "won",
@@ -70,7 +72,7 @@ class Stripe:
     def charge(self, order: Order) -> Outcome:
         """Create and confirm a PaymentIntent; the idempotency key is the payment's id."""
         try:
-            customer = order.customer or (self._customer(order) if order.store else "")
+            customer = order.customer or (self._customer(order.payment, order.consumer) if order.store else "")
         except stripe.StripeError as error:
             return Outcome(status="not_done", reason=reason_of(error))
         params = charge_params(order, customer=customer)
@@ -83,9 +85,40 @@ class Stripe:
         except stripe.StripeError as error:
             return Outcome(status="unknown", reason=reason_of(error))
 
-    def _customer(self, order: Order) -> str:
-        made = self.v1.customers.create(customer_params(order.consumer), {"idempotency_key": f"cus:{order.payment}"})
+    def _customer(self, key: str, consumer: str) -> str:
+        made = self.v1.customers.create(customer_params(consumer), {"idempotency_key": f"cus:{key}"})
         return made.id
+
+    def keep(self, order: KeepOrder) -> Outcome:
+        """Create and confirm a SetupIntent for off-session use; the idempotency key is the checkout's id."""
+        try:
+            customer = order.customer or self._customer(order.checkout, order.consumer)
+        except stripe.StripeError as error:
+            return Outcome(status="not_done", reason=reason_of(error))
+        try:
+            params = keep_params(order, customer=customer)
+            return kept(plain(self.v1.setup_intents.create(params, {"idempotency_key": f"keep:{order.checkout}"})))
+        except stripe.CardError as error:
+            return declined(error, "setup_intent")
+        except REFUSED as error:
+            return Outcome(status="not_done", reason=reason_of(error))
+        except stripe.StripeError as error:
+            return Outcome(status="unknown", reason=reason_of(error))
+
+    def find_kept(self, *, ref: str) -> Outcome:
+        """Ask by reference; there is no other way to find a SetupIntent."""
+        try:
+            return kept(plain(self.v1.setup_intents.retrieve(ref, {"expand": EXPAND_KEPT})))
+        except stripe.StripeError as error:
+            return Outcome(status="unknown", reason=reason_of(error))
+
+    def forget(self, *, ref: str) -> Outcome:
+        """Cancel the SetupIntent."""
+        try:
+            return kept(plain(self.v1.setup_intents.cancel(ref, {"cancellation_reason": "abandoned"})))
+        except stripe.StripeError:
+            # Too late, in use or unreachable: what it is now is all that counts.
+            return self.find_kept(ref=ref)
 
     def find(self, *, payment: str, ref: str) -> Outcome:
         """Ask by reference, else by our id in the metadata, which Stripe's search shows some seconds late."""
@@ -165,6 +198,12 @@ class Stripe:
         intent = subject.get("payment_intent")
         return payment, intent["id"] if isinstance(intent, dict) else intent or ""
 
+    def kept_for(self, body: dict[str, Any]) -> str:
+        """Read a SetupIntent's own metadata."""
+        subject = body["data"]["object"]
+        named = subject.get("metadata") or {}
+        return named.get("checkout", "") if subject["object"] == "setup_intent" else ""
+
     def dispute(self, body: dict[str, Any]) -> str:
         """Tell an opened dispute from one that came back, or is over."""
         if body["type"] == "charge.dispute.closed":
@@ -203,6 +242,20 @@ def charge_params(order: Order, *, customer: str) -> dict[str, Any]:
         params["setup_future_usage"] = "off_session"
         params["payment_method_options"] = {"card": {"setup_credential_usage": order.store}}
     return params
+
+
+def keep_params(order: KeepOrder, *, customer: str) -> dict[str, Any]:
+    """Build the request that stores a card; nothing in it may change between two tries of one checkout."""
+    return {
+        "confirm": True,
+        "usage": "off_session",
+        "customer": customer,
+        "confirmation_token": order.confirmation_token,
+        "allowed_payment_method_types": ["card"],
+        "payment_method_options": {"card": {"setup_credential_usage": order.store}},
+        "metadata": {"checkout": order.checkout},
+        "expand": EXPAND_KEPT,
+    }
 
 
 def placeholder_params(*, payment: str, amount_cents: int, currency: str) -> dict[str, Any]:
@@ -285,6 +338,22 @@ def outcome_of(intent: dict[str, Any]) -> Outcome:
     )
 
 
+def kept(setup: dict[str, Any]) -> Outcome:
+    """Read a SetupIntent with its card; a network gives its transaction id with the first charge only."""
+    failed = setup.get("last_setup_error") or {}
+    status = STATUSES.get(setup["status"], "declined" if failed else "unknown")
+    method, card = setup.get("payment_method"), None
+    if status == "succeeded" and isinstance(method, dict):
+        card = card_of(method["card"], method=method["id"], customer=setup.get("customer") or "")
+    return Outcome(
+        status=status if status != "succeeded" or card else "unknown",
+        ref=setup["id"],
+        client_secret=(setup.get("client_secret") or "") if status == "action" else "",
+        card=card,
+        **(codes_of(failed, {}) if status == "declined" else {}),
+    )
+
+
 def codes_of(error: dict[str, Any], charge: dict[str, Any]) -> dict[str, str]:
     """Read all four codes of a decline (CARD-09)."""
     outcome = charge.get("outcome") or {}
@@ -297,10 +366,10 @@ def codes_of(error: dict[str, Any], charge: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def declined(error: stripe.CardError) -> Outcome:
+def declined(error: stripe.CardError, subject: str = "payment_intent") -> Outcome:
     """Read a decline, which is an outcome and not a fault."""
     body = (error.json_body or {}).get("error", {}) if isinstance(error.json_body, dict) else {}
-    intent = body.get("payment_intent") or {}
+    intent = body.get(subject) or {}
     return Outcome(status="declined", ref=intent.get("id") or "", **codes_of(body, {}))
 
 

@@ -12,8 +12,9 @@ from string import Formatter
 
 from accounts.calendars import format_date
 from accounts.money import format_cents
+from settlements.rules.offers import Breach
 
-VERSION = "2026-11-21"
+VERSION = "2026-11-22"
 _BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "discover": "Discover"}
 
 # The seven slots of a consumer's debit authorization (ACH-05); a card's agreement fixes the same (CARD-05).
@@ -34,9 +35,10 @@ class IncompleteAuthorization(ValueError):
 class Parts:
     """Hold the facts of one authorization.
 
-    `kind` is single (one payment now) or schedule; `lines` are dates with cents, in order; `method` is card
-    or ach. `funding` and `brand` are the processor's words for a card, `account_type` is checking or
-    savings. `signed_on` is the consumer's local date. `revoke_url` is where the portal cancels.
+    `kind` is single (one payment now), later (one payment on a later day) or schedule; `lines` are dates with
+    cents, in order; `method` is card or ach. `funding` and `brand` are the processor's words for a card,
+    `account_type` is checking or savings. `signed_on` is the consumer's local date. `revoke_url` is where the portal
+    cancels. `breach` is what a broken settlement (`settling`) or plan means; None where nothing can break.
     """
 
     kind: str
@@ -56,11 +58,13 @@ class Parts:
     account_type: str = ""
     revoke_url: str = ""
     currency: str = "USD"
+    breach: Breach | None = None
+    settling: bool = False
 
     def __post_init__(self) -> None:
-        assert self.kind in ("single", "schedule"), self.kind
+        assert self.kind in ("single", "later", "schedule"), self.kind
         assert self.method in ("card", "ach"), self.method
-        assert self.kind == "schedule" or len(self.lines) <= 1, "a single payment has one line"
+        assert self.kind == "schedule" or len(self.lines) <= 1, "one payment has one line"
 
     @property
     def regulation_e(self) -> bool:
@@ -106,10 +110,11 @@ def required_slots(parts: Parts) -> tuple[str, ...]:
     card the right to stop a payment at the bank (EFT-05).
     """
     slots = _ALWAYS + SLOTS
-    if parts.kind == "schedule":
+    if parts.kind != "single":
         slots += ("changes", "notice")
         slots += ("stored_credential",) if parts.method == "card" else ()
         slots += ("stop_right",) if parts.regulation_e else ()
+    slots += ("breach",) if parts.breach is not None else ()
     return (*slots, "copy")
 
 
@@ -128,13 +133,29 @@ def _clauses(parts: Parts, language: str) -> dict[str, str]:
     required = required_slots(parts)
     clauses = {}
     for slot, template in words.items():
-        if slot == "title" or slot in required:
+        if slot == "breach" and parts.breach is not None:
+            clauses[slot] = breach_text(
+                parts.breach, settling=parts.settling, agency_name=parts.agency_name, language=language
+            )
+        elif slot == "title" or slot in required:
             if isinstance(template, dict):
                 template = template.get(f"{parts.kind}_{parts.method}") or template[parts.kind]
             clauses[slot] = _fill(template, facts)
     if parts.revoke_url.strip() and clauses["revocation"]:
         clauses["revocation"] += " " + _fill(words["revoke_online"], facts)
     return clauses
+
+
+def breach_text(breach: Breach, *, settling: bool, agency_name: str, language: str = "en") -> str:
+    """Say what happens when a payment fails: how long one has to make good, what ends it, and what is owed then."""
+    words = _WORDS[language.split("-")[0]]["breach"]
+    kind = "settlement" if settling else "plan"
+    said = [words["missed"].format(days=breach.grace_days) if breach.grace_days else words["missed_at_once"]]
+    said.append((words["cure"] if breach.cure_days else words["no_cure"])[kind].format(days=breach.cure_days))
+    if breach.failures:
+        said.append(words["failures"][kind].format(count=breach.failures))
+    said.append(words["balance" if settling and breach.reinstates == "balance" else f"rest_{kind}"])
+    return " ".join(said).format(agency=agency_name)
 
 
 def _facts(parts: Parts, words: dict, language: str) -> dict[str, str]:
@@ -182,6 +203,7 @@ def _fill(template: str, facts: dict[str, str]) -> str:
 _ENGLISH: dict = {
     "title": {
         "single": "Authorization for one payment",
+        "later": "Authorization for one payment on a later day",
         "schedule": "Authorization for a schedule of payments",
     },
     "payee": "To: {agency}, {address}, {phone}",
@@ -193,26 +215,56 @@ _ENGLISH: dict = {
         "single_card": "I authorize {agency}, and those who process payments for it, to charge my card once.",
         "single_ach": "I authorize {agency}, and those who process payments for it, to take one electronic"
         " payment (a single ACH debit) from my bank account.",
+        "later_card": "I authorize {agency}, and those who process payments for it, to charge my card once, on the"
+        " day named here.",
+        "later_ach": "I authorize {agency}, and those who process payments for it, to take one electronic payment"
+        " (a single ACH debit) from my bank account, on the day named here.",
         "schedule_card": "I authorize {agency}, and those who process payments for it, to charge my card"
         " for the payments listed here (recurring card payments), and for nothing else.",
         "schedule_ach": "I authorize {agency}, and those who process payments for it, to take the electronic"
         " payments listed here (recurring ACH debits) from my bank account, and nothing else.",
     },
-    "amounts": {"single": "Amount: {amount}", "schedule": "Payments:\n{lines}"},
+    "amounts": {"single": "Amount: {amount}", "later": "Amount: {amount}", "schedule": "Payments:\n{lines}"},
     "timing": {
         "single": "When: {first}, once.",
+        "later": "When: {first}, once. The payment is not taken before its date.",
         "schedule": "Number of payments: {count}. First payment: {first}. Last payment: {last}. Total:"
         " {total}. No payment is taken before its date.",
     },
     "notice": "Before each payment that is more than five days away, I will be told its date and amount in writing.",
     "changes": "Amounts and dates change only if I agree. If an amount will differ from this list, I will"
     " be told in writing at least 10 days before.",
-    "stored_credential": "I agree that the payment processor stores my card and charges it for these"
-    " payments on their dates, without asking me each time. My card is kept for this purpose only. If this"
-    " use changes, I will be told first.",
+    "breach": {
+        "missed": "A payment that is not made within {days} days of its date is missed.",
+        "missed_at_once": "A payment that is not made on its date is missed.",
+        "cure": {
+            "settlement": "From then on I have {days} days to pay what is due; after that this settlement ends.",
+            "plan": "From then on I have {days} days to pay what is due; after that this plan ends.",
+        },
+        "no_cure": {
+            "settlement": "This settlement ends if what is due is not paid by the last date.",
+            "plan": "This plan ends if what is due is not paid by the last date.",
+        },
+        "failures": {
+            "settlement": "It also ends when {count} payments in a row fail.",
+            "plan": "It also ends when {count} payments in a row fail.",
+        },
+        "balance": "Then I owe the whole balance again, less everything that I have paid.",
+        "rest_settlement": "Then the rest of the settlement is due at once; everything that I have paid counts.",
+        "rest_plan": "Then the rest of the balance is due; everything that I have paid counts.",
+    },
+    "stored_credential": {
+        "schedule": "I agree that the payment processor stores my card and charges it for these"
+        " payments on their dates, without asking me each time. My card is kept for this purpose only. If this"
+        " use changes, I will be told first.",
+        "later": "I agree that the payment processor stores my card and charges it for this payment on its date,"
+        " without asking me again. My card is kept for this purpose only. If this use changes, I will be told first.",
+    },
     "revocation": {
         "single": "I can withdraw this authorization until the payment is sent to my bank: I call {phone}"
         " or write to {agency}, {address}.",
+        "later": "I can cancel this payment, or withdraw this authorization, at any time before the payment is sent to"
+        " my bank: I call {phone} or write to {agency}, {address}. I will get a confirmation.",
         "schedule": "I can cancel a payment, or withdraw this authorization for all payments not yet sent"
         " to my bank, at any time: I call {phone} or write to {agency}, {address}. I will get a"
         " confirmation.",
@@ -233,7 +285,11 @@ _ENGLISH: dict = {
     },
 }
 _SPANISH: dict = {
-    "title": {"single": "Autorización de un pago", "schedule": "Autorización de un calendario de pagos"},
+    "title": {
+        "single": "Autorización de un pago",
+        "later": "Autorización de un pago en una fecha posterior",
+        "schedule": "Autorización de un calendario de pagos",
+    },
     "payee": "Para: {agency}, {address}, {phone}",
     "debt": "Por: cuenta {reference}, {description}. Acreedor original: {creditor}.",
     "name": "De: {name}",
@@ -244,14 +300,19 @@ _SPANISH: dict = {
         " a mi tarjeta.",
         "single_ach": "Autorizo a {agency}, y a quienes procesan pagos en su nombre, a tomar un solo pago"
         " electrónico (un débito ACH único) de mi cuenta bancaria.",
+        "later_card": "Autorizo a {agency}, y a quienes procesan pagos en su nombre, a hacer un solo cargo a mi"
+        " tarjeta, en la fecha que aparece aquí.",
+        "later_ach": "Autorizo a {agency}, y a quienes procesan pagos en su nombre, a tomar un solo pago electrónico"
+        " (un débito ACH único) de mi cuenta bancaria, en la fecha que aparece aquí.",
         "schedule_card": "Autorizo a {agency}, y a quienes procesan pagos en su nombre, a cargar a mi"
         " tarjeta los pagos que aparecen aquí (pagos recurrentes con tarjeta), y nada más.",
         "schedule_ach": "Autorizo a {agency}, y a quienes procesan pagos en su nombre, a tomar de mi cuenta"
         " bancaria los pagos electrónicos que aparecen aquí (débitos ACH recurrentes), y nada más.",
     },
-    "amounts": {"single": "Monto: {amount}", "schedule": "Pagos:\n{lines}"},
+    "amounts": {"single": "Monto: {amount}", "later": "Monto: {amount}", "schedule": "Pagos:\n{lines}"},
     "timing": {
         "single": "Cuándo: {first}, una sola vez.",
+        "later": "Cuándo: {first}, una sola vez. El pago no se toma antes de su fecha.",
         "schedule": "Número de pagos: {count}. Primer pago: {first}. Último pago: {last}. Total: {total}."
         " Ningún pago se toma antes de su fecha.",
     },
@@ -259,12 +320,40 @@ _SPANISH: dict = {
     " fecha y su monto.",
     "changes": "Los montos y las fechas cambian solo si yo estoy de acuerdo. Si un monto va a ser distinto"
     " del que aparece aquí, se me informará por escrito al menos 10 días antes.",
-    "stored_credential": "Acepto que el procesador de pagos guarde mi tarjeta y le cargue estos pagos en"
-    " sus fechas, sin preguntarme cada vez. Mi tarjeta se guarda solo para este fin. Si este uso cambia, se"
-    " me informará antes.",
+    "breach": {
+        "missed": "Un pago que no se hace dentro de los {days} días siguientes a su fecha es un pago incumplido.",
+        "missed_at_once": "Un pago que no se hace en su fecha es un pago incumplido.",
+        "cure": {
+            "settlement": "A partir de entonces tengo {days} días para pagar lo que corresponda; después, este acuerdo"
+            " de liquidación termina.",
+            "plan": "A partir de entonces tengo {days} días para pagar lo que corresponda; después, este plan termina.",
+        },
+        "no_cure": {
+            "settlement": "Este acuerdo de liquidación termina si lo que corresponde no se paga a más tardar en la"
+            " última fecha.",
+            "plan": "Este plan termina si lo que corresponde no se paga a más tardar en la última fecha.",
+        },
+        "failures": {
+            "settlement": "También termina cuando fallan {count} pagos seguidos.",
+            "plan": "También termina cuando fallan {count} pagos seguidos.",
+        },
+        "balance": "En ese caso vuelvo a deber todo el saldo, menos todo lo que haya pagado.",
+        "rest_settlement": "En ese caso debo pagar de inmediato el resto de la liquidación; todo lo que haya pagado"
+        " cuenta.",
+        "rest_plan": "En ese caso debo pagar el resto del saldo; todo lo que haya pagado cuenta.",
+    },
+    "stored_credential": {
+        "schedule": "Acepto que el procesador de pagos guarde mi tarjeta y le cargue estos pagos en"
+        " sus fechas, sin preguntarme cada vez. Mi tarjeta se guarda solo para este fin. Si este uso cambia, se"
+        " me informará antes.",
+        "later": "Acepto que el procesador de pagos guarde mi tarjeta y le cargue este pago en su fecha, sin"
+        " preguntarme otra vez. Mi tarjeta se guarda solo para este fin. Si este uso cambia, se me informará antes.",
+    },
     "revocation": {
         "single": "Puedo retirar esta autorización hasta que el pago se envíe a mi banco: llamo al {phone}"
         " o escribo a {agency}, {address}.",
+        "later": "Puedo cancelar este pago, o retirar esta autorización, en cualquier momento antes de que el pago se"
+        " envíe a mi banco: llamo al {phone} o escribo a {agency}, {address}. Recibiré una confirmación.",
         "schedule": "Puedo cancelar un pago, o retirar esta autorización para todos los pagos que aún no se"
         " hayan enviado a mi banco, en cualquier momento: llamo al {phone} o escribo a {agency}, {address}."
         " Recibiré una confirmación.",

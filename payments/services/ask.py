@@ -11,8 +11,8 @@ import structlog
 
 from accounts.tenancy import acting_for
 from payments import crash
-from payments.models import Method, Payment, ProcessorAccount, ProcessorEvent
-from payments.services import settle
+from payments.models import Checkout, Method, Payment, ProcessorAccount, ProcessorEvent
+from payments.services import later, settle
 from payments.services.methods import adapter_of, wipe_unused
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,7 @@ def apply_event(event: ProcessorEvent, *, now: datetime) -> str:
     ours, ref = adapter.about(event.body)
     payment = _payment_of(event.processor_account, ours=ours, ref=ref)
     if payment is None:
-        return "not ours"
+        return _apply_kept(adapter.kept_for(event.body), now=now)
     if said := adapter.dispute(event.body):
         if payment.status == Payment.Status.INTENDED:
             look(payment_id=payment.pk, now=now)
@@ -82,6 +82,18 @@ def apply_event(event: ProcessorEvent, *, now: datetime) -> str:
     else:
         found = settle.record_outcome(payment_id=payment.pk, outcome=outcome, now=now)
     return found.status
+
+
+def _apply_kept(checkout: str, *, now: datetime) -> str:
+    """Look at the card that an event says was stored, or was not."""
+    try:
+        mine = Checkout.objects.filter(pk=UUID(checkout)).exclude(setup_status="") if checkout else None
+    except ValueError:
+        mine = None
+    if mine is None or not mine.exists():
+        return "not ours"
+    found = later.look_setup(checkout_id=UUID(checkout), now=now)
+    return f"card {found.setup_status}" if found.setup_status != Checkout.Setup.INTENDED else ""
 
 
 def _payment_of(merchant: ProcessorAccount, *, ours: str, ref: str) -> Payment | None:
@@ -137,6 +149,7 @@ def sweep(*, now: datetime, limit: int = SWEEP_LIMIT) -> int:
                 asked += 1
             except Exception:
                 log.exception("sweep_failed", payment=str(payment_id))
+    asked += later.sweep(now=now, log=log)
     if hourly:
         wipe_unused(Method.objects.filter(created_at__lte=now - KEEP_UNUSED_BANK), now=now)
     return asked

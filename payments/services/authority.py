@@ -7,11 +7,19 @@ from accounts.models import Account
 from accounts.money import format_cents
 from payments.rules.authorization import Parts, compose, text_sha256
 from payments.services.means import Means
+from settlements.rules.offers import Breach
 
 _SETTLEMENT = {
     "en": "{agency} accepts these payments, {total} together, as settlement in full of the balance of {balance}.",
     "es": "{agency} acepta estos pagos, {total} en total, como liquidación total del saldo de {balance}.",
 }
+
+
+def kind_of(lines: Sequence[tuple[date, int]], today: date) -> str:
+    """Name the kind of an authorization: single is one payment now, later one on a later day, else a schedule."""
+    if len(lines) > 1:
+        return "schedule"
+    return "later" if lines and lines[0][0] > today else "single"
 
 
 def write(
@@ -22,19 +30,21 @@ def write(
     today: date,
     settlement_of_cents: int | None,
     language: str,
+    breach: Breach | None = None,
 ) -> tuple[str, str, str]:
     """Write the authorization: its text, the SHA-256 of the text and the version of the wording.
 
     Paragraphs are parted by an empty line, the first one is the title.
 
     :param settlement_of_cents: the balance that the payments settle in full, None for any other payment.
+    :param breach: what it means when a planned payment fails; None for one payment now.
     :raises IncompleteAuthorization: a fact that must be said is blank.
     """
     code = "es" if language.startswith("es") else "en"
     agency, consumer = account.agency, account.consumer
     made = compose(
         Parts(
-            kind="schedule" if len(lines) > 1 else "single",
+            kind=kind_of(lines, today),
             method=means.kind,
             lines=tuple(lines),
             signed_on=today,
@@ -51,6 +61,8 @@ def write(
             funding=means.funding,
             account_type=means.account_type,
             currency=account.currency,
+            breach=breach,
+            settling=settlement_of_cents is not None,
         ),
         code,
     )

@@ -4,6 +4,7 @@ Every step answers with all refusals at once and writes nothing when there are a
 a changed mind begins a new checkout.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,12 +16,16 @@ from accounts.models import Account, Event, Visit
 from accounts.refusals import Refusal
 from payments.models import Checkout, Payment
 from payments.rules import cards
+from payments.rules.authorization import breach_text
 from payments.rules.notices import letter_send_by, notice_needed
 from payments.services import authority, gate
-from payments.services.gate import SETTLING, Standing, lines_of, no
+from payments.services.arrange import breach_of
+from payments.services.gate import SCHEDULED, SETTLING, Standing, lines_of, no
 from payments.services.means import Means, card_policy, disclosures, means_of
 from payments.services.methods import Confirmed, change, take_bank, take_card, take_stored
-from settlements.rules.schedules import Line, propose
+from settlements.rules import quotes
+from settlements.rules.quotes import Answer, Wish
+from settlements.rules.schedules import FREQUENCIES, Line, propose
 from settlements.services import offers
 
 __all__ = [
@@ -35,6 +40,7 @@ __all__ = [
     "choose",
     "current",
     "propose_lines",
+    "quote_lines",
     "review",
     "set_paper",
     "standing_of",
@@ -72,7 +78,11 @@ class ReviewLine:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Hold all that the consumer sees before agreeing; with refusals it cannot be confirmed."""
+    """Hold all that the consumer sees before agreeing; with refusals it cannot be confirmed.
+
+    `breach` says in one paragraph what a failed payment means; it is part of the text and empty where nothing is
+    planned ahead. `amount_now_cents` is 0 when even the first payment is later.
+    """
 
     refusals: list[Refusal]
     amount_now_cents: int
@@ -84,10 +94,12 @@ class Review:
     text_sha256: str
     text_version: str
     settlement_of_cents: int | None
+    breach: str = ""
 
     @property
     def later(self) -> tuple[ReviewLine, ...]:
-        return self.lines[1:]
+        """The payments that are not taken now."""
+        return self.lines[1:] if self.amount_now_cents else self.lines
 
 
 def standing_of(*, account: Account, now: datetime) -> Standing:
@@ -126,19 +138,41 @@ def current(*, visit: Visit, account: Account) -> Checkout | None:
 def again(*, checkout: Checkout, now: datetime) -> Checkout:
     """Begin anew with the same choice after a decline; how to pay is asked again."""
     fresh = begin(visit=checkout.visit, account=checkout.account, now=now)
-    change(fresh, **{name: getattr(checkout, name) for name in ("choice", "lines", "terms", "paper")})
+    change(fresh, **{name: getattr(checkout, name) for name in ("choice", "frequency", "lines", "terms", "paper")})
     return fresh
 
 
 def propose_lines(
-    *, account: Account, now: datetime, parts: int | None = None, frequency: str = "monthly"
+    *,
+    account: Account,
+    now: datetime,
+    parts: int | None = None,
+    frequency: str = "monthly",
+    choice: str = "parts",
+    first_on: date | None = None,
 ) -> tuple[Line, ...]:
-    """Propose equal payments of the settlement from today on; empty when there is no settlement."""
-    at = standing_of(account=account, now=now)
-    if at.terms is None:
+    """Propose equal payments of the settlement or the plan, from today on; empty where there is none."""
+    return _proposed(standing_of(account=account, now=now), choice, parts, frequency, first_on)
+
+
+def _proposed(
+    at: Standing, choice: str, parts: int | None = None, frequency: str = "monthly", first_on: date | None = None
+) -> tuple[Line, ...]:
+    terms = at.terms_of(choice)
+    if terms is None:
         return ()
     method = next(iter(at.allowed.methods(2)), "card")
-    return propose(at.terms, at.today, frequency, parts, method)
+    return propose(terms, first_on or at.today, frequency, parts, method)
+
+
+def quote_lines(*, account: Account, wish: Wish, now: datetime) -> Answer:
+    """Work out what a wish comes to while the consumer adjusts it, or everything that is against it."""
+    at = standing_of(account=account, now=now)
+    found = quotes.answer(at.offered, wish, currency=account.currency)
+    if found.refusals or wish.choice not in gate.CHOICES:
+        return found
+    against = gate.check_lines(at, wish.choice, found.lines, method=wish.method or None, by_amount=bool(wish.lines))
+    return dataclasses.replace(found, refusals=tuple(against)) if against else found
 
 
 def choose(
@@ -148,31 +182,42 @@ def choose(
     lines: Sequence[Line | tuple[date, int]] = (),
     now: datetime,
     by_amount: bool = False,
+    frequency: str = "monthly",
 ) -> list[Refusal]:
-    """Choose what to pay: `settlement` at once, in `parts`, in `full`, or another `amount`.
+    """Choose what to pay: `settlement` at once, in `parts`, a `plan`, in `full`, or another `amount`.
 
-    Without lines `settlement` and `full` are one payment today and `parts` is our proposal; `amount` needs its one
-    line. Returns all refusals at once; the checkout changes only when there are none.
+    Without lines `settlement` and `full` are one payment today, `parts` and `plan` are our proposal at the frequency;
+    `amount` needs its one line. A first line on a later day is planned and nothing is charged at confirm. Returns all
+    refusals at once; the checkout changes only when there are none.
 
     :param by_amount: the consumer set the amount of each payment, so the last one may be smaller.
+    :param frequency: how the lines came about, to say it again; their own gaps decide what is the smallest payment.
     :raises Confirmed: the checkout was confirmed already.
     """
     at = standing_of(account=checkout.account, now=now)
     wanted = [line if isinstance(line, Line) else Line(*line) for line in lines]
-    if not wanted and choice == "parts":
-        wanted = list(propose_lines(account=checkout.account, now=now))
+    if frequency not in FREQUENCIES:
+        return [no("frequency_unknown", "frequency")]
+    if not wanted and choice in SCHEDULED:
+        wanted = list(_proposed(at, choice, frequency=frequency))
     elif not wanted and choice in ("settlement", "full"):
         whole = at.terms.amount_cents if choice == "settlement" and at.terms else at.owed.single_most_cents
         wanted = [Line(at.today, whole)]
     found = gate.check_lines(at, choice, wanted, method=None, by_amount=by_amount)
-    if len(wanted) > 1 and checkout.visit.level < checkout.visit.Level.CONFIRMED:
+    if gate.plans_ahead(wanted, at.today) and checkout.visit.level < checkout.visit.Level.CONFIRMED:
         found.append(no("step_up_required"))
     if found:
         return found
     with transaction.atomic():
         listed = [[line.due_on.isoformat(), line.amount_cents] for line in wanted]
-        terms = offers.facts(at.terms) if choice in SETTLING else {}
-        change(checkout, choice=choice, lines=listed, terms=terms)
+        terms = at.terms_of(choice)
+        change(
+            checkout,
+            choice=choice,
+            lines=listed,
+            terms=offers.facts(terms) if terms else {},
+            frequency=frequency if len(wanted) > 1 else "once",
+        )
         _tell_started(checkout, choice, wanted, now)
     return []
 
@@ -213,8 +258,8 @@ def ways(*, checkout: Checkout, now: datetime) -> tuple[Way, ...]:
     found = []
     for code in ("card", "ach"):
         refusal = None
-        now_route, later_route = gate.routes(at.account, code, lines)
-        if code not in at.allowed.methods(len(lines)) or now_route is None or (len(lines) > 1 and not later_route):
+        _routes, complete = gate.routes(at.account, code, lines, at.today)
+        if code not in at.allowed.methods(len(lines)) or not complete:
             refusal = no("method_not_routed", "method")
         elif code == "card" and cards.missing_disclosures(disclosures(at.account)):
             refusal = no("card_disclosures_missing", "method")
@@ -237,6 +282,7 @@ def authorization_text(checkout: Checkout, language: str, *, now: datetime) -> t
     assert lines, "choose what to pay first"
     account = checkout.account
     today = gate.local_date(now, account.consumer.time_zone)
+    ahead = gate.plans_ahead(lines, today)
     return authority.write(
         account=account,
         means=means,
@@ -244,6 +290,7 @@ def authorization_text(checkout: Checkout, language: str, *, now: datetime) -> t
         today=today,
         settlement_of_cents=checkout.terms.get("balance_cents") if checkout.choice in SETTLING else None,
         language=language,
+        breach=breach_of(checkout.terms) if ahead and checkout.terms else None,
     )
 
 
@@ -257,13 +304,17 @@ def review(checkout: Checkout, *, language: str, now: datetime, loaded: bool = F
     at, lines, means = gate.standing(checkout.account, now=now), lines_of(checkout), means_of(checkout)
     channel = gate.notice_channel(checkout) if gate.needs_notice(lines, at.today) else ""
     refusals = gate.refusals(checkout, at, now=now, channel=channel)
-    text, sha256, version = ("", "", "")
+    text, sha256, version, breach = ("", "", "", "")
+    if checkout.terms and gate.plans_ahead(lines, at.today):
+        agency = checkout.account.agency.legal_name
+        settling = checkout.choice in SETTLING
+        breach = breach_text(breach_of(checkout.terms), settling=settling, agency_name=agency, language=language)
     if means is not None and lines:
         text, sha256, version = authorization_text(checkout, language, now=now)
     settling = checkout.choice in SETTLING
     return Review(
         refusals=refusals,
-        amount_now_cents=lines[0].amount_cents if lines else 0,
+        amount_now_cents=lines[0].amount_cents if lines and not gate.starts_later(lines, at.today) else 0,
         total_cents=sum(line.amount_cents for line in lines),
         saving_cents=checkout.terms.get("saving_cents", 0) if settling else 0,
         lines=tuple(_review_line(number, line, channel, at.today) for number, line in enumerate(lines, 1)),
@@ -272,11 +323,12 @@ def review(checkout: Checkout, *, language: str, now: datetime, loaded: bool = F
         text_sha256=sha256,
         text_version=version,
         settlement_of_cents=checkout.terms.get("balance_cents") if settling else None,
+        breach=breach,
     )
 
 
 def _review_line(number: int, line: Line, channel: str, today: date) -> ReviewLine:
-    if number == 1 or not notice_needed(today, line.due_on):
+    if not notice_needed(today, line.due_on):
         return ReviewLine(number, line.due_on, line.amount_cents)
     send_by = letter_send_by(line.due_on) if channel == "letter" else None
     return ReviewLine(number, line.due_on, line.amount_cents, channel, send_by)

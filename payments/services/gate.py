@@ -11,23 +11,28 @@ from accounts.services import consent
 from payments.models import Arrangement, Checkout, Payment
 from payments.rules import cards
 from payments.rules.attempts import FailedAttempt
-from payments.rules.gates import Authority, ChargeFacts, charge_gates, sol_notice_needed
+from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates, sol_notice_needed
 from payments.rules.notices import check_letters, notice_needed, predebit_window
+from payments.services import authority
 from payments.services.means import Means, card_policy, disclosures, means_of
 from payments.services.owed import Owed, owed_of
 from payments.services.route import NoRoute, Route, route_for
-from settlements.rules.offers import Allowed, Terms
+from settlements.rules.offers import MOST_DAYS, Allowed, Terms
 from settlements.rules.quotes import Offered
-from settlements.rules.schedules import Line, check, check_single, roll
+from settlements.rules.schedules import Line, check, check_single, roll, spread
 from settlements.services import offers
 
 SETTLING = ("settlement", "parts")
 SINGLE = ("full", "amount")
-CHOICES = (*SETTLING, *SINGLE)
+SCHEDULED = ("parts", "plan")
+CHOICES = (*SETTLING, "plan", *SINGLE)
 
 _SENTENCES = {
+    "frequency_unknown": gettext_noop("Please choose how often you would like to pay."),
     "choice_unknown": gettext_noop("Please choose what you would like to pay."),
     "no_settlement": gettext_noop("There is no settlement offer for this account now."),
+    "no_plan": gettext_noop("A payment plan cannot be set up here for this account."),
+    "first_date_too_late": gettext_noop("The first payment must be on or before %(latest_on)s."),
     "offer_changed": gettext_noop("The offer has changed since you chose. Please choose again."),
     "arrangement_active": gettext_noop("Payments are already planned for this account."),
     "step_up_required": gettext_noop("Please confirm who you are with a code before you plan later payments."),
@@ -105,8 +110,23 @@ def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
 
 
 def lines_of(checkout: Checkout) -> tuple[Line, ...]:
-    """Read a checkout's payments; the first one is paid now."""
+    """Read a checkout's payments; one for today is paid now."""
     return tuple(Line(date.fromisoformat(on), cents) for on, cents in checkout.lines)
+
+
+def starts_later(lines: Sequence[Line], today: date) -> bool:
+    """Tell whether nothing is paid now, because even the first payment is on a later day."""
+    return bool(lines) and lines[0].due_on > today
+
+
+def plans_ahead(lines: Sequence[Line], today: date) -> bool:
+    """Tell whether any payment is taken on a later day, without the consumer there."""
+    return len(lines) > 1 or starts_later(lines, today)
+
+
+def authorization_kind(lines: Sequence[Line], today: date) -> str:
+    """Name the kind of authorization these payments need: single, later or schedule."""
+    return authority.kind_of([(line.due_on, line.amount_cents) for line in lines], today)
 
 
 def check_lines(
@@ -118,27 +138,33 @@ def check_lines(
     method = method or next(iter(at.allowed.methods(len(lines) or 1)), "card")
     currency = at.account.currency
     found = []
-    if choice in SETTLING:
+    if choice not in SINGLE:
         if at.arrangement is not None:
             return [no("arrangement_active", "choice")]
-        if at.terms is None:
-            return [no("no_settlement", "choice")]
+        terms = at.terms_of(choice)
+        if terms is None:
+            return [no("no_plan" if choice == "plan" else "no_settlement", "choice")]
+        # Amounts that are not the equal ones are the consumer's own; then the last may be what remains.
+        own = by_amount or tuple(line.amount_cents for line in lines) != spread(terms, max(len(lines), 1))
         # A bank debit that is made today reaches the bank on its next day; its own date stays today's.
-        found = check(
-            roll(lines, method), at.terms, at.today, method, consumer_chose_amount=by_amount, currency=currency
-        )
+        found = check(roll(lines, method), terms, at.today, method, consumer_chose_amount=own, currency=currency)
     else:
         total = sum(line.amount_cents for line in lines)
         found = check_single(total, at.owed.single_most_cents, at.allowed, method, currency=currency)
-        if choice == "full" and at.owed.scheduled_cents:
+        ahead = starts_later(lines, at.today)
+        if at.arrangement is not None and (ahead or (choice == "full" and at.owed.scheduled_cents)):
             found.append(no("arrangement_active", "choice"))
-    if lines and lines[0].due_on != at.today:
+        if ahead and lines[0].due_on > (limit := at.today + timedelta(days=MOST_DAYS)):
+            found.append(no("first_date_too_late", "lines.0.due_on", latest_on=limit))
+    if lines and lines[0].due_on < at.today:
         found.append(no("day_has_changed", "lines.0.due_on"))
     return found
 
 
-def routes(account: Account, method: str, lines: Sequence[Line]) -> tuple[Route | None, Route | None]:
-    """Find who executes what is paid now and what is paid later; None where no row says so.
+def routes(
+    account: Account, method: str, lines: Sequence[Line], today: date
+) -> tuple[tuple[Route | None, Route | None], bool]:
+    """Find who executes what is paid now and what is paid later, and whether every payment has its route.
 
     The portal does not run post-dates itself yet, so a later payment that would be its own has no route.
     """
@@ -149,7 +175,12 @@ def routes(account: Account, method: str, lines: Sequence[Line]) -> tuple[Route 
         except NoRoute:
             route = None
         found.append(None if route and timing == "postdated" and route.executor != "host" else route)
-    return found[0], found[1] if len(lines) > 1 else None
+    now_route = None if starts_later(lines, today) else found[0]
+    later_route = found[1] if plans_ahead(lines, today) else None
+    complete = (now_route is not None or starts_later(lines, today)) and (
+        later_route is not None or not plans_ahead(lines, today)
+    )
+    return (now_route, later_route), complete
 
 
 def notice_channel(checkout: Checkout) -> str:
@@ -159,7 +190,7 @@ def notice_channel(checkout: Checkout) -> str:
 
 def needs_notice(lines: Sequence[Line], today: date) -> bool:
     """Tell whether any later payment is so far away that it must be announced (PDC-01)."""
-    return any(notice_needed(today, line.due_on) for line in lines[1:])
+    return any(notice_needed(today, line.due_on) for line in lines)
 
 
 def check_notices(
@@ -187,25 +218,33 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     """List every reason why this checkout may not be confirmed now (rules "Gates"); an empty list lets it."""
     account, lines, means = at.account, lines_of(checkout), means_of(checkout)
     found: list[Refusal] = []
-    if checkout.choice in SETTLING and at.terms and at.terms.amount_cents != checkout.terms.get("amount_cents"):
+    terms = at.terms_of(checkout.choice)
+    if terms is not None and not _same_terms(terms, checkout.terms):
         found.append(no("offer_changed", "choice"))
     found += check_lines(at, checkout.choice, lines, method=means.kind if means else None)
     if paid_since(checkout):
         found.append(no("already_paid_since"))
-    if len(lines) > 1:
+    if plans_ahead(lines, at.today):
         if checkout.visit.level < checkout.visit.Level.CONFIRMED:
             found.append(no("step_up_required"))
         found += check_notices(checkout, lines, at.today, channel=channel)
     if means is None:
         return _once([*found, no("method_missing", "method")])
-    now_route, later_route = routes(account, means.kind, lines)
-    if now_route is None or (len(lines) > 1 and later_route is None):
+    (now_route, later_route), complete = routes(account, means.kind, lines, at.today)
+    if not complete:
         return _once([*found, no("method_not_routed", "method")])
-    facts = _facts(checkout, at, means, now_route, now=now)
-    # What the host executes is handed over now, after the same gates.
-    handed_over = now_route.executor == "host"
-    found += [one for one in charge_gates(facts) if not (handed_over and one.code == "executor_is_host")]
+    facts = _facts(checkout, at, means, now_route or later_route, now=now)
+    # What the host executes is handed over now, after the same gates; what is all for later is not charged now.
+    handed_over = facts.executor == "host"
+    against = charge_gates(facts) if now_route is not None else handover_gates(facts)
+    found += [one for one in against if not (handed_over and one.code == "executor_is_host")]
     return _once(found)
+
+
+def _same_terms(terms: Terms, shown: dict) -> bool:
+    """Tell whether terms are still those that were shown, to the cent and with the same end if they are broken."""
+    facts = offers.facts(terms)
+    return all(facts[name] == shown.get(name) for name in ("amount_cents", "breach"))
 
 
 def paid_since(checkout: Checkout) -> bool:
@@ -243,7 +282,7 @@ def _facts(checkout: Checkout, at: Standing, means: Means, route: Route, *, now:
         authority=Authority(
             live=True,
             lines=tuple((line.due_on, line.amount_cents) for line in lines),
-            stored_credential=len(lines) > 1,
+            stored_credential=plans_ahead(lines, at.today),
         ),
         card_brand=means.brand,
         card_funding=means.funding,

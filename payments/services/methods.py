@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from accounts.calendars import local_date
 from accounts.crypto import blind_index
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
@@ -15,7 +16,6 @@ from payments.rules.bank import check_bank_account, last4, typed_digits
 from payments.rules.cards import check_card
 from payments.services import gate
 from payments.services.means import card_policy
-from payments.services.route import route_for
 from settlements.rules.schedules import roll
 from settlements.services import offers
 
@@ -133,19 +133,18 @@ def take_bank(
     }
     try:
         merchant = active_processor()
-        validated = _validated(checkout, account, merchant, values)
+        validated = _validated(checkout, account, merchant, values, now)
     except NoProcessor:
         return [_no("no_processor", "number")]
     except Unreachable:
         return [_no("processor_unreachable", "number")]
     if validated is None:
         return [_no("bank_not_verified", "number")]
+    today = local_date(now, account.consumer.time_zone)
     lines = [
         # Today's debit is handed over today and reaches the bank on its next day.
-        line if index == 0 else moved
-        for index, (line, moved) in enumerate(
-            zip(gate.lines_of(checkout), roll(gate.lines_of(checkout), "ach"), strict=True)
-        )
+        line if line.due_on == today else moved
+        for line, moved in zip(gate.lines_of(checkout), roll(gate.lines_of(checkout), "ach"), strict=True)
     ]
     with transaction.atomic():
         _drop_unused(checkout, now)
@@ -157,9 +156,13 @@ def take_bank(
     return []
 
 
-def _validated(checkout: Checkout, account: Account, merchant: ProcessorAccount, values: dict) -> dict | None:
+def _validated(
+    checkout: Checkout, account: Account, merchant: ProcessorAccount, values: dict, now: datetime
+) -> dict | None:
     """Validate the account at the processor unless this consumer used it before; None: it cannot be debited."""
-    charged_here = route_for(account, "ach", "immediate").executor == "portal"
+    today = local_date(now, account.consumer.time_zone)
+    (now_route, later_route), _complete = gate.routes(account, "ach", gate.lines_of(checkout), today)
+    charged_here = any(route is not None and route.executor == "portal" for route in (now_route, later_route))
     known = Method.objects.filter(
         consumer_id=checkout.consumer_id,
         kind=Method.Kind.ACH,
@@ -231,8 +234,8 @@ def _account(checkout: Checkout) -> Account:
 def _not_for_these_lines(checkout: Checkout, account: Account, kind: str, now: datetime) -> list[Refusal]:
     """Refuse a method that cannot pay the lines chosen: not allowed, not routed, or its rolled dates are too late."""
     lines = gate.lines_of(checkout)
-    now_route, later_route = gate.routes(account, kind, lines)
-    if now_route is None or (len(lines) > 1 and later_route is None):
+    today = local_date(now, account.consumer.time_zone)
+    if not gate.routes(account, kind, lines, today)[1]:
         return [gate.no("method_not_routed", "method")]
     if not lines:
         return []

@@ -16,7 +16,7 @@ from accounts.models import Account, Event, Visit
 from payments.models import Authorization, Checkout, LedgerEntry, Method, Payment, Postdate
 from payments.processors import Outcome
 from payments.services import gate, postdates
-from payments.services.arrange import arrange
+from payments.services.arrange import arrange_paid
 from payments.services.owed import owed
 from settlements.services import offers
 
@@ -126,7 +126,7 @@ def _follow_up(payment: Payment, account: Account, now: datetime) -> None:
     if payment.authorization.kind == "schedule":
         try:
             with transaction.atomic():
-                payment.arrangement = arrange(payment=payment, checkout=checkout, account=account, now=now)
+                payment.arrangement = arrange_paid(payment=payment, checkout=checkout, account=account, now=now)
                 payment.save(update_fields=["arrangement"])
         except Exception:
             # Money that was taken is recorded whatever else fails; staff make the plan by hand.

@@ -1,0 +1,145 @@
+"""Sign a checkout: all gates, the text that was seen, and the authorization that holds it, under the account's lock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts import events
+from accounts.models import Account, Code
+from accounts.refusals import Refusal
+from payments.models import Authorization, Checkout, Method
+from payments.services import gate
+from payments.services.checkout import authorization_text
+from payments.services.gate import Standing
+from payments.services.means import Means, means_of
+from payments.services.methods import active_processor, stored_of
+from payments.services.route import Route
+from settlements.rules.schedules import Line
+
+
+class Refused(Exception):
+    """Show these reasons; nothing was written and nothing will be charged."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__(", ".join(refusal.code for refusal in refusals))
+        self.refusals = list(refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Hold what was just signed: the checkout, its payments, who takes them, the method and the authorization."""
+
+    checkout: Checkout
+    lines: tuple[Line, ...]
+    now_route: Route | None
+    later_route: Route | None
+    method: Method
+    authorization: Authorization
+    at: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Hold how a consumer agreed: the hash of the text they saw, from where, in which language."""
+
+    text_sha256: str
+    ip: str | None
+    user_agent: str
+    language: str
+
+
+def sign(*, checkout: Checkout, account: Account, agreement: Agreement, now: datetime) -> Signed:
+    """Write down the authorization of a checkout whose account the caller has locked, and freeze the checkout.
+
+    :raises Refused: with every failing gate, or because the text changed; nothing is written.
+    """
+    checkout = (
+        Checkout.objects.select_related("visit", "consumer", "method__processor_account")
+        .select_for_update(of=("self",))
+        .get(pk=checkout.pk)
+    )
+    checkout.account = account
+    at = gate.standing(account, now=now)
+    found = gate.refusals(checkout, at, now=now)
+    means = means_of(checkout)
+    if found or means is None:
+        raise Refused(found)
+    text, sha256, version = authorization_text(checkout, agreement.language, now=now)
+    if sha256 != agreement.text_sha256:
+        raise Refused([gate.no("text_changed")])
+    lines = gate.lines_of(checkout)
+    (now_route, later_route), _complete = gate.routes(account, means.kind, lines, at.today)
+    ahead = gate.plans_ahead(lines, at.today)
+    method = _method(checkout, means, kept=ahead, now=now)
+    authorization = Authorization.objects.create(
+        consumer_id=checkout.consumer_id,
+        account=account,
+        method=method,
+        kind=gate.authorization_kind(lines, at.today),
+        text=text,
+        text_sha256=sha256,
+        version=version,
+        language=agreement.language[:2],
+        total_cents=sum(line.amount_cents for line in lines),
+        lines=checkout.lines,
+        sec_code="WEB" if means.kind == Method.Kind.ACH else "",
+        accepted_at=now,
+        time_zone=account.consumer.time_zone,
+        ip=agreement.ip,
+        user_agent=agreement.user_agent[:300],
+        level=checkout.visit.level,
+        evidence=_evidence(checkout, account) | ({"later": list(later_route)} if later_route else {}),
+    )
+    Checkout.objects.filter(pk=checkout.pk).update(confirmed_at=now, authorization=authorization)
+    checkout.confirmed_at, checkout.authorization = now, authorization
+    tell_authorization(authorization, account=account, now=now)
+    return Signed(checkout, lines, now_route, later_route, method, authorization, at)
+
+
+def _method(checkout: Checkout, means: Means, *, kept: bool, now: datetime) -> Method:
+    """Find the bank account or stored card, or write down the new card as the server saw it."""
+    if means.method is not None:
+        return means.method
+    merchant = active_processor()
+    known = stored_of(checkout.consumer_id).filter(processor_account=merchant).exclude(processor_customer="")
+    customer = known.values_list("processor_customer", flat=True).first() if kept else None
+    return Method.objects.create(
+        consumer_id=checkout.consumer_id,
+        kind=Method.Kind.CARD,
+        processor_account=merchant,
+        processor_customer=customer or "",
+        created_at=now,
+        **checkout.card,
+    )
+
+
+def _evidence(checkout: Checkout, account: Account) -> dict:
+    """Say how the person who agreed was known: the facts given, and the masked address that got the code."""
+    visit = checkout.visit
+    code = Code.objects.select_related("contact_point").filter(
+        visit=visit, purpose=Code.Purpose.STEP_UP, used_at__isnull=False
+    )
+    latest = code.order_by("-used_at").first()
+    return {
+        "visit": str(visit.pk),
+        "visit_started_at": visit.started_at.isoformat(),
+        "facts": ["reference", "last_name", account.agency.factor],
+        "level": visit.level,
+        "code_sent_to": latest.contact_point.masked if latest else "",
+    }
+
+
+def tell_authorization(authorization: Authorization, *, account: Account, now: datetime) -> None:
+    """Tell what was signed: its hash, never its text."""
+    about = {
+        "authorization": str(authorization.pk),
+        "kind": authorization.kind,
+        "method": str(authorization.method_id),
+        "text_sha256": authorization.text_sha256,
+        "version": authorization.version,
+        "language": authorization.language,
+        "total_cents": authorization.total_cents,
+        "lines": authorization.lines,
+        "currency": account.currency,
+    }
+    events.record("authorization.created", account=account, now=now, data=about)
