@@ -166,7 +166,7 @@ class AdjustForm(RefusableForm):
                 continue
             said.add(refusal.code)
             named = refusal.field or ""
-            if refusal.code.startswith("first_date") or refusal.code == "day_has_changed":
+            if named == "first_on" or refusal.code.startswith("first_date") or refusal.code == "day_has_changed":
                 field: str | None = "first_on"
             elif named == "frequency":
                 field = "frequency"
@@ -174,6 +174,47 @@ class AdjustForm(RefusableForm):
                 field = sized
             else:
                 field = None
+            self.add_error(field, forms.ValidationError(say(refusal), refusal.code))
+
+
+class PromiseForm(RefusableForm):
+    """A sum and the later day on which the consumer means to pay it."""
+
+    amount = forms.CharField(
+        label=_("Amount"),
+        required=False,
+        max_length=20,
+        widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off", "required": True}),
+    )
+    first_on = forms.CharField(
+        label=_("Day"), required=False, max_length=20, widget=forms.DateInput({"type": "date", "required": True})
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Read both fields; each says beside itself what is wrong with it."""
+        cleaned = super().clean()
+        try:
+            cleaned["amount_cents"] = read_cents(cleaned.get("amount", ""))
+        except InvalidAmount:
+            said = forms.ValidationError(_("Enter an amount, for example 50.00."), "amount_unreadable")
+            self.add_error("amount", said)
+        try:
+            cleaned["day"] = date.fromisoformat(cleaned.get("first_on", ""))
+        except ValueError:
+            self.add_error("first_on", forms.ValidationError(_("Enter the day."), "date_unreadable"))
+        return cleaned
+
+    def wish(self) -> Wish:
+        """Give what is promised."""
+        typed = self.cleaned_data
+        return Wish("promise", frequency="once", amount_cents=typed["amount_cents"], first_on=typed["day"])
+
+    def refuse(self, refusals: list[Refusal]) -> None:
+        """Put what is against the day beside the day, what is against the amount beside the amount."""
+        for refusal in refusals:
+            named = refusal.field or ""
+            day = named == "first_on" or named.endswith("due_on")
+            field = "first_on" if day else "amount" if "amount" in named or named == "lines" else None
             self.add_error(field, forms.ValidationError(say(refusal), refusal.code))
 
 

@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import get_language, gettext
 
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop
-from payments.models import Payment
+from payments.models import Arrangement, Payment
 from payments.rules.gates import PAYABLE_STATUSES, sol_notice_needed
 from payments.services.gate import Standing
 from payments.services.means import means_of_method
@@ -21,6 +22,14 @@ MOST_PARTS = 120
 """Payments that a page shows and a form takes: more than two years of weekly ones; more is a talk with the agency."""
 OPEN_ENDED_PARTS = 12
 """Payments proposed where nothing limits their number."""
+
+
+def resolves(name: str, *args: object) -> str:
+    """Give the address of a page that another part of the product may have, empty where it has none."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
 
 
 def language() -> str:
@@ -99,6 +108,28 @@ def time_barred(at: Standing) -> bool:
     account = at.account
     status = account.sol_status or "unknown"
     return status == "expired" or sol_notice_needed(account.consumer.state, status, account.sol_on, at.today)
+
+
+def promise_until(at: Standing) -> date:
+    """Give the last day that can be promised."""
+    return at.today + timedelta(days=at.offered.promise_days)
+
+
+def may_promise(at: Standing, *, now: datetime) -> bool:
+    """Tell whether a sum can be promised for a later day."""
+    return not (cannot_pay(at, now=now) or at.arrangement or "promise" in at.offered.closed or time_barred(at))
+
+
+def progress(row: Arrangement, paid_cents: int) -> dict[str, Any]:
+    """Say how far an arrangement is."""
+    return {
+        "id": row.pk,
+        "kind": row.kind,
+        "status": row.status,
+        "total_cents": row.total_cents,
+        "paid_cents": min(paid_cents, row.total_cents),
+        "rest_cents": max(row.total_cents - paid_cents, 0),
+    }
 
 
 def breach(terms: Terms | dict[str, Any]) -> dict[str, Any] | None:

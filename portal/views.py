@@ -14,7 +14,8 @@ from accounts.sight import shown
 from payments.models import Postdate
 from payments.services import gate
 from payments.services.gate import Standing
-from payments.sight import cannot_pay, offer, received
+from payments.sight import cannot_pay, offer, received, resolves
+from payments.views.plan import summary
 from portal.branding import colours
 from portal.problems import plain_problem
 from settlements.services import offers
@@ -90,22 +91,15 @@ def account(request: HttpRequest, account_id: UUID) -> HttpResponse:
     about = shown(row, level=request.visit.level)
     if (ends := about["validation_ends_on"]) is not None and ends < at.today:
         about["validation_ends_on"] = None
-    planned = _open_postdates([row] if at.owed.scheduled_cents else [])[row.pk]
     context = {
         "account": about | {"balance_cents": at.owed.cents, "can_pay": not cause, "cannot_pay": cause},
         "itemization": _itemization(row),
         "offer": offered,
         "received": received(at),
-        "next_postdate": _planned(planned[0]) if planned else None,
-        # The tab shows only what the host shows; until then a planned payment can be cancelled here (PDC-07).
-        "unshown": [_planned(postdate) for postdate in planned if postdate.acknowledged_at is None],
+        "plan": summary(at),
+        "budget_url": resolves("settlements:budget", row.pk),
     }
     return render(request, "portal/account.html", context)
-
-
-def _planned(postdate: Postdate) -> dict[str, Any]:
-    asked = postdate.status == Postdate.Status.CANCEL_REQUESTED
-    return {"id": postdate.pk, "on": postdate.due_on, "amount_cents": postdate.amount_cents, "cancelling": asked}
 
 
 def _itemization(account: Account) -> dict[str, Any] | None:

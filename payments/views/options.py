@@ -1,13 +1,12 @@
 """What is open to an account today, as the choose page shows it: the gentlest first, each with its numbers."""
 
-from datetime import date, timedelta
 from typing import Any
 
 from accounts.models import Visit
 from payments.forms import SMALLEST_CENTS
 from payments.services import gate
 from payments.services.gate import Standing
-from payments.sight import proposed_parts, say, time_barred, why
+from payments.sight import promise_until, proposed_parts, resolves, say, time_barred, why
 
 WORTH_SAYING = ("settlement_not_yet",)
 """A closed settlement is shown with its reason only where waiting opens it; nobody is shown what is gone."""
@@ -65,7 +64,12 @@ def _amount(at: Standing) -> list[dict[str, Any]]:
 
 
 def _promise(at: Standing, needs_code: dict[str, bool]) -> list[dict[str, Any]]:
-    if at.arrangement is not None or "promise" in at.offered.closed or time_barred(at):
+    if (
+        at.arrangement is not None
+        or "promise" in at.offered.closed
+        or time_barred(at)
+        or not resolves("payments:promise", at.account.pk)
+    ):
         return []
     about = {"last_on": promise_until(at), "why": why(at, "promise")}
     return [{"code": "promise", "available": True} | about | needs_code]
@@ -76,8 +80,3 @@ def _full(at: Standing) -> list[dict[str, Any]]:
     if at.owed.scheduled_cents:
         full |= {"available": False, "reason": say(gate.no("arrangement_active"))}
     return [full]
-
-
-def promise_until(at: Standing) -> date:
-    """Give the last day that can be promised."""
-    return at.today + timedelta(days=at.offered.promise_days)

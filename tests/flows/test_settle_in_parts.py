@@ -365,14 +365,29 @@ def test_cancelling_asks_once_more_then_holds_here_and_asks_the_host(sure, shop,
     assert "Cancelling" in text(page)
 
 
-def test_what_the_host_does_not_show_yet_can_be_cancelled_from_the_overview(sure, shop):
+def test_what_the_host_does_not_show_yet_can_be_cancelled_from_the_plan(sure, shop):
     arranged(sure, shop)
     assert sure.get(f"/accounts/{shop.account.pk}/post-dates/").context["postdates"] == []
-    page = sure.get(f"/accounts/{shop.account.pk}/")
-    assert [item["on"].isoformat() for item in page.context["unshown"]] == DATES[1:]
-    assert f"/post-dates/{page.context['unshown'][0]['id']}/cancel/" in page.content.decode()
-    Postdate.objects.update(acknowledged_at=NOW)
-    assert sure.get(f"/accounts/{shop.account.pk}/").context["unshown"] == []
+    overview = sure.get(f"/accounts/{shop.account.pk}/")
+    where = f"/plan/{Arrangement.objects.get().pk}/"
+    assert where in overview.content.decode()
+    page = sure.get(where)
+    assert [item["on"].isoformat() for item in page.context["items"]] == DATES
+    assert [item["state"] for item in page.context["items"]] == ["paid", *["planned"] * 5]
+    first = Postdate.objects.order_by("due_on").first()
+    assert f"/post-dates/{first.pk}/cancel/" in page.content.decode()
+    sure.post(f"/post-dates/{first.pk}/cancel/")
+    assert [item["state"] for item in sure.get(where).context["items"]][:3] == ["paid", "cancelling", "planned"]
+
+
+def test_the_plan_says_how_far_it_is_and_what_comes_next(sure, shop):
+    arranged(sure, shop)
+    page = sure.get(f"/plan/{Arrangement.objects.get().pk}/")
+    plan = page.context["plan"]
+    assert (plan["paid_cents"], plan["rest_cents"], plan["saving_cents"]) == (125_00, 625_00, 250_00)
+    assert plan["next"]["on"] == dt.date(2027, 1, 1)
+    assert "$125.00 paid of $750.00. $625.00 to go." in text(page)
+    assert "You need do nothing" in text(page)
 
 
 def test_another_consumer_s_post_date_cannot_even_be_seen(sure, shop, shown_by_host, other_shop):
@@ -385,7 +400,7 @@ def test_another_consumer_s_post_date_cannot_even_be_seen(sure, shop, shown_by_h
 def test_while_a_plan_runs_no_second_one_is_offered(sure, shop, shown_by_host):
     page = sure.get(f"/accounts/{shop.account.pk}/")
     assert page.context["offer"] is None
-    assert page.context["next_postdate"]["on"] == dt.date(2027, 1, 1)
+    assert page.context["plan"]["next"]["on"] == dt.date(2027, 1, 1)
     # What a settlement leaves over is forgiven at its end, so nothing asks for it meanwhile.
     assert page.context["account"]["cannot_pay"] == "arranged"
     assert sure.get(f"/accounts/{shop.account.pk}/pay/")["Location"] == f"/accounts/{shop.account.pk}/"

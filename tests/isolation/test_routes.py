@@ -44,7 +44,17 @@ LEVEL_2 = {
     "payments:cancel_postdate",
     "payments:schedule",
     "payments:dates",
+    "payments:plan",
     "payments:paperless",
+    "settlements:budget",
+    "settlements:budget_section",
+    "settlements:budget_review",
+    "settlements:budget_result",
+    "settlements:budget_pdf",
+    "settlements:budget_json",
+    "settlements:hardship",
+    "settlements:hardship_document",
+    "settlements:hardship_end",
 }
 SITE = {"schema", "api-docs", "health-live", "health-ready", "metrics"}
 """The portal's own host: no consumer, no agency."""
@@ -170,8 +180,10 @@ def furnish(account) -> dict[str, object]:
         "checkout_id": checkout.pk,
         "payment_id": payment.pk,
         "postdate_id": postdate.pk,
+        "arrangement_id": arrangement.pk,
         "authorization_id": authorization.pk,
         "token": token,
+        "section": "income",
     }
 
 

@@ -1,0 +1,113 @@
+"""The page of an arrangement: how far it is, what comes next, every date with its state."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.access import confirmed, own_accounts
+from accounts.calendars import local_date
+from accounts.sight import shown
+from payments.models import Arrangement, Payment, Postdate
+from payments.services.gate import Standing
+from payments.services.means import means_of_method
+from payments.sight import breach, language, progress
+
+PAID = {
+    Payment.Status.SUCCEEDED: "paid",
+    Payment.Status.PENDING: "on_its_way",
+    Payment.Status.INTENDED: "undecided",
+}
+"""What a payment without a post-date of its own shows; one that took nothing is not part of the plan."""
+PLANNED = {
+    Postdate.Status.SCHEDULED: "planned",
+    Postdate.Status.HELD: "held",
+    Postdate.Status.CANCEL_REQUESTED: "cancelling",
+    Postdate.Status.CANCELLED: "cancelled",
+    Postdate.Status.TAKEN: "paid",
+    Postdate.Status.FAILED: "failed",
+}
+
+
+@require_safe
+@confirmed
+def plan(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
+    """Show an arrangement of one's own; anybody else's does not exist."""
+    joined = ("account__client", "account__consumer", "account__agency", "method")
+    mine = Arrangement.objects.select_related(*joined).filter(account__in=own_accounts(request).order_by())
+    row = mine.filter(pk=arrangement_id).first()
+    if row is None:
+        raise Http404
+    today = local_date(request.now, row.account.consumer.time_zone)
+    items = items_of(row, today)
+    context = {
+        "account": shown(row.account, level=request.visit.level),
+        "plan": _about(row, items)
+        | {
+            "method": means_of_method(row.method).label(language()) if row.method else "",
+            "authorization_id": row.authorization_id,
+            "paused_until": row.paused_until,
+        },
+        "items": items,
+        "breach": breach(row.terms | {"kind": row.kind}),
+    }
+    return render(request, "payments/plan.html", context)
+
+
+def summary(at: Standing) -> dict[str, Any] | None:
+    """Give what the account page shows of the arrangement that runs, if one does."""
+    row = at.arrangement
+    if row is None:
+        return None
+    row.account = at.account
+    return _about(row, items_of(row, at.today))
+
+
+def _about(row: Arrangement, items: list[dict[str, Any]]) -> dict[str, Any]:
+    paid_cents = sum(item["amount_cents"] for item in items if item["state"] == "paid")
+    settling = row.kind == Arrangement.Kind.SETTLEMENT
+    return progress(row, paid_cents) | {
+        "saving_cents": row.saving_cents if settling else 0,
+        "linked": row.authorization_id is not None,
+        "next": next((item for item in items if item["state"] in ("planned", "held", "late")), None),
+    }
+
+
+def items_of(row: Arrangement, today: date) -> list[dict[str, Any]]:
+    """List the payments of an arrangement by date, each with its state."""
+    postdates = list(row.postdates.order_by("due_on", "number"))
+    own = Q(arrangement=row) | Q(postdate__arrangement=row)
+    payments = list(Payment.objects.filter(own, status__in=PAID).order_by("intended_at"))
+    by_postdate = {payment.postdate_id: payment for payment in payments}
+    items = [_paid(payment, row) for payment in payments if payment.postdate_id is None]
+    items += [_planned(postdate, by_postdate.get(postdate.pk), today) for postdate in postdates]
+    return sorted(items, key=lambda item: item["on"])
+
+
+def _paid(payment: Payment, row: Arrangement) -> dict[str, Any]:
+    return {
+        "id": None,
+        "on": local_date(payment.intended_at, row.account.consumer.time_zone),
+        "amount_cents": payment.amount_cents,
+        "state": PAID[payment.status],
+        "can_cancel": False,
+    }
+
+
+def _planned(postdate: Postdate, payment: Payment | None, today: date) -> dict[str, Any]:
+    state = PLANNED[postdate.status]
+    if payment is not None and state in ("planned", "held"):
+        state = PAID[payment.status]
+    if postdate.method_id is None and state == "planned" and postdate.due_on < today:
+        state = "late"
+    return {
+        "id": postdate.pk,
+        "on": postdate.due_on,
+        "amount_cents": postdate.amount_cents,
+        "state": state,
+        "can_cancel": postdate.method_id is not None and state in ("planned", "held"),
+    }
