@@ -7,10 +7,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from settlements.admin import words
-from settlements.admin.picture import merged, overlaps
 from settlements.admin.words import BAND_GROUPS, FORM_GROUPS
 from settlements.models import RuleSet
-from settlements.rules.bands import Band, Compiled, compile_rules
+from settlements.rules.bands import Band, Compiled
 from settlements.rules.bands import RuleSet as Rules
 from settlements.services import rulesets
 
@@ -60,21 +59,6 @@ def above(rule_set: RuleSet, now: datetime) -> Rules | None:
 def needs_two(rule_set: RuleSet) -> bool:
     """Tell whether the agency wants a second person."""
     return rule_set.agency.rules_need_two_people
-
-
-def warnings(own: Rules, agency: Rules | None) -> list[str]:
-    """Name the gaps and overlaps of a version and what each one means.
-
-    A client's gap is none where the agency's band stands in; an overlap is one only within a level.
-    """
-    rules = compile_rules(own, agency) if own.level == "client" else compile_rules(None, own)
-    gaps = [
-        _("%(span)s is in no band: no settlement and no plan there, only payment in full or of an amount.")
-        % {"span": words.span(segment.from_cents, segment.to_cents)}
-        for segment in (merged(rules.segments) if rules else ())
-        if not segment.governing.covered
-    ]
-    return gaps + [one.title for one in overlaps(own.bands)]
 
 
 def changes(rule_set: RuleSet, now: datetime) -> list[dict[str, str]] | None:

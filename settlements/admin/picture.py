@@ -1,20 +1,20 @@
-"""The picture of a rule set: what is open by balance (logarithmic) and by the age of the account, as SVG shapes."""
+"""The picture of a rule set as SVG shapes: `settlements.rules.coverage` lays it out, here it gets size and words."""
 
-import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
 from accounts.money import format_cents
 from settlements.admin.words import said, span
-from settlements.rules.bands import HIGHEST_CENTS, Band, Compiled, Segment
+from settlements.rules import coverage
+from settlements.rules.bands import HIGHEST_CENTS, Governing, RuleSet, compile_rules
 
 WIDTH, HEIGHT = 1000, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 26, 42
-LEAST_MONTHS, MOST_MONTHS = 24, 120
-_DECADES = (0, 10_00, 100_00, 1_000_00, 10_000_00, 100_000_00, 1_000_000_00, 10_000_000_00, 100_000_000_00)
-_NARROW = 26  # no number is written into a shape that is narrower
+ACROSS, DOWN = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+_TONES = {"gap": "gap", "plan": "plan", "settlement": "settle"}
+_WIDE = 44  # a percent is written only where it fits
+_TALL = 18
 
 
 class Box(NamedTuple):
@@ -38,6 +38,8 @@ class Box(NamedTuple):
 
 
 class Tick(NamedTuple):
+    """Write a value at a place of an axis."""
+
     at: str
     text: str
 
@@ -53,50 +55,48 @@ class Picture(NamedTuple):
     frame: Box
 
 
-def draw(rules: Compiled | None, bands: Sequence[Band] = ()) -> Picture:
-    """Draw what is open under compiled rules; `bands` are those of the version itself, for its overlaps."""
-    segments = merged(rules.segments if rules else ())
-    most = _most_months(segments)
-    boxes: list[Box] = []
-    lines: list[str] = []
-    for segment in segments:
-        words = f"{span(segment.from_cents, segment.to_cents)}: {_words(segment)}"
-        lines.append(words)
-        boxes += _boxes(segment, words, most)
-    strips = [_box(one.from_cents, one.to_cents, TOP - 12, 8, "overlap", one.title) for one in overlaps(bands)]
-    step = 6 if most <= 36 else 12 if most <= 72 else 24
+def draw(own: RuleSet, above: RuleSet | None) -> Picture | None:
+    """Draw what is open under a version; None when it is not enabled.
+
+    :param above: the agency's rules, which a client inherits; None for the agency's own.
+    """
+    rules = compile_rules(own, above) if own.level == "client" else compile_rules(None, own)
+    if rules is None:
+        return None
+    layout = coverage.picture(own, above)
+    overlaps = coverage.coverage(bands=own.bands).overlaps
+    words = {
+        (one.from_cents, one.to_cents): f"{span(one.from_cents, one.to_cents)}: {_words(rules.at(one.from_cents))}"
+        for one in layout.rectangles
+    }
     return Picture(
-        tuple(boxes),
-        tuple(strips),
-        tuple(Tick(_n(_x(cents)), _short(cents)) for cents in _DECADES),
-        tuple(Tick(_n(_y(month, most)), str(month)) for month in range(0, most + 1, step)),
-        tuple(lines),
-        Box(_n(LEFT), _n(TOP), _n(WIDTH - LEFT - RIGHT), _n(HEIGHT - TOP - BOTTOM), "frame", ""),
+        boxes=tuple(_box(one, words[one.from_cents, one.to_cents]) for one in layout.rectangles),
+        overlaps=tuple(_strip(one) for one in overlaps),
+        balances=tuple(Tick(_n(LEFT + ACROSS * tick.at), _short(tick.value)) for tick in layout.balances),
+        months=tuple(Tick(_n(TOP + DOWN * (1 - tick.at)), str(tick.value)) for tick in layout.ages),
+        lines=tuple(words.values()),
+        frame=Box(_n(LEFT), _n(TOP), _n(ACROSS), _n(DOWN), "frame", ""),
     )
 
 
-def _boxes(segment: Segment, words: str, most: int) -> list[Box]:
-    low, high, rules = segment
-    full = (TOP, HEIGHT - TOP - BOTTOM)
-    if not rules.covered:
-        return [_box(low, high, *full, "gap", words)]
-    if rules["card_disabled"] and rules["ach_disabled"]:
-        return [_box(low, high, *full, "shut", words)]
-    found = [_box(low, high, *full, "plan", words)]
-    if rules.offered_bps:
-        until = min(rules["months_until_settlement"] or most, most)
-        before = min(rules["months_before_settlement"], most)
-        top = _y(until, most)
-        text = said("offered_settlement_bps", rules.offered_bps)
-        found.append(_box(low, high, top, _y(before, most) - top, "settle", words, text))
-    return found
+def _box(one: coverage.Rectangle, title: str) -> Box:
+    width, height = max(ACROSS * (one.right - one.left), 1.5), DOWN * (one.top - one.bottom)
+    text = said("offered_settlement_bps", one.settlement_bps) if one.settlement_bps else ""
+    fits = width > _WIDE and height > _TALL
+    x, y = LEFT + ACROSS * one.left, TOP + DOWN * (1 - one.top)
+    return Box(_n(x), _n(y), _n(width), _n(height), _TONES[one.kind], title, text if fits else "")
 
 
-def _words(segment: Segment) -> str:
+def _strip(one: coverage.Overlap) -> Box:
+    left, right = coverage.place(one.from_cents), coverage.place(one.to_cents + 1)
+    width = max(ACROSS * (right - left), 3)
+    return Box(_n(LEFT + ACROSS * left), _n(TOP - 11), _n(width), "8", "overlap", one.sentence.sentence)
+
+
+def _words(rules: Governing) -> str:
     """Say what is open in a range of balances."""
-    rules = segment.governing
     if not rules.covered:
-        return _("no rule, so no plan and no settlement: only payment in full, single amounts and promises")
+        return _("no band, so neither a plan nor a settlement: only payment in full, single amounts and promises")
     if rules["card_disabled"] and rules["ach_disabled"]:
         return _("nothing can be paid here: cards and bank accounts are both off")
     parts = []
@@ -111,9 +111,8 @@ def _words(segment: Segment) -> str:
         parts.append(_("no settlement"))
     months = rules["max_months_unsettled"]
     parts.append(_("plans up to %(n)s months") % {"n": months} if months else _("plans of any length"))
-    least = max(rules["minimum_cents"], 0)
-    if least:
-        parts.append(_("at least %(amount)s a month") % {"amount": format_cents(least)})
+    if rules["minimum_cents"]:
+        parts.append(_("at least %(amount)s a month") % {"amount": format_cents(rules["minimum_cents"])})
     if rules["minimum_bps"]:
         parts.append(_("at least %(percent)s a month") % {"percent": said("minimum_bps", rules["minimum_bps"])})
     if rules["card_disabled"]:
@@ -123,75 +122,14 @@ def _words(segment: Segment) -> str:
     return ", ".join(parts)
 
 
-class Overlap(NamedTuple):
-    """Give balances that two bands claim, and say it."""
-
-    from_cents: int
-    to_cents: int
-    title: str
-
-
-def overlaps(bands: Sequence[Band]) -> list[Overlap]:
-    """Find where two bands claim the same balances."""
-    order = sorted(bands, key=lambda band: (band.owing_from_cents, band.owing_to_cents))
-    found = []
-    for index, lower in enumerate(order):
-        for upper in order[index + 1 :]:
-            if upper.owing_from_cents > lower.owing_to_cents:
-                break
-            low, high = upper.owing_from_cents, min(lower.owing_to_cents, upper.owing_to_cents)
-            title = _("%(span)s is in two bands: the lower one counts.") % {"span": span(low, high)}
-            found.append(Overlap(low, high, title))
-    return found
-
-
-def merged(segments: Sequence[Segment]) -> list[Segment]:
-    """Join neighbours that say the same, so that the picture shows decisions and not edges."""
-    found: list[Segment] = []
-    for segment in segments:
-        if found and _same(found[-1], segment):
-            found[-1] = found[-1]._replace(to_cents=segment.to_cents)
-        else:
-            found.append(segment)
-    return found
-
-
-def _same(one: Segment, other: Segment) -> bool:
-    values = [{name: origin.value for name, origin in each.governing.origins.items()} for each in (one, other)]
-    return one.governing.covered == other.governing.covered and values[0] == values[1]
-
-
-def _most_months(segments: Sequence[Segment]) -> int:
-    said_months = [
-        max(one.governing["months_before_settlement"], one.governing["months_until_settlement"]) for one in segments
-    ]
-    most = max([LEAST_MONTHS, *(months + 6 for months in said_months if months)])
-    return min(-(-most // 12) * 12, MOST_MONTHS)
-
-
-def _box(low: int, high: int, y: float, height: float, tone: str, title: str, text: str = "") -> Box:
-    x, end = _x(low), _x(high)
-    width = max(end - x, 1.5)
-    return Box(
-        _n(x), _n(y), _n(width), _n(max(height, 0)), tone, title, text if width > _NARROW + 8 * len(text) / 2 else ""
-    )
-
-
-def _x(cents: int) -> float:
-    whole = math.log10(1 + HIGHEST_CENTS / 100)
-    return LEFT + (WIDTH - LEFT - RIGHT) * math.log10(1 + cents / 100) / whole
-
-
-def _y(month: int, most: int) -> float:
-    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * month / most
-
-
 def _n(value: float) -> str:
     """Write a coordinate: SVG wants a point, whatever the reader's language."""
     return f"{value:.1f}"
 
 
 def _short(cents: int) -> str:
+    if cents >= HIGHEST_CENTS:
+        return ""  # the axis ends there
     dollars = cents // 100
     for size, letter in ((1_000_000, "M"), (1_000, "k")):
         if dollars >= size:

@@ -23,7 +23,7 @@ from settlements.admin.editor import MOST_ROWS, Editor
 from settlements.admin.people import by, names
 from settlements.admin.picture import draw
 from settlements.models import RuleSet
-from settlements.rules.bands import compile_rules
+from settlements.rules.coverage import coverage
 from settlements.services import rulesets, simulate
 
 STATES = {
@@ -208,12 +208,10 @@ class RuleSetAdmin(exchange.Exchange, Desk):
     def _picture(self, request, rule_set: RuleSet) -> dict:
         own = rulesets.value(rule_set)
         above = levels.above(rule_set, request.now)
-        pair = (own, above) if rule_set.client_id else (None, own)
-        rules = compile_rules(*pair)
+        inherited = () if above is None or own.replace_all else above.bands
         return {
-            "picture": draw(rules, own.bands) if rules else None,
-            "warnings": levels.warnings(own, above),
-            "is_off": rules is None,
+            "picture": draw(own, above),
+            "warnings": [one.sentence for one in coverage(bands=own.bands, inherited=inherited).sentences],
         }
 
     def _steps(self, request, rule_set: RuleSet, state: str) -> list[dict]:
@@ -225,7 +223,7 @@ class RuleSetAdmin(exchange.Exchange, Desk):
                 "simulate",
                 _("Try on the live portfolio"),
                 "experiment",
-                is_open or published,
+                is_open,
                 self.has_simulate_permission,
             ),
             ("submit", _("Submit"), "send", two and state == "draft", self.has_draft_permission),
@@ -355,7 +353,11 @@ class RuleSetAdmin(exchange.Exchange, Desk):
     def simulate(self, request, object_id):
         rule_set = self.row(request, object_id)
         if request.method == "POST":
-            run = simulate.start(rule_set=rule_set, by=by(request), now=request.now)
+            try:
+                run = simulate.start(rule_set=rule_set, by=by(request), now=request.now)
+            except simulate.NotADraft:
+                messages.error(request, _("Only a draft is tried; what is published is in force."))
+                return redirect(self._address(rule_set))
             return redirect(reverse("admin:settlements_simulation_change", args=[run.pk]))
         return self._page(
             request,

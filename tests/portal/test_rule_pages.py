@@ -155,7 +155,7 @@ def test_the_picture_names_gaps_and_overlaps_and_what_they_mean(agency, desk, no
     draft = drafted(agency, now, bands=[BAND, overlapping])
     answer = desk.get(at("change", draft.pk))
     text = " ".join(answer.context["warnings"])
-    assert "$2,000.01 and more" in text
+    assert "No band covers $2,000.01 to $999,999,999.00" in text
     assert "$400.00 to $500.00" in text
     assert "lower" in text
     svg = answer.content.decode().partition('<svg class="rules-picture"')[2].partition("</svg>")[0]
