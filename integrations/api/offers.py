@@ -15,6 +15,7 @@ from integrations.api.document import example, operation
 from integrations.api.terms import Shown
 from settlements.models import GlobalOffer, IndividualOffer
 from settlements.rules.offers import METHODS, MOST_DAYS, MOST_PAYMENTS
+from settlements.services import individual
 from settlements.services import offers as service
 
 _WHOLE_BPS = 100_00
@@ -34,7 +35,7 @@ class OfferForm(Form):
     text = Text(required=False, max_length=500, allow_blank=True, help_text="Shown to the consumer.")
     expires_on = Day(required=False, help_text="The last day to accept it, where the consumer lives.")
     exceed = Flag(required=False, help_text="Beyond the rules; needs the scope offers:exceed.")
-    reason = Text(max_length=300, help_text="Why; stands in the event.")
+    reason = Text(required=False, max_length=300, help_text="Why; needed to exceed the rules.")
 
     def validate(self, given: dict) -> dict:
         if ("amount_cents" in given) == ("percent_bps" in given):
@@ -117,8 +118,6 @@ class AccountOffers(Endpoint):
         given = self.read(OfferForm)
         if given.get("exceed"):
             self.need("offers:exceed")
-        from settlements.services import individual
-
         made = individual.make(
             account=account,
             origin=IndividualOffer.Origin.STAFF,
@@ -131,7 +130,7 @@ class AccountOffers(Endpoint):
             text=given.get("text", ""),
             expires_on=given.get("expires_on"),
             exceed=given.get("exceed", False),
-            reason=given["reason"],
+            reason=given.get("reason", ""),
             by=self.by,
             now=self.now,
         )
@@ -162,11 +161,11 @@ class WithdrawOffer(Endpoint):
     def post(self, request: Request, offer_id: UUID) -> HttpResponse:
         offer = one(IndividualOffer.objects.select_related("account"), offer_id)
         given = self.read(WithdrawForm)
-        if offer.status not in IndividualOffer.OPEN:
-            raise Refuse(409, "offer_not_open", f"This offer is {offer.status}.")
-        from settlements.services import individual
-
-        individual.withdraw(offer=offer, reason=given["reason"], by=self.by, now=self.now)
+        found = individual.withdraw(offer=offer, reason=given["reason"], by=self.by, now=self.now)
+        if found and not any(each.field for each in found):
+            raise refused(found, status=409, code=found[0].code, said=found[0].sentence)
+        if found:
+            raise refused(found)
         offer.refresh_from_db()
         return answer(offer_shown(offer))
 

@@ -11,6 +11,7 @@ from integrations.api.bodies import Form, Refuse
 from integrations.api.document import example, operation
 from integrations.api.terms import Shown
 from settlements.models import RuleSet, Simulation
+from settlements.services import simulate
 
 
 class Nothing(Form):
@@ -55,8 +56,6 @@ class RuleSetSimulations(Endpoint):
         examples=[example("Nothing to say", {})],
     )
     def post(self, request: Request, rule_set_id: UUID) -> HttpResponse:
-        from settlements.services import simulate
-
         rule_set = one(RuleSet.objects.all(), rule_set_id)
         self.read(Nothing)
         try:

@@ -1,0 +1,74 @@
+"""Somebody with an API key, in tests: by Django's client or over real HTTP, and what the database holds meanwhile."""
+
+import json
+import uuid
+
+from django.apps import apps
+from django.test import Client
+
+from accounts.tenancy import ALL_AGENCIES, Row, acting_for
+from integrations import keys
+from integrations.models import ApiKey
+from tests.conftest import NOW
+
+FLOORS = ("accounts", "settlements", "payments", "integrations", "campaigns")
+
+
+class Caller:
+    """Hold a key and show it; each write has an Idempotency-Key of its own unless the test gives one."""
+
+    def __init__(self, agency, *scopes: str, **values) -> None:
+        self.agency = agency
+        with acting_for(agency):
+            self.key, self.text = keys.make(
+                name="IVR", scopes=scopes or tuple(keys.SCOPES), by="staff:1", now=NOW, **values
+            )
+
+    def headers(self, **more) -> dict[str, str]:
+        said = {"Host": "localhost", "Authorization": f"Bearer {self.text}", "Idempotency-Key": str(uuid.uuid4())}
+        return {name: value for name, value in (said | more).items() if value is not None}
+
+    def ask(self, method: str, path: str, body=None, *, kind: str = "application/json", **headers):
+        """Send a body as it is when it is bytes, else as JSON."""
+        sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return Client(raise_request_exception=False).generic(
+            method, f"/api/v1/{path}", sent, content_type=kind, headers=self.headers(**more)
+        )
+
+    def get(self, path: str, **headers):
+        return self.ask("GET", path, **headers)
+
+    def post(self, path: str, body=None, **headers):
+        return self.ask("POST", path, {} if body is None else body, **headers)
+
+    def put(self, path: str, body=None, **headers):
+        return self.ask("PUT", path, body, **headers)
+
+    @property
+    def row(self) -> ApiKey:
+        with acting_for(self.agency):
+            return ApiKey.objects.get(pk=self.key.pk)
+
+
+def codes(answer) -> list[tuple[str, str]]:
+    """Give the errors of a problem as (pointer or parameter, code)."""
+    errors = answer.json().get("errors", [])
+    return [(error.get("pointer", error.get("parameter")), error["code"]) for error in errors]
+
+
+def refusal(answer) -> tuple[int, str]:
+    """Check that an answer is a problem and give its status and code."""
+    assert answer.headers["Content-Type"] == "application/problem+json", answer.content
+    said = answer.json()
+    assert said["status"] == answer.status_code
+    assert said["type"] == f"urn:quittance:problem:{said['code']}"
+    assert said["detail"]
+    return answer.status_code, said["code"]
+
+
+def counts() -> dict[str, int]:
+    """Count the rows of every tenant table there is."""
+    tables = [model for model in apps.get_models() if issubclass(model, Row) and model._meta.app_label in FLOORS]
+    with acting_for(ALL_AGENCIES):
+        return {model._meta.label: model.objects.count() for model in tables}
