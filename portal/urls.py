@@ -18,6 +18,7 @@ STAFF_DOOR = [
 ]
 urlpatterns = [
     path("", include("accounts.urls")),
+    path("", include("settlements.urls")),
     path("", include("payments.urls")),
     path("", include("portal.consumer_urls")),
     path("", include("campaigns.urls")),

@@ -14,7 +14,7 @@ from accounts.tenancy import Row, TenantForeignKey
 class AffordabilityForm(Row):
     """One version of the budget form of an agency or one of its clients. Drafts change; what was published never does.
 
-    In force per level is the highest published version; a client's form stands before the agency's.
+    In force per level is the version published last; a client's form stands before the agency's.
     """
 
     class Status(models.TextChoices):
@@ -57,8 +57,8 @@ class AffordabilityForm(Row):
                 operation=pgtrigger.Update,
                 when=pgtrigger.Before,
                 func=(
-                    "IF OLD.status <> 'draft' "
-                    "THEN RAISE EXCEPTION 'a published form never changes: publish another version'; END IF; RETURN NEW;"
+                    "IF OLD.status <> 'draft' THEN RAISE EXCEPTION "
+                    "'a published form never changes: publish another version'; END IF; RETURN NEW;"
                 ),
             ),
         ]

@@ -132,7 +132,6 @@ class Decision:
 
 _SENTENCES = {
     "share_is_nothing": gettext_noop("The share for this account is less than a cent."),
-    "arrangement_running": gettext_noop("Payments are already arranged for this account."),
 }
 
 
@@ -141,21 +140,22 @@ def decide(
     surplus_cents: int,
     offered: Offered,
     others_cents: Sequence[int] = (),
-    arranged: bool = False,
+    against: Sequence[Refusal] = (),
     currency: str = "USD",
 ) -> Decision:
     """Work out the plan that the share pays for; what the rules do not allow goes to staff with all reasons.
 
     The whole balance in parts comes first, then a settlement in parts. A share that would pay everything at once still
-    proposes two payments: nobody is asked for all they have left in a month of their own accord (UK-02).
+    proposes two payments: nobody is asked to pay everything at once (UK-02). `against` is what speaks against any plan.
     """
     shared = share(surplus_cents, offered.facts.owed_cents, others_cents)
     if surplus_cents <= 0:
         return Decision(HARDSHIP, shared)
-    if arranged:
-        return _referred(shared, "arrangement_running")
+    if against:
+        return Decision(REFERRAL, shared, refusals=tuple(against))
     if not shared.cents:
-        return _referred(shared, "share_is_nothing")
+        nothing = refuse(_SENTENCES["share_is_nothing"], "share_is_nothing")
+        return Decision(REFERRAL, shared, refusals=(nothing,))
     refusals: list[Refusal] = []
     for choice in ("plan", "parts"):
         limits = offered.terms_of(choice)
@@ -166,10 +166,6 @@ def decide(
             return Decision(PLAN, shared, choice, answer)
         refusals += answer.refusals
     return Decision(REFERRAL, shared, refusals=tuple(_once(refusals)))
-
-
-def _referred(shared: Share, code: str) -> Decision:
-    return Decision(REFERRAL, shared, refusals=(refuse(_SENTENCES[code], code),))
 
 
 def _once(found: Sequence[Refusal]) -> list[Refusal]:
