@@ -108,7 +108,7 @@ def draft(*, client: Client | None, by: str, now: datetime, copy_of: RuleSet | N
     :raises Refused: client_unknown, rule_set_unknown; draft_open when there is a draft and a copy is asked for.
     """
     client_id = client.pk if client else None
-    _lock(client_id)
+    hold(client_id)
     versions = RuleSet.objects.filter(client=client_id)
     if standing := versions.filter(status__in=RuleSet.OPEN).first():
         if copy_of is None:
@@ -360,7 +360,11 @@ def _needs_two() -> bool:
     return Agency.objects.values_list("rules_need_two_people", flat=True).get(pk=acting())
 
 
-def _lock(client_id: UUID | None) -> None:
+def hold(client_id: UUID | None) -> None:
+    """Lock one level, the agency's or a client's, until the transaction ends.
+
+    :raises Refused: client_unknown.
+    """
     level = Agency.objects.filter(pk=acting()) if client_id is None else Client.objects.filter(pk=client_id)
     if level.select_for_update(no_key=True).values_list("pk").first() is None:
         raise Refused(_no("client_unknown"))
@@ -374,7 +378,7 @@ def _read(rule_set: RuleSet) -> RuleSet:
 
 def _held(rule_set: RuleSet, *statuses: str) -> RuleSet:
     """Lock the level of a rule set, then read it as it is now."""
-    _lock(_read(rule_set).client_id)
+    hold(_read(rule_set).client_id)
     row = _read(rule_set)
     if statuses and row.status not in statuses:
         raise Refused(_no("rule_set_not_open", version=row.version))

@@ -1,0 +1,160 @@
+"""Take the Collect! form in and out: the agency's rules and each client's, as one CSV or one JSON file.
+
+On the agency's level Enable Rules is the master switch, as in Collect!: off, and no client's form is read either.
+What our rule sets have beyond the form (an offered percent, days of grace, ...) stays as it is.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Client
+from settlements.models import RuleSet
+from settlements.rules import bands as rules
+from settlements.rules import collect
+from settlements.rules.collect import OURS, Fault, Form, Read
+from settlements.rules.collect_csv import read_csv, write_csv
+from settlements.rules.collect_json import read_json, write_json
+from settlements.rules.drafts import BOUNDS
+from settlements.services import rulesets
+
+__all__ = ["Imported", "export_csv", "export_json", "forms", "import_forms", "read_csv", "read_json"]
+
+_SENTENCES = {
+    "format_unknown": "The format is csv or json.",
+    "client_unknown": "There is no client with this number.",
+    "client_ambiguous": "Several clients have this number.",
+    "draft_open": "There is a draft of these rules: publish or discard it first.",
+}
+
+
+class Imported(NamedTuple):
+    """Give the drafts, or published versions, of the forms that changed something; or all errors and nothing."""
+
+    rule_sets: tuple[RuleSet, ...] = ()
+    unchanged: int = 0
+    errors: tuple[Fault, ...] = ()
+
+
+class _Bad(Exception):
+    """Undo everything: the file is refused as a whole."""
+
+
+def export_json(*, client: Client | None, all_clients: bool = False, now: datetime | None = None) -> dict[str, Any]:
+    """Write the forms in force of one level, or with `all_clients` of the agency and of every client."""
+    return write_json(forms(client=client, all_clients=all_clients, now=now))
+
+
+def export_csv(*, client: Client | None, all_clients: bool = False, now: datetime | None = None) -> str:
+    """Write the same as CSV."""
+    return write_csv(forms(client=client, all_clients=all_clients, now=now))
+
+
+def forms(*, client: Client | None, all_clients: bool = False, now: datetime | None = None) -> list[Form]:
+    """Give the forms in force; a level without rules has none."""
+    numbers: dict[UUID | None, str] = {None: ""}
+    if all_clients:
+        ruled = RuleSet.objects.filter(status=RuleSet.Status.PUBLISHED, client__isnull=False).values("client")
+        numbers |= dict(Client.objects.filter(pk__in=ruled).values_list("pk", "number"))
+    elif client is not None:
+        numbers = dict(Client.objects.filter(pk=client.pk).values_list("pk", "number"))
+    standing = rulesets.values_in_force(clients=[pk for pk in numbers if pk], now=now or timezone.now())
+    found = [collect.form_of_rules(number, standing[pk]) for pk, number in numbers.items() if pk in standing]
+    return sorted(found, key=lambda form: form.client_number)
+
+
+def import_forms(*, text: str | bytes, format: str, by: str, now: datetime, publish: bool = False) -> Imported:
+    """Read a file and write every form that changes something as a draft, or publish them all at once.
+
+    Refused whole, with line, field and code of every error: when a cell is wrong, a client is unknown, a level has an
+    open draft, or `publish` needs a second person.
+    """
+    readers = {"csv": read_csv, "json": read_json}
+    if format not in readers:
+        return Imported(errors=(Fault(None, "", "format_unknown", _SENTENCES["format_unknown"]),))
+    found: Read = readers[format](text)
+    if found.faults:
+        return Imported(errors=found.faults)
+    levels, errors = _levels(found.forms)
+    if errors:
+        return Imported(errors=errors)
+    try:
+        return _write(levels, by=by, now=now, publish=publish)
+    except _Bad as bad:
+        return Imported(errors=tuple(bad.args))
+
+
+def _fault(form: Form, code: str, sentence: str = "") -> Fault:
+    return Fault(form.row, form.field, code, sentence or _SENTENCES[code])
+
+
+def _levels(forms: Sequence[Form]) -> tuple[list[tuple[Client | None, Form]], tuple[Fault, ...]]:
+    known: dict[str, list[Client]] = {}
+    for client in Client.objects.filter(number__in={form.client_number for form in forms} - {""}):
+        known.setdefault(client.number, []).append(client)
+    levels, errors = [], []
+    for form in forms:
+        clients = known.get(form.client_number, []) if form.client_number else [None]
+        if len(clients) == 1:
+            levels.append((clients[0], form))
+        else:
+            errors.append(_fault(form, "client_ambiguous" if clients else "client_unknown"))
+    # In one order, so that two imports at once wait for each other and never for one another.
+    levels.sort(key=lambda level: (level[0] is not None, level[0].pk.int if level[0] else 0))
+    return levels, tuple(errors)
+
+
+@transaction.atomic
+def _write(levels: list[tuple[Client | None, Form]], *, by: str, now: datetime, publish: bool) -> Imported:
+    for client, _form in levels:
+        rulesets.hold(client.pk if client else None)
+    standing = rulesets.values_in_force(clients=[client.pk for client, _form in levels if client], now=now)
+    changed = [
+        (client, form, before)
+        for client, form in levels
+        if not _same(form, before := standing.get(client.pk if client else None))
+    ]
+    drafts = RuleSet.objects.filter(status__in=RuleSet.OPEN).values_list("client", flat=True)
+    if busy := [form for client, form, _before in changed if (client.pk if client else None) in set(drafts)]:
+        raise _Bad(*(_fault(form, "draft_open") for form in busy))
+    written = [_draft(client, form, before, by=by, now=now) for client, form, before in changed]
+    if publish:
+        try:
+            written = [rulesets.publish(rule_set=draft, by=by, now=now) for draft in written]
+        except rulesets.Refused as refused:
+            raise _Bad(*(Fault(None, "", one.code, one.sentence) for one in refused.refusals)) from None
+    return Imported(tuple(written), len(levels) - len(changed))
+
+
+def _same(form: Form, before: rules.RuleSet | None) -> bool:
+    """Tell whether a form says what is in force; the master switch matters only to rules that are off."""
+    if before is None or collect.form_of_rules(form.client_number, before).says != form.says:
+        return False
+    return before.level == "client" or before.enabled or before.is_master
+
+
+def _draft(client: Client | None, form: Form, before: rules.RuleSet | None, *, by: str, now: datetime) -> RuleSet:
+    draft = rulesets.draft(client=client, by=by, now=now)
+    kept = [name for name in rules.FORM_FIELDS if name not in collect.FORM_FIELDS]
+    values = {name: getattr(before, name) for name in kept} if before else {}
+    values |= {name: getattr(form, name) for name in collect.FORM_FIELDS}
+    if client is None:
+        values["is_master"] = True
+    bands = [_beyond_form(band, before) | band for band in form.used().bands]
+    if refusals := rulesets.save_draft(rule_set=draft, values=values, bands=bands, by=by, now=now):
+        raise _Bad(*(_fault(form, one.code, f"{one.field}: {one.sentence}") for one in refusals))
+    return draft
+
+
+def _beyond_form(band: dict[str, Any], before: rules.RuleSet | None) -> dict[str, Any]:
+    """Give what our band of the same bounds has beyond the form; an offer below the form's new minimum is dropped."""
+    same = [one for one in before.bands if all(getattr(one, name) == band[name] for name in BOUNDS)] if before else []
+    names = set(rules.BAND_FIELDS) - set(OURS.values()) if same else set()
+    kept = {name: value for name in names if (value := getattr(same[0], name)) is not None}
+    if 0 < kept.get("offered_settlement_bps", 0) < band.get("minimum_settlement_bps", 0):
+        del kept["offered_settlement_bps"]
+    return kept
