@@ -128,6 +128,11 @@ def handover_gates(facts: ChargeFacts) -> list[Refusal]:
     return _standing(facts)
 
 
+def promise_gates(facts: ChargeFacts) -> list[Refusal]:
+    """List every reason why nothing may be agreed on an account, even without a way to pay."""
+    return [*_account(facts), *_amount(facts)]
+
+
 def sol_notice_needed(state: str, sol_status: str, sol_on: date | None, today: date) -> bool:
     """Tell whether a time-barred notice must be acknowledged before any payment (SOL-01, SOL-02).
 

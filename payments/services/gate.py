@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from accounts.calendars import local_date
-from accounts.models import Account, Event
+from accounts.models import Account, Consumer, Event
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.services import consent
 from payments.models import Arrangement, Checkout, Payment
@@ -185,7 +185,12 @@ def routes(
 
 def notice_channel(checkout: Checkout) -> str:
     """Say how later payments are announced: by e-mail with live consent to it, else by letter (PDC-05)."""
-    return "email" if not checkout.paper and consent.esign_live(checkout.consumer) else "letter"
+    return channel_for(checkout.consumer, paper=checkout.paper)
+
+
+def channel_for(consumer: Consumer, *, paper: bool = False) -> str:
+    """Say how a consumer is told before a debit: `email` with live consent to it, else `letter` (PDC-05)."""
+    return "email" if not paper and consent.esign_live(consumer) else "letter"
 
 
 def needs_notice(lines: Sequence[Line], today: date) -> bool:
@@ -202,9 +207,15 @@ def check_notices(
     """
     if not needs_notice(lines, today):
         return []
-    if (channel or notice_channel(checkout)) == "letter":
-        if not checkout.paper:
-            return [no("paper_or_email", "paper")]
+    channel = channel or notice_channel(checkout)
+    if channel == "letter" and not checkout.paper:
+        return [no("paper_or_email", "paper")]
+    return check_channel(channel, lines, today)
+
+
+def check_channel(channel: str, lines: Sequence[Line], today: date) -> list[Refusal]:
+    """Refuse dates that cannot be announced in time by this channel."""
+    if channel == "letter":
         return check_letters([line.due_on for line in lines], today)
     near_on = today + timedelta(days=5)
     return [
@@ -233,7 +244,10 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     (now_route, later_route), complete = routes(account, means.kind, lines, at.today)
     if not complete:
         return _once([*found, no("method_not_routed", "method")])
-    facts = _facts(checkout, at, means, now_route or later_route, now=now)
+    acknowledged = sol_acknowledged(checkout.visit_id, account)
+    route = now_route or later_route
+    single = checkout.choice in SINGLE
+    facts = facts_of(at, lines, means, route.executor, single=single, acknowledged=acknowledged, now=now)
     # What the host executes is handed over now, after the same gates; what is all for later is not charged now.
     handed_over = facts.executor == "host"
     against = charge_gates(facts) if now_route is not None else handover_gates(facts)
@@ -254,12 +268,26 @@ def paid_since(checkout: Checkout) -> bool:
     return since.exclude(status__in=nothing_moved).exclude(idempotency_key=checkout.pk).exists()
 
 
-def _facts(checkout: Checkout, at: Standing, means: Means, route: Route, *, now: datetime) -> ChargeFacts:
+def facts_of(
+    at: Standing,
+    lines: Sequence[Line],
+    means: Means | None,
+    executor: str,
+    *,
+    single: bool,
+    acknowledged: bool,
+    now: datetime,
+) -> ChargeFacts:
+    """Gather what the gates look at for the first of these payments; without means nothing can be charged.
+
+    :param single: it is beside what is planned, so what is planned is not there to be paid.
+    :param acknowledged: the notice about the age of the debt was read, where one is needed.
+    """
     account, consumer, agency = at.account, at.account.consumer, at.account.agency
-    lines, method = lines_of(checkout), means.method
+    method = means.method if means else None
     first = lines[0] if lines else Line(at.today, 0)
     needed = sol_notice_needed(consumer.state, account.sol_status or "unknown", account.sol_on, at.today)
-    scheduled = at.owed.scheduled_cents if checkout.choice in SINGLE else 0
+    scheduled = at.owed.scheduled_cents if single else 0
     return ChargeFacts(
         now=now,
         zone=consumer.time_zone,
@@ -269,28 +297,28 @@ def _facts(checkout: Checkout, at: Standing, means: Means, route: Route, *, now:
         account_status=account.status,
         dispute_open=False,
         sol_notice_needed=needed,
-        sol_acknowledged=needed and sol_acknowledged(checkout.visit_id, account),
+        sol_acknowledged=needed and acknowledged,
         balance_cents=account.balance_cents,
         balance_as_of=account.as_of,
         balance_max_age=timedelta(hours=agency.balance_fresh_hours),
         unposted_cents=account.balance_cents - at.owed.cents + scheduled,
-        method=means.kind,
+        method=means.kind if means else "",
         method_live=method is None or method.removed_at is None,
-        method_allowed=means.kind in at.allowed.methods(len(lines)),
-        executor=route.executor,
+        method_allowed=means is not None and means.kind in at.allowed.methods(len(lines)),
+        executor=executor,
         undecided_attempt=any(payment.status == Payment.Status.INTENDED for payment in at.owed.waiting),
         authority=Authority(
             live=True,
             lines=tuple((line.due_on, line.amount_cents) for line in lines),
             stored_credential=plans_ahead(lines, at.today),
         ),
-        card_brand=means.brand,
-        card_funding=means.funding,
+        card_brand=means.brand if means else "",
+        card_funding=means.funding if means else "",
         card_policy=card_policy(account),
         ach_allowed="ach" in at.allowed.methods(len(lines)),
         disclosures=disclosures(account),
         bank_validated=method is not None and method.validated_at is not None,
-        failed=failed_attempts(means),
+        failed=failed_attempts(means) if means else (),
         currency=account.currency,
     )
 

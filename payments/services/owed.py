@@ -67,7 +67,9 @@ def _waiting(accounts: Sequence[Account]) -> dict[UUID, list[Payment]]:
 
 def _read_again(accounts: Sequence[Account]) -> tuple[dict[UUID, int], bool]:
     """Return what post-dates will take, and whether a host changed an account; its new balance is taken over."""
-    planned = Sum("postdates__amount_cents", filter=Q(postdates__status__in=Postdate.OPEN))
+    # What the consumer pays by themselves is in nobody's way: paying is how it is kept.
+    taken = Q(postdates__status__in=Postdate.OPEN, postdates__method__isnull=False)
+    planned = Sum("postdates__amount_cents", filter=taken)
     rows = Account.objects.filter(pk__in=[one.pk for one in accounts]).annotate(planned_cents=planned)
     said = {pk: rest for pk, *rest in rows.values_list("pk", "planned_cents", "balance_cents", "as_of")}
     moved = [one for one in accounts if said[one.pk][1:] != [one.balance_cents, one.as_of]]
