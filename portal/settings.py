@@ -209,6 +209,7 @@ CELERY_BEAT_SCHEDULE = {
     "route-and-drain": {"task": "integrations.tasks.poll", "schedule": 2.0},
     "fulfil-messages": {"task": "campaigns.tasks.poll", "schedule": 2.0},
     "settle-undecided": {"task": "payments.tasks.sweep", "schedule": 10.0},
+    "expired-offers": {"task": "settlements.tasks.expire_offers", "schedule": 300.0},
     "abandoned-visits": {"task": "portal.tasks.end_idle_visits", "schedule": 60.0},
 }
 
