@@ -3,10 +3,10 @@
 import json
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from accounts import clock
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels, tasks
 from campaigns.models import MailProvider
@@ -20,7 +20,7 @@ WEBHOOK_BYTES = 256 * 1024
 @require_POST
 def mail_webhook(request: HttpRequest, provider_id) -> HttpResponse:
     """Check, store, answer; what it means is found out by the worker. Unproven webhooks are refused and not stored."""
-    now = timezone.now()
+    now = clock.now()
     with acting_for(ALL_AGENCIES):
         provider = MailProvider.objects.filter(pk=provider_id).first()
     if provider is None:

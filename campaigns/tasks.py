@@ -5,11 +5,10 @@ import logging
 import redis
 from celery import shared_task
 from django.conf import settings
-from django.utils import timezone
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from accounts import events
+from accounts import clock, events
 from campaigns.services import fulfil, send, track
 
 log = logging.getLogger("quittance.messages")
@@ -52,7 +51,7 @@ def poll() -> None:
     _awake()
     with events.context(actor="system:messages"):
         for _round in range(ROUNDS):
-            now = timezone.now()
+            now = clock.now()
             # Sending comes first: a code waits for nothing else.
             done = send.drain(now=now)
             done += track.apply(now=now)

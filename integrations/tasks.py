@@ -3,8 +3,8 @@
 from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.db import connection
-from django.utils import timezone
 
+from accounts import clock
 from integrations import wake
 from integrations.services.drain import Drain
 
@@ -25,7 +25,7 @@ def drain() -> int:
         return 0
     ear = wake.Ear()
     try:
-        return Drain(clock=timezone.now).run(listen=ear, linger=LINGER_SECONDS, longest=LONGEST_SECONDS)
+        return Drain(clock=clock.now).run(listen=ear, linger=LINGER_SECONDS, longest=LONGEST_SECONDS)
     finally:
         ear.leave()
         with connection.cursor() as cursor:

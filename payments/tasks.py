@@ -4,9 +4,8 @@ import logging
 
 from celery import shared_task
 from django.core.cache import cache
-from django.utils import timezone
 
-from accounts import events
+from accounts import clock, events
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.services import ask
 
@@ -31,13 +30,13 @@ def apply_events() -> int:
     # From here on a new nudge asks for a new run: this one may be past the event that the nudge is about.
     cache.delete(WAKING)
     with acting_for(ALL_AGENCIES), events.context(actor="system:processor"):
-        return ask.apply_events(now=timezone.now())
+        return ask.apply_events(now=clock.now())
 
 
 @shared_task
 def sweep() -> int:
     """Ask the processors about undecided payments; also what a lost nudge left in the inbox."""
     with acting_for(ALL_AGENCIES), events.context(actor="system:sweep"):
-        now = timezone.now()
+        now = clock.now()
         ask.apply_events(now=now)
         return ask.sweep(now=now)

@@ -17,6 +17,7 @@ def production_is_strict(**_kwargs) -> list[Error]:
         "E003": (not settings.TLS, "TLS=0: consumers' pages must be https only (PCI-07)."),
         "E004": (settings.DEBUG, "DEBUG=1 shows the inside of the house."),
         "E005": (settings.PORTAL_DOMAIN.startswith("localhost"), "PORTAL_DOMAIN is still localhost."),
+        "E008": (bool(settings.CLOCK_FILE), "CLOCK_FILE moves the clock: never where money is real."),
         "E006": (len(settings.SECRET_KEY) < 40, "SECRET_KEY is too short."),
     }
     return [Error(text, id=f"portal.{code}") for code, (bad, text) in wrong.items() if bad]

@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from accounts import events
+from accounts import clock, events
 from accounts.models import Agency
 from accounts.services import visits
 from accounts.tenancy import ALL_AGENCIES, acting_for
@@ -61,7 +61,7 @@ class AgencyAtTheEdge:
     def __call__(self, request):
         request.ip = client_ip(request)
         structlog.contextvars.bind_contextvars(ip=request.ip)
-        request.now = timezone.now()
+        request.now = clock.now()
         request.agency = request.visit = None
         host = request.get_host().split(":")[0].lower()
         slug = host.removesuffix(f".{self.domain}") if host != self.domain else ""

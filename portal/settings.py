@@ -62,6 +62,7 @@ def secret_key(name: str, text: str) -> bytes:
 # Where we are -------------------------------------------------------------------------------------------------
 DEBUG = flag("DEBUG", default=False)
 DEMO = flag("DEMO", default=False)  # the demonstration: sandboxes, plain http, no second factor for staff
+CLOCK_FILE = env("CLOCK_FILE", default="")  # seconds by which the clock is ahead, for demonstrations and simulations
 TLS = flag("TLS", default=not (DEMO or TESTING or DEBUG))
 PORT = env.int("PORT", default=8000)
 PORTAL_DOMAIN = env("PORTAL_DOMAIN", default=f"localhost:{PORT}")  # consumers live at <agency>.<this>
@@ -209,7 +210,10 @@ CELERY_BEAT_SCHEDULE = {
     "route-and-drain": {"task": "integrations.tasks.poll", "schedule": 2.0},
     "fulfil-messages": {"task": "campaigns.tasks.poll", "schedule": 2.0},
     "settle-undecided": {"task": "payments.tasks.sweep", "schedule": 10.0},
+    "go-on-simulating": {"task": "settlements.tasks.simulate", "schedule": 30.0},
     "expired-offers": {"task": "settlements.tasks.expire_offers", "schedule": 300.0},
+    "ended-pauses": {"task": "settlements.tasks.end_pauses", "schedule": 300.0},
+    "expired-budgets": {"task": "settlements.tasks.expire_budgets", "schedule": 3600.0},
     "abandoned-visits": {"task": "portal.tasks.end_idle_visits", "schedule": 60.0},
 }
 

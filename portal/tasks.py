@@ -1,8 +1,8 @@
 """The site's own beat."""
 
 from celery import shared_task
-from django.utils import timezone
 
+from accounts import clock
 from accounts.services import visits
 from accounts.tenancy import ALL_AGENCIES, acting_for
 
@@ -11,4 +11,4 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 def end_idle_visits() -> int:
     """End visits that were left alone; abandoned payments are told to the host here."""
     with acting_for(ALL_AGENCIES):
-        return visits.end_idle(now=timezone.now())
+        return visits.end_idle(now=clock.now())

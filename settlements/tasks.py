@@ -5,12 +5,11 @@ import time
 
 from celery import shared_task
 from django.core.cache import cache
-from django.utils import timezone
 
-from accounts import events
+from accounts import clock, events
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from settlements.models import Simulation
-from settlements.services import individual
+from settlements.services import affordability, hardship, individual
 from settlements.services import simulate as simulations
 
 log = logging.getLogger("quittance.settlements")
@@ -34,7 +33,7 @@ def wake() -> None:
 def expire_offers() -> int:
     """Expire the offers whose last day is over where the consumer lives."""
     with acting_for(ALL_AGENCIES), events.context(actor="system:offers"):
-        return individual.expire(now=timezone.now())
+        return individual.expire(now=clock.now())
 
 
 @shared_task(expires=60)
@@ -48,10 +47,24 @@ def simulate() -> None:
     for pk, agency in waiting:
         with acting_for(agency), events.context(actor="system:simulator"):
             try:
-                over = simulations.run(pk, clock=timezone.now, go_on=lambda: time.monotonic() < until)
+                over = simulations.run(pk, clock=clock.now, go_on=lambda: time.monotonic() < until)
             except Exception:
                 log.exception("simulation %s ended", pk)
                 continue
         if not over or time.monotonic() >= until:
             wake()
             return
+
+
+@shared_task(expires=300)
+def end_pauses() -> int:
+    """End the hardship pauses whose last day is over where their consumers live; return how many."""
+    with acting_for(ALL_AGENCIES), events.context(actor="system:hardship"):
+        return hardship.end_due(now=clock.now())
+
+
+@shared_task(expires=3600)
+def expire_budgets() -> int:
+    """Wipe budgets that were left unfinished and close those whose time is over; return how many."""
+    with acting_for(ALL_AGENCIES), events.context(actor="system:budgets"):
+        return affordability.expire(now=clock.now())
