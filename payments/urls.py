@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.views import adjust, checkout, outcome, paying, plan, tabs
+from payments.views import adjust, checkout, keeping, outcome, paying, plan, tabs
 
 app_name = "payments"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("pay/<uuid:checkout_id>/documents/", checkout.paperless, name="paperless"),
     path("pay/<uuid:checkout_id>/method/", paying.method, name="method"),
     path("pay/<uuid:checkout_id>/review/", paying.review, name="review"),
+    path("pay/<uuid:checkout_id>/card/", keeping.card, name="card"),
     path("plan/<uuid:arrangement_id>/", plan.plan, name="plan"),
     path("paid/<uuid:payment_id>/", outcome.result, name="result"),
     path("paid/<uuid:payment_id>/again/", outcome.again, name="again"),

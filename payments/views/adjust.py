@@ -19,13 +19,11 @@ from payments.services import checkout as services
 from payments.services import gate
 from payments.services.gate import Standing
 from payments.sight import MOST_PARTS, breach, possible_parts, problems, say
-from payments.views.way import asks_for_paper, on_the_way, steps
+from payments.views.way import IN_PARTS, asks_for_paper, on_the_way, steps
 from settlements.rules import quotes
 from settlements.rules.offers import Terms
 from settlements.rules.quotes import Answer, Wish
 from settlements.rules.schedules import Line, spread
-
-IN_PARTS = ("parts", "plan")
 
 
 @require_http_methods(["GET", "POST"])
@@ -74,7 +72,7 @@ def _as_typed(checkout: Checkout, terms: Terms) -> dict[str, str]:
     evenly = amounts == list(spread(terms, len(lines)))
     return {
         "how": "number" if evenly or checkout.frequency == "custom" else "amount",
-        "count": str(max(len(lines), 2)),
+        "count": str(max(len(lines), 1)),
         "amount": f"{from_cents(amounts[0])}",
         "frequency": checkout.frequency if checkout.frequency in AdjustForm.FREQUENCIES else "monthly",
         "first_on": lines[0].due_on.isoformat(),
@@ -99,6 +97,7 @@ def _keep(request: HttpRequest, checkout: Checkout, answer: Answer, form: Adjust
         lines=answer.lines,
         now=request.now,
         by_amount=wish.amount_cents is not None,
+        frequency=wish.frequency,
     )
 
 
@@ -182,6 +181,7 @@ def dates(request: HttpRequest, checkout: Checkout) -> HttpResponse:
             lines=lines,
             now=request.now,
             by_amount=by_amount,
+            frequency="custom",
         )
         if not found and checkout.paper:
             found = check_letters([line.due_on for line in lines], at.today)

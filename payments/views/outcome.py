@@ -62,6 +62,7 @@ def result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
             "method": method_label(payment),
         },
         "authorization_id": payment.authorization_id,
+        "arrangement_id": payment.arrangement_id,
         "later": [{"on": _day(on), "amount_cents": cents} for on, cents in lines[1:]] if _stands(state) else [],
         "copy_sent_to": _papers_go_to(request) if _stands(state) else "",
         "decline_sentence": _(gate.explain(payment).sentence) if state == "declined" else "",

@@ -1,5 +1,6 @@
 """The second half of the way to a payment: how to pay, and the review that every charge goes through (A11Y-01)."""
 
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,16 +10,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import identified, step_up_required
+from accounts.calendars import local_date
 from accounts.models import Visit
 from accounts.refusals import Refusal
 from accounts.sight import shown
 from payments.forms import AgreeForm, BankForm, RefusableForm, StoredForm
-from payments.models import Checkout, Method, ProcessorAccount
+from payments.models import Checkout, Method, Payment, ProcessorAccount
 from payments.services import checkout as services
 from payments.services import gate, methods, pay
 from payments.services.means import card_policy, means_of_method
-from payments.sight import language, planned, problems, say
-from payments.views.way import on_the_way, steps
+from payments.sight import breach, language, planned, problems, say
+from payments.views.way import IN_PARTS, on_the_way, steps, to_payment_of
+from settlements.rules.schedules import Line
 
 REFUSED_CARDS = {
     "visa_credit_not_accepted": "visa_credit",
@@ -56,19 +59,20 @@ def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
         if (cause := next((REFUSED_CARDS[one.code] for one in found if one.code in REFUSED_CARDS), "")) != "":
             return _card_refused(request, checkout, cause, found)
     merchant = ProcessorAccount.objects.filter(is_active=True).first() if selected == "card" else None
-    lines = gate.lines_of(checkout)
+    today = local_date(request.now, checkout.account.consumer.time_zone)
+    now, later = _parted(checkout, today)
     context = {
         "account": shown(checkout.account, level=request.visit.level),
         "checkout": checkout,
-        "today_cents": lines[0].amount_cents,
-        "later": planned(lines[1:]),
+        "today_cents": now[0].amount_cents if now else 0,
+        "later": planned(later),
         "methods": ways,
         "several_ways": len(offered) > 1,
         "selected": selected,
         "form": form,
         "refusals": problems([one for one in found if form.where.get(one.field or "") is None]),
         "stored": [{"id": one.pk, "label": means_of_method(one).label(language())} for one in stored],
-        "card": _card(merchant, checkout) if merchant else None,
+        "card": _card(merchant, checkout, ahead=bool(later), later_only=not now) if merchant else None,
         **steps(checkout, "method"),
     }
     status = 422 if found or form.errors else 200
@@ -100,14 +104,20 @@ def _ways(checkout: Checkout, request: HttpRequest, *, stored: bool) -> list[dic
     return [*found, {"code": "stored", "available": True}] if stored and card_works else found
 
 
-def _card(merchant: ProcessorAccount, checkout: Checkout) -> dict[str, Any]:
-    several = len(checkout.lines) > 1
+def _parted(checkout: Checkout, today: date) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """Part a checkout's payments into what is paid now and what is planned."""
+    lines = gate.lines_of(checkout)
+    return ((), lines) if gate.starts_later(lines, today) else (lines[:1], lines[1:])
+
+
+def _card(merchant: ProcessorAccount, checkout: Checkout, *, ahead: bool, later_only: bool) -> dict[str, Any]:
     return {
         "script_url": merchant.script_url,
         "publishable_key": merchant.publishable_key,
         "currency": checkout.account.currency,
         "locale": language(),
-        "setup_future_usage": "off_session" if several else "",
+        "mode": "setup" if later_only else "payment",
+        "setup_future_usage": "off_session" if ahead else "",
         "visa_credit_refused": not card_policy(checkout.account).visa_credit,
     }
 
@@ -155,7 +165,6 @@ def _card_refused(request: HttpRequest, checkout: Checkout, cause: str, found: l
         "checkout": checkout,
         "cause": cause,
         "code": refusal.code,
-        "today_cents": checkout.lines[0][1],
         "sentence": say(refusal),
         "alternatives": [_(phrase) for phrase in refusal.params.get("alternatives", ())],
     }
@@ -173,7 +182,7 @@ def review(request: HttpRequest, checkout: Checkout) -> HttpResponse:
     refusals: list[Refusal] = []
     if request.method == "POST" and form.is_valid():
         try:
-            payment = pay.confirm(
+            made = pay.confirm(
                 checkout=checkout,
                 text_sha256=request.POST.get("authorization_sha256", ""),
                 ip=request.ip,
@@ -184,7 +193,7 @@ def review(request: HttpRequest, checkout: Checkout) -> HttpResponse:
         except pay.Refused as refused:
             refusals = refused.refusals
         else:
-            return redirect("payments:result", payment.pk)
+            return redirect("payments:result", made.pk) if isinstance(made, Payment) else to_payment_of(checkout)
     seen = services.review(checkout, language=language(), now=request.now, loaded=not refusals)
     account = checkout.account
     title, *paragraphs = seen.text.split("\n\n")
@@ -198,6 +207,9 @@ def review(request: HttpRequest, checkout: Checkout) -> HttpResponse:
             {"number": line.number, "on": line.on, "amount_cents": line.amount_cents, "notice": line.notice}
             for line in seen.later
         ],
+        "in_parts": checkout.choice in IN_PARTS,
+        "breach": breach(checkout.terms) if seen.breach else None,
+        "undecided": any(one.code == "attempt_undecided" for one in everything),
         "notice": next((line.notice for line in seen.later if line.notice), ""),
         "total_cents": seen.total_cents,
         "saving_cents": seen.saving_cents,

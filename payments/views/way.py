@@ -9,9 +9,11 @@ from django.shortcuts import redirect
 
 from accounts.access import own_accounts
 from accounts.services import consent
-from payments.models import Checkout, Payment
+from payments.models import Arrangement, Checkout, Payment
 from payments.services import gate, pay
 from payments.services.gate import Standing
+
+IN_PARTS = ("parts", "plan")
 
 
 def on_the_way(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -36,9 +38,14 @@ def on_the_way(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 
 
 def to_payment_of(checkout: Checkout) -> HttpResponse:
-    """Lead to the one payment of a confirmed checkout."""
-    payment_id = Payment.objects.values_list("pk", flat=True).get(idempotency_key=checkout.pk)
-    return redirect("payments:result", payment_id)
+    """Lead to what a confirmed checkout became: its one payment, its arrangement, or the card that is being stored."""
+    payments = Payment.objects.values_list("pk", flat=True)
+    if (payment_id := payments.filter(idempotency_key=checkout.pk).first()) is not None:
+        return redirect("payments:result", payment_id)
+    arrangements = Arrangement.objects.values_list("pk", flat=True)
+    if (arrangement_id := arrangements.filter(key=checkout.pk).first()) is not None:
+        return redirect("payments:plan", arrangement_id)
+    return redirect("payments:card", checkout.pk)
 
 
 def asks_for_paper(checkout: Checkout, at: Standing) -> bool:
@@ -51,7 +58,7 @@ def asks_for_paper(checkout: Checkout, at: Standing) -> bool:
 def steps(checkout: Checkout | None, page: str) -> dict[str, int]:
     """Count the pages: choose, (schedule,) method, review; e-mail or letters is still part of the schedule."""
     pages = ["choose", "method", "review"]
-    if checkout is not None and len(checkout.lines) > 1:
+    if checkout is not None and checkout.choice in IN_PARTS:
         pages.insert(1, "schedule")
     place = "schedule" if page == "documents" else page
     return {"step": pages.index(place) + 1, "steps": len(pages)}

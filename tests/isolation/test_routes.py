@@ -44,6 +44,7 @@ LEVEL_2 = {
     "payments:cancel_postdate",
     "payments:schedule",
     "payments:dates",
+    "payments:card",
     "payments:plan",
     "payments:paperless",
     "settlements:budget",

@@ -40,10 +40,11 @@
 
   const cardField = (field) => {
     const form = document.getElementById("card-form");
-    const { publishableKey, amount, currency, locale, setupFutureUsage, failed } = field.dataset;
+    const { publishableKey, mode, amount, currency, locale, setupFutureUsage, failed } = field.dataset;
     if (!window.Stripe) return say(failed);
     const stripe = window.Stripe(publishableKey);
-    const options = { mode: "payment", amount: Number(amount), currency, locale, appearance: appearance() };
+    const options = { mode, currency, locale, appearance: appearance() };
+    if (mode === "payment") options.amount = Number(amount); // a card that is only stored pays nothing today
     if (setupFutureUsage) options.setupFutureUsage = setupFutureUsage;
     const elements = stripe.elements(options);
     const payment = elements.create("payment");
@@ -90,7 +91,7 @@
         if (!window.Stripe) throw new Error(failed);
         const answer = await window.Stripe(publishableKey).handleNextAction({ clientSecret: nextActionClientSecret });
         // A failed check is the server's to judge as well: it asks the processor, never this page.
-        if (answer.error && !answer.error.payment_intent) throw answer.error;
+        if (answer.error && !answer.error.payment_intent && !answer.error.setup_intent) throw answer.error;
         form.submit();
       } catch (error) {
         say(error?.message || failed);
