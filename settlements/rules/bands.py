@@ -142,7 +142,7 @@ class Compiled:
 
     def __init__(self, client: RuleSet | None, agency: RuleSet | None) -> None:
         self.segments = tuple(_segments(client, agency))
-        self._starts = [segment.from_cents for segment in self.segments]
+        self.starts = [segment.from_cents for segment in self.segments]
         self._outside = _govern(client, agency, None)
         self.memo: dict[Any, Any] = {}
         """What callers worked out from these rules alone and want to keep as long as the rules."""
@@ -151,7 +151,7 @@ class Compiled:
         """Give what governs a balance; outside the bounds no band does, only the fields of the form."""
         if not LOWEST_CENTS <= balance_cents <= HIGHEST_CENTS:
             return self._outside
-        return self.segments[bisect_right(self._starts, balance_cents) - 1].governing
+        return self.segments[bisect_right(self.starts, balance_cents) - 1].governing
 
 
 def compile_rules(client: RuleSet | None, agency: RuleSet | None) -> Compiled | None:

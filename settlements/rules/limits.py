@@ -177,7 +177,7 @@ def _terms(
             down._replace(number="down_payment_cents"),
             first._replace(number="latest_first_on"),
             governing.origins["conversion"],
-            *said_of(governing),
+            *said_of(governing, kind),
         ),
         kind=kind,
         max_months=min(months.value, MOST_MONTHS),
@@ -191,6 +191,9 @@ def _terms(
     )
 
 
-def said_of(governing: Governing) -> tuple[Origin, ...]:
+def said_of(governing: Governing, kind: str) -> tuple[Origin, ...]:
     """Give where everything comes from that is not a number of the schedule."""
-    return tuple(governing.origins[name] for name in (*BREACH_FIELDS, *FORM_NUMBERS))
+    said = tuple(governing.origins[name] for name in (*BREACH_FIELDS, *FORM_NUMBERS))
+    if kind == "settlement":
+        return said
+    return (Origin("breach_reinstates", "product", None, "kind", "rest"), *said[1:])

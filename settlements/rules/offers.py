@@ -289,14 +289,7 @@ def terms(
     if individual is not None:
         said = individual
     elif global_offer is not None:
-        said = HostSettlement(
-            percent_bps=global_offer.percent_bps,
-            max_payments=global_offer.max_payments,
-            max_days=global_offer.max_days,
-            text=global_offer.text,
-            level="global",
-            version=global_offer.version,
-        )
+        said = said_by_global(global_offer)
         field, cents = "minimum_payment_cents", global_offer.minimum_payment_cents
         if cents:
             minimums.append(Origin(field, said.level, said.version, field, cents))
@@ -332,6 +325,18 @@ def terms(
         ends_on=last_date,
         trace=(amount_from, payments_from, last_date_from)
         + ((minimum._replace(number="minimum_payment_cents"),) if minimum else ()),
+    )
+
+
+def said_by_global(offer: GlobalOffer) -> HostSettlement:
+    """Read the default offer as if it had been made for one account."""
+    return HostSettlement(
+        percent_bps=offer.percent_bps,
+        max_payments=offer.max_payments,
+        max_days=offer.max_days,
+        text=offer.text,
+        level="global",
+        version=offer.version,
     )
 
 

@@ -147,7 +147,7 @@ def _settlement(facts: Facts, governing: Governing | None, allowed: Allowed) -> 
     return replace(
         found,
         breach=limits_of.breach(governing, "settlement"),
-        trace=found.trace + limits_of.said_of(governing),
+        trace=found.trace + limits_of.said_of(governing, "settlement"),
         **{name: governing[name] for name in limits_of.FORM_NUMBERS},
     )
 
