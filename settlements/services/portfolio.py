@@ -103,7 +103,7 @@ class Portfolio:
         self.clients: dict[str, tuple[str, str]] = {
             str(pk): (number, name) for pk, number, name in Client.objects.values_list("pk", "number", "name")
         }
-        self._pairs = self._compile()
+        self.pairs = self._compile()
         superseded = Q(superseded_at=None) | Q(superseded_at__gt=at)
         self._default = offers.default_of(GlobalOffer.objects.filter(superseded).order_by("version").first())
         self._today: dict[str, date] = {}
@@ -150,30 +150,34 @@ class Portfolio:
         upto = behind.values_list(_text("pk"), flat=True)[PAGE - 1 : PAGE].first()
         return Page(after, upto or None)
 
-    def lines(self, page: Page) -> Iterator[Line]:
-        """Compare the accounts of a page, in the order of their ids."""
+    def lines(self, page: Page) -> Iterator[tuple]:
+        """Compare the accounts of a page, in the order of their ids: plain tuples of what `Line` names."""
+        pairs, starts, keys = self.pairs, self._starts, self._bands
+        for account, reference, client, state, *given in self.facts(page):
+            rules, drafted = pairs[client]
+            live = headline(rules, *given)
+            draft = live if drafted is rules else headline(drafted, *given)
+            owed = given[0]
+            band = keys[bisect_right(starts, owed) - 1] if owed <= bands.HIGHEST_CENTS else ""
+            yield account, reference, client, state, band, owed, live, draft
+
+    def facts(self, page: Page) -> Iterator[tuple]:
+        """Give account, reference, client, state, and what `headline` takes besides the rules."""
         waiting = unposted(after=page.after, upto=page.upto, at=self.at) if unposted else {}
         individual = self._individual(page)
-        default, pairs, starts, keys = self._default, self._pairs, self._starts, self._bands
-        for account, reference, client, balance, listed_on, options, state, zone in self._rows(page):
-            owed = balance
+        days, allowances, default = self._today, self._allowed, self._default
+        for account, reference, client, owed, listed_on, options, state, zone in self.rows(page):
             if account in waiting:
                 cents, settled = waiting[account]
-                owed = 0 if settled else max(0, balance - cents)
-            live_rules, draft_rules = pairs[client]
-            today = self._today.get(zone) or self._day(zone)
-            allowed = self._allowed.get(options) or self._options(options)
+                owed = 0 if settled else max(0, owed - cents)
+            today = days.get(zone) or self._day(zone)
             offer = None
             if account in individual:
                 offer = next((said for said, last in individual[account] if last is None or last >= today), None)
-            live = headline(live_rules, owed, listed_on, today, offer, default, allowed)
-            draft = live
-            if draft_rules is not live_rules:
-                draft = headline(draft_rules, owed, listed_on, today, offer, default, allowed)
-            band = keys[bisect_right(starts, owed) - 1] if owed <= bands.HIGHEST_CENTS else ""
-            yield Line(account, reference, client, state, band, owed, live, draft)
+            allowed = allowances.get(options) or self._options(options)
+            yield account, reference, client, state, owed, listed_on, today, offer, default, allowed
 
-    def _rows(self, page: Page) -> list[tuple]:
+    def rows(self, page: Page) -> list[tuple]:
         """Read the accounts that were open with a balance, as they stood; history where they changed since."""
         found = self._live().filter(page.of("pk")).order_by("pk")
         now = found.values_list(

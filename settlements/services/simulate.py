@@ -40,7 +40,7 @@ from accounts.money import format_cents, from_cents
 from accounts.tenancy import acting_for
 from settlements.models import RuleSet, Simulation
 from settlements.rules.bands import HIGHEST_CENTS
-from settlements.rules.comparison import CENTS, CHANGES, COUNTS, named
+from settlements.rules.comparison import CENTS, CHANGES, COUNTS, is_change, marks, names
 from settlements.rules.portfolio import Headline
 from settlements.services import portfolio
 from settlements.services.portfolio import Line, Page, Portfolio
@@ -173,26 +173,31 @@ class Tallies:
         self.cells: dict[str, Any] = {"all": {}} | {name: {} for name in DIMENSIONS} | (cells or {})
         self.samples = samples or []
 
-    def add(self, lines: Iterable[Line]) -> int:
-        """Count lines in; give how many they were."""
+    def add(self, lines: Iterable[tuple]) -> int:
+        """Count lines in, plain tuples of what `Line` names; give how many they were."""
         sums: dict[tuple, list[int]] = {}
         taken = Counter(sample["change"] for sample in self.samples)
         wanted = {name: SAMPLES - taken[name] for name in CHANGES if taken[name] < SAMPLES}
+        seen: dict[int, int] = {}
         done = 0
         for line in lines:
             done += 1
-            names = named(line.live, line.draft)
-            key = (line.client, line.band, line.state, names)
+            _account, _reference, client, state, band, owed_cents, live, draft = line
+            marked = marks(live, draft)
+            key = (client, band, state, marked)
             cell = sums.get(key)
             if cell is None:
                 cell = sums[key] = [0, 0, 0, 0]
             cell[0] += 1
-            cell[1] += line.owed_cents
-            cell[2] += line.live.settlement_cents
-            cell[3] += line.draft.settlement_cents
-            if wanted and names[0] == "changed":
-                self._keep(line, names, wanted)
-        for (client, band, state, names), (count, *cents) in sums.items():
+            cell[1] += owed_cents
+            cell[2] += live[0]
+            cell[3] += draft[0]
+            # After so many accounts with the same changes there is no room for another sample of any of them.
+            if seen.get(marked, 0) < SAMPLES:
+                seen[marked] = seen.get(marked, 0) + 1
+                self._keep(Line(*line), names(marked), wanted)
+        for (client, band, state, marked), (count, *cents) in sums.items():
+            counted = ("accounts", *names(marked))
             for cell in (
                 self.cells["all"],
                 self.cells["clients"].setdefault(client, {}),
@@ -201,12 +206,12 @@ class Tallies:
             ):
                 for name, value in zip(CENTS, cents, strict=True):
                     cell[name] = cell.get(name, 0) + value
-                for name in ("accounts", *names):
+                for name in counted:
                     cell[name] = cell.get(name, 0) + count
         return done
 
-    def _keep(self, line: Line, names: tuple[str, ...], wanted: dict[str, int]) -> None:
-        for name in [name for name in names if name in wanted]:
+    def _keep(self, line: Line, found: tuple[str, ...], wanted: dict[str, int]) -> None:
+        for name in [name for name in found if name in wanted]:
             self.samples.append(_sample(name, line))
             wanted[name] -= 1
             if not wanted[name]:
@@ -226,11 +231,13 @@ def rows(*, simulation: Simulation, by: str) -> list[tuple[str, dict[str, int]]]
     cells = simulation.tallies.get(by, {})
     if by == "all":
         return [("", _whole(cells))]
-    names = {}
+    clients = {}
     if by == "clients":
-        names = {str(pk): f"{number} {name}" for pk, number, name in Client.objects.values_list("pk", "number", "name")}
-    order = sorted(cells, key=_band_order) if by == "bands" else sorted(cells, key=lambda key: names.get(key, key))
-    return [(_label(by, key, names), _whole(cells[key])) for key in order]
+        clients = {
+            str(pk): f"{number} {name}" for pk, number, name in Client.objects.values_list("pk", "number", "name")
+        }
+    order = sorted(cells, key=_band_order) if by == "bands" else sorted(cells, key=lambda key: clients.get(key, key))
+    return [(_label(by, key, clients), _whole(cells[key])) for key in order]
 
 
 def _whole(cell: dict[str, int]) -> dict[str, int]:
@@ -241,10 +248,10 @@ def _band_order(key: str) -> tuple[int, ...]:
     return tuple(int(cents) for cents in key.split("-")) if key else (HIGHEST_CENTS + 1,)
 
 
-def _label(by: str, key: str, names: dict[str, str]) -> str:
+def _label(by: str, key: str, clients: dict[str, str]) -> str:
     if by == "bands":
         return " - ".join(format_cents(int(cents)) for cents in key.split("-")) if key else gettext("no band")
-    return names.get(key, key) or gettext("unknown")
+    return clients.get(key, key) or gettext("unknown")
 
 
 def export(simulation: Simulation, *, part: str = "accounts") -> Iterator[str]:
@@ -255,19 +262,19 @@ def export(simulation: Simulation, *, part: str = "accounts") -> Iterator[str]:
     """
     assert part in PARTS, part
     with acting_for(simulation.agency_id):
-        names = {str(pk): (number, name) for pk, number, name in Client.objects.values_list("pk", "number", "name")}
+        clients = {str(pk): (number, name) for pk, number, name in Client.objects.values_list("pk", "number", "name")}
     if part == "tallies":
         yield from _tallies_csv(simulation)
         return
     yield _csv(["change", *_ACCOUNT, *(f"live_{name}" for name in _OFFER), *(f"draft_{name}" for name in _OFFER)])
     if part == "samples":
         for sample in simulation.samples:
-            yield _account_csv([sample["change"]], sample, names)
+            yield _account_csv([sample["change"]], sample, clients)
         return
     for page in _changed(simulation):
         for changes, line in page:
             about = line._asdict() | {"live": _plain(line.live), "draft": _plain(line.draft)}
-            yield _account_csv(changes, about, names)
+            yield _account_csv(changes, about, clients)
 
 
 _ACCOUNT = ("reference", "client_number", "client", "state", "band", "owed")
@@ -296,16 +303,16 @@ def _changed(simulation: Simulation) -> Iterator[list[tuple[tuple[str, ...], Lin
             page = whole.page(after)
             if end and (page.upto is None or page.upto > end):
                 page = Page(after, end)
-            lines = ((named(line.live, line.draft), line) for line in whole.lines(page))
-            found = [(names[1:], line) for names, line in lines if names[0] == "changed"]
+            lines = ((marks(*line[-2:]), line) for line in whole.lines(page))
+            found = [(names(marked)[1:], Line(*line)) for marked, line in lines if is_change(marked)]
         yield found
         if page.upto is None:
             return
         after = page.upto
 
 
-def _account_csv(changes: Iterable[str], about: dict[str, Any], names: dict[str, tuple[str, str]]) -> str:
-    number, name = names.get(about["client"], ("", ""))
+def _account_csv(changes: Iterable[str], about: dict[str, Any], clients: dict[str, tuple[str, str]]) -> str:
+    number, name = clients.get(about["client"], ("", ""))
     cells = [" ".join(changes), about["reference"], number, name, about["state"], about["band"]]
     cells.append(from_cents(about["owed_cents"]))
     for side in ("live", "draft"):

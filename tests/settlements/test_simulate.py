@@ -14,7 +14,7 @@ from payments.models import Payment
 from payments.services import gate
 from settlements import tasks
 from settlements.models import IndividualOffer, RuleSet, Simulation
-from settlements.rules.comparison import CHANGES, named
+from settlements.rules.comparison import CHANGES, marks, names
 from settlements.rules.portfolio import Headline
 from settlements.services import offers, portfolio, simulate
 from tests.conftest import NOW, make_account
@@ -300,7 +300,7 @@ def plainly(at) -> Headline:
         plan_months=plan.max_months if plan else 0,
         methods=at.allowed.single_methods,
         level=settlement.level if settlement else "",
-        reason=at.closed["settlement"][0].code if "settlement" in at.closed else "",
+        reason="" if settlement else at.closed["settlement"][0].code,
     )
 
 
@@ -319,7 +319,7 @@ def test_no_account_differs_from_what_its_consumer_sees_before_and_after_publish
         draft = rule_set(second if whose == "client" else None, version=2, published=False, bands=DRAFT_BANDS, **values)
         simulation = ran(draft)
         whole = simulate.of(simulation)
-        found = {line.account: line for line in whole.lines(whole.page(None))}
+        found = {line[0]: portfolio.Line(*line) for line in whole.lines(whole.page(None))}
         live = as_consumers_see_it(NOW)
         draft.status, draft.effective_at, draft.published_at = "published", NOW, NOW
         draft.save()
@@ -334,7 +334,7 @@ def test_no_account_differs_from_what_its_consumer_sees_before_and_after_publish
         if (line.owed_cents, line.live) != live[key] or (line.owed_cents, line.draft) != after[key]
     ]
     assert (wrong, found.keys()) == ([], live.keys())
-    counted = Counter(name for key in live for name in named(live[key][1], after[key][1]))
+    counted = Counter(name for key in live for name in names(marks(live[key][1], after[key][1])))
     assert {name: count for name, count in cell(simulation).items() if not name.endswith("cents")} == counted | {
         "accounts": len(live)
     }
@@ -425,7 +425,7 @@ def test_a_payment_that_was_decided_since_stands_as_it_was(acting, account, agen
     Payment.objects.filter(pk=tried.pk).update(status="succeeded", decided_at=later)
     Payment.objects.filter(pk=shown.pk).update(acknowledged_at=later)
     whole = simulate.of(simulation)
-    assert [line.owed_cents for line in whole.lines(whole.page(None))] == [0, 900_00, 900_00]
+    assert [portfolio.Line(*line).owed_cents for line in whole.lines(whole.page(None))] == [0, 900_00, 900_00]
     assert cell(simulation)["owed_cents"] == 1_800_00
 
 
