@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 
 from accounts.refusals import Refusal, refuse
 from settlements.rules.bands import BAND_FIELDS, CONVERSIONS, FORM_FIELDS, HIGHEST_CENTS
-from settlements.rules.offers import MOST_DAYS, MOST_PAYMENTS
+from settlements.rules.offers import MOST_DAYS, MOST_MONTHS, MOST_PAYMENTS
 
 MOST_BANDS = 60
-MOST_MONTHS = 1_200
-"""Collect! users write 999 for "no limit"; above a hundred years a value is a mistake."""
 REINSTATES = ("balance", "rest")
 SWITCHES = ("enabled", "is_master", "replace_all")
 WRITABLE = (*SWITCHES, *FORM_FIELDS, "note")

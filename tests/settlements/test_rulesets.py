@@ -341,3 +341,23 @@ def test_all_agencies_have_no_rules_of_their_own():
     make_agency("cedar")
     with acting_for(ALL_AGENCIES), pytest.raises(AssertionError, match="one agency"):
         rulesets.in_force(clients=[], now=NOW)
+
+
+def test_what_was_planned_earlier_takes_over_on_its_day(account):
+    published(bands=[band(70_00)], effective_at=NOW + 10 * DAY)
+    published(bands=[band(60_00)], now=NOW + DAY)
+    assert [minimum(account, NOW + days * DAY) for days in (0, 1, 9, 10, 99)] == [None, 60_00, 60_00, 70_00, 70_00]
+
+
+def test_a_version_counts_from_its_publication_even_if_its_row_says_earlier(account):
+    values = {"version": 1, "status": "published", "bands": [band(70_00)]}
+    RuleSet.objects.create(**values, effective_at=NOW - 9 * DAY, published_at=NOW, published_by="by hand")
+    assert (minimum(account, NOW - DAY), minimum(account, NOW)) == (None, 70_00)
+
+
+def test_a_draft_that_was_overtaken_takes_the_next_number(account):
+    first = published(bands=[band(70_00)])
+    draft = drafted(bands=[band(60_00)])
+    assert rulesets.roll_back(to=first, by="staff:2", now=NOW).version == 3
+    assert rulesets.publish(rule_set=draft, by="staff:1", now=NOW).version == 4
+    assert minimum(account, NOW) == 60_00
