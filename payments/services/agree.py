@@ -24,7 +24,7 @@ from settlements.rules.quotes import Wish
 from settlements.rules.schedules import Line
 from settlements.services import quotes
 
-__all__ = ["Refused", "accept", "quote"]
+__all__ = ["Refused", "accept", "closed", "quote"]
 
 NOTICE_READ_WITHIN = timedelta(hours=24)
 """Each session asks again for the notice about an old debt; without a session that is a day (SOL-02)."""
@@ -42,12 +42,12 @@ def quote(*, account: Account, wish: Wish, by: str, now: datetime) -> Quote | li
     """
     account = Account.objects.select_related("consumer", "client", "agency").get(pk=account.pk)
     at = gate.standing(account, now=now)
-    if found := _closed(at, now=now):
+    if found := closed(at, now=now):
         return found
     return quotes.make(account=account, owed_cents=at.owed.cents, today=at.today, wish=wish, by=by, now=now)
 
 
-def _closed(at: Standing, *, now: datetime) -> list[Refusal]:
+def closed(at: Standing, *, now: datetime) -> list[Refusal]:
     """Say why nothing can be agreed on this account now, whatever the sums are."""
     found = [] if at.arrangement is None else [gate.no("arrangement_active")]
     line = Line(at.today, max(at.owed.cents, 1))
