@@ -11,6 +11,7 @@ from accounts.money import pro_rata
 from accounts.refusals import Refusal, gettext_noop, refuse
 from settlements.rules import quotes
 from settlements.rules.budget_forms import Answers, Form
+from settlements.rules.offers import SMALLEST_CENTS
 from settlements.rules.quotes import Answer, Offered, Wish
 
 PER_MONTH = {"week": (52, 12), "fortnight": (26, 12), "four_weeks": (13, 12), "month": (1, 1), "year": (1, 12)}
@@ -131,6 +132,7 @@ class Decision:
 
 
 _SENTENCES = {
+    "above_share": gettext_noop("One payment would be %(highest_cents)s, more than the share of %(share_cents)s."),
     "share_is_nothing": gettext_noop("The share for this account is less than a cent."),
 }
 
@@ -159,13 +161,37 @@ def decide(
     refusals: list[Refusal] = []
     for choice in ("plan", "parts"):
         limits = offered.terms_of(choice)
-        most = -(-limits.amount_cents // 2) if limits else shared.cents
-        wish = Wish(choice, amount_cents=min(shared.cents, most))
-        answer = quotes.answer(offered, wish, currency=currency)
-        if not answer.refusals:
-            return Decision(PLAN, shared, choice, answer)
+        amount = _payment(limits.amount_cents, shared.cents) if limits else shared.cents
+        answer = quotes.answer(offered, Wish(choice, amount_cents=amount), currency=currency)
         refusals += answer.refusals
+        if answer.refusals:
+            continue
+        if (highest := max(line.amount_cents for line in answer.lines)) <= shared.cents:
+            return Decision(PLAN, shared, choice, answer)
+        # A down payment: more than this consumer has in a month.
+        refusals.append(
+            refuse(
+                _SENTENCES["above_share"],
+                "above_share",
+                currency=currency,
+                highest_cents=highest,
+                share_cents=shared.cents,
+            )
+        )
     return Decision(REFERRAL, shared, refusals=tuple(_once(refusals)))
+
+
+def _payment(total_cents: int, share_cents: int) -> int:
+    """Choose a payment of at most the share, and half of all, that leaves no remainder too small for a processor.
+
+    Such a remainder would join the last payment and lift it above the share.
+    """
+    most = min(share_cents, -(-total_cents // 2))
+    for cents in range(most, max(most - SMALLEST_CENTS, 0), -1):
+        rest = total_cents % cents
+        if not rest or rest >= SMALLEST_CENTS:
+            return cents
+    return most
 
 
 def _once(found: Sequence[Refusal]) -> list[Refusal]:

@@ -99,8 +99,8 @@ _SENTENCES = {
     "text_too_long": gettext_noop("This text is longer than %(most)s characters."),
     "list_missing": gettext_noop("This must be a list with 1 to %(most)s entries."),
     "code_unusable": gettext_noop("A code has small letters, digits and _, and begins with a letter."),
-    "code_reserved": gettext_noop("The code “%(code)s” is taken by a page of ours."),
-    "code_twice": gettext_noop("The code “%(code)s” stands here twice."),
+    "code_reserved": gettext_noop("The code “%(name)s” is taken by a page of ours."),
+    "code_twice": gettext_noop("The code “%(name)s” stands here twice."),
     "value_unknown": gettext_noop("“%(value)s” is not one of: %(known)s."),
     "not_yes_or_no": gettext_noop("This must be true or false."),
     "not_a_number": gettext_noop("This must be a whole number from %(least)s to %(most)s."),
@@ -122,11 +122,11 @@ class _Findings(list):
     def no(self, code: str, at: str, **params: object) -> None:
         self.append(refuse(_SENTENCES[code], code, field=at or "/", **params))
 
-    def fields(self, value: object, at: str, known: str) -> dict:
-        """Take an object whose field names are known; anything else is a finding and reads as empty."""
+    def fields(self, value: object, at: str, known: str) -> dict | None:
+        """Take an object whose field names are known; anything else is a finding and reads as None."""
         if not isinstance(value, dict):
             self.no("not_an_object", at)
-            return {}
+            return None
         for name in value:
             if name not in known.split():
                 self.no("field_unknown", f"{at}/{name}", name=str(name)[:40])
@@ -136,7 +136,7 @@ class _Findings(list):
         if value is None and not needed:
             return
         said = self.fields(value, at, "en es")
-        for language in LANGUAGES if said else ():
+        for language in LANGUAGES if said is not None else ():
             text = said.get(language)
             if not isinstance(text, str) or not text.strip():
                 self.no("text_missing", f"{at}/{language}")
@@ -154,7 +154,7 @@ class _Findings(list):
         if not isinstance(value, str) or not _CODE.fullmatch(value):
             self.no("code_unusable", at)
         elif value in seen:
-            self.no("code_twice", at, code=value)
+            self.no("code_twice", at, name=value)
         else:
             seen.add(value)
 
@@ -173,7 +173,7 @@ def check_form(definition: object) -> list[Refusal]:
     """List everything that is wrong with a definition; `field` is the JSON pointer of each place."""
     found = _Findings()
     top = found.fields(definition, "", "layout title intro notes sections")
-    if not top:
+    if top is None:
         return found
     if top.get("layout") != LAYOUT:
         found.no("layout_unknown", "/layout", layout=LAYOUT)
@@ -187,15 +187,15 @@ def check_form(definition: object) -> list[Refusal]:
     asked: list[tuple[str, dict]] = []
     for at, given in found.entries(top.get("sections"), "/sections", MOST_SECTIONS):
         section = found.fields(given, at, "code title intro questions")
-        if not section:
+        if section is None:
             continue
         found.code(section.get("code"), f"{at}/code", sections)
         if section.get("code") in RESERVED:
-            found.no("code_reserved", f"{at}/code", code=section["code"])
+            found.no("code_reserved", f"{at}/code", name=section["code"])
         found.words(section.get("title"), f"{at}/title", most=120)
         found.words(section.get("intro"), f"{at}/intro", most=1_000, needed=False)
         for place, entry in found.entries(section.get("questions"), f"{at}/questions", MOST_QUESTIONS):
-            if question := found.fields(entry, place, _QUESTION):
+            if (question := found.fields(entry, place, _QUESTION)) is not None:
                 asked.append((place, question))
                 _check_question(found, place, question, codes)
     _check_together(found, asked)
@@ -227,7 +227,7 @@ def _check_question(found: _Findings, at: str, question: dict, codes: set[str]) 
         for place, frequency in found.entries(question["frequencies"], f"{at}/frequencies", len(FREQUENCIES)):
             if found.one_of(frequency, place, FREQUENCIES):
                 if frequency in named:
-                    found.no("code_twice", place, code=frequency)
+                    found.no("code_twice", place, name=frequency)
                 named.add(frequency)
     _check_extras(found, at, question, kind, group)
 
@@ -237,14 +237,14 @@ def _check_extras(found: _Findings, at: str, question: dict, kind: str, group: s
         if group not in ("essential", "other"):
             found.no("cap_only_for_outgoings", f"{at}/cap")
         cap = found.fields(question["cap"], f"{at}/cap", "cents per_dependant_cents note")
-        if cap:
+        if cap is not None:
             found.number(cap.get("cents"), f"{at}/cap/cents", MOST_CENTS)
             found.number(cap.get("per_dependant_cents", 0), f"{at}/cap/per_dependant_cents", MOST_CENTS)
             found.words(cap.get("note"), f"{at}/cap/note")
     if kind == "choice":
         options: set[str] = set()
         for place, entry in found.entries(question.get("options"), f"{at}/options", MOST_OPTIONS):
-            if option := found.fields(entry, place, "code label"):
+            if (option := found.fields(entry, place, "code label")) is not None:
                 found.code(option.get("code"), f"{place}/code", options)
                 found.words(option.get("label"), f"{place}/label", most=120)
     elif "options" in question:

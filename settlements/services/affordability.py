@@ -18,7 +18,7 @@ from settlements.rules import affordability as rules
 from settlements.rules.affordability import Budget, Decision
 from settlements.rules.budget_forms import Form, check_answers
 from settlements.rules.offers import SMALLEST_CENTS
-from settlements.services import budget_forms, offers
+from settlements.services import budget_forms, individual, offers
 
 DRAFT_DAYS = 30
 """A budget that nobody went on with is wiped: it is the consumer's, and only they know if it is still true."""
@@ -284,8 +284,6 @@ def accept(
 
     The account gets an offer of its own, the whole balance in so many payments; with any refusal nothing is written.
     """
-    from settlements.services import individual
-
     row = _locked(budget)
     account = row.account
     if row.status != Status.SUBMITTED:
