@@ -14,6 +14,7 @@ from campaigns.models import Message
 from integrations.models import Delivery
 from payments.models import Arrangement, Authorization, HostItem, Method, Payment, Postdate
 from payments.services.owed import owed
+from portal.account_offers import AccountOffers
 from settlements.models import IndividualOffer
 from settlements.services import offers
 
@@ -81,9 +82,10 @@ class WithTimeline:
 
 
 @admin.register(Account)
-class AccountPage(WithTimeline, AccountAdmin):
+class AccountPage(AccountOffers, WithTimeline, AccountAdmin):
     """One account: what is owed, what was offered, promised, paid, told and written."""
 
+    actions_detail = ["why", "make_offer"]
     inlines = [Payments, Postdates, Arrangements, Offers, HostItems, Deliveries, Messages, Authorizations]
 
     def summary(self, request, account: Account) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from accounts.tenancy import acting_for
 from settlements.admin import levels
 from settlements.admin.people import by
 from settlements.models import RuleSet
-from settlements.services import rulesets
+from settlements.services import collect, rulesets
 
 MOST_BYTES = 2 * 2**20
 """Six bands of a few thousand clients fit; a larger file is none of ours."""
@@ -109,8 +109,6 @@ class Exchange:
             raise PermissionDenied
         if kind not in ("csv", "json"):
             raise Http404
-        from settlements.services import collect
-
         of = {"all_clients": True, "client": None} if "all" in request.GET else {"client": self._client(request)}
         if kind == "json":
             body = json.dumps(collect.export_json(**of), indent=2, ensure_ascii=False)
@@ -130,8 +128,6 @@ class Exchange:
 
     @action(description=_("Import"), permissions=["import"], icon="upload")
     def import_rules(self, request):
-        from settlements.services import collect
-
         may_publish = self.has_publish_permission(request)
         sent = (request.POST, request.FILES) if request.method == "POST" else (None, None)
         form = ImportForm(*sent, may_publish=may_publish)

@@ -9,11 +9,11 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from accounts.columns import status_of
-from accounts.desk import AgencyAdmin, AgencyForm, FactAdmin
+from accounts.desk import AgencyAdmin, AgencyForm, FactAdmin, ReasonForm
 from accounts.money import from_cents, to_cents
 from settlements.admin.people import by, names
 from settlements.models import GlobalOffer, IndividualOffer
-from settlements.services import offers
+from settlements.services import individual, offers
 
 MOST_VERSIONS = 100
 """Shown on the page of the default offer; the list shows the rest."""
@@ -132,3 +132,28 @@ class IndividualOfferAdmin(FactAdmin):
         "made_at",
     ]
     list_filter = ["status", "origin"]
+    actions_detail = ["withdraw"]
+
+    def has_withdraw_permission(self, request, object_id=None) -> bool:
+        return self.has_role(request, "settlements.change_individualoffer")
+
+    @action(description=_("Withdraw"), permissions=["withdraw"], icon="undo")
+    def withdraw(self, request, object_id):
+        offer = self.row(request, object_id)
+        return self.ask(
+            request,
+            offer,
+            title=_("Withdraw the offer of %(offer)s for account %(account)s")
+            % {"offer": offer, "account": offer.account},
+            text=_("The rules below it count again at once. What was accepted stays. Say why."),
+            button=_("Withdraw"),
+            form_class=ReasonForm,
+            do=lambda form: self._withdraw(request, offer, form.cleaned_data["reason"]),
+        )
+
+    def _withdraw(self, request, offer: IndividualOffer, reason: str) -> None:
+        refused = individual.withdraw(offer=offer, reason=reason, by=by(request), now=request.now)
+        for refusal in refused:
+            messages.error(request, refusal.sentence)
+        if not refused:
+            messages.success(request, _("The offer is withdrawn."))

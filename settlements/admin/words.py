@@ -192,6 +192,43 @@ CHOICES = {
     },
     "breach_reinstates": dict(RuleSet.Breach.choices),
 }
+NUMBERS = {
+    "amount_cents": _("Amount"),
+    "max_payments": _("Most payments"),
+    "max_months": _("Months"),
+    "last_date": _("Last day"),
+    "ends_on": _("Last day"),
+    "monthly_minimum_cents": _("Smallest payment a month"),
+    "minimum_payment_cents": _("Smallest payment"),
+    "minimum_single_cents": _("Smallest single payment"),
+    "minimum_recurring_cents": _("Smallest payment of a schedule"),
+    "down_payment_cents": _("First payment at least"),
+    "latest_first_on": _("Latest first payment"),
+    "conversion": _("Minimum per period"),
+    "breach_reinstates": _("Owed again when it breaks"),
+    "breach_cure_days": _("Days to make good"),
+    "grace_days": _("Days of grace"),
+    "failures_to_break": _("Failed payments that break it"),
+    "max_changes": _("Changes by the consumer"),
+    "sif_plan_arrangement": _("Contact plan: arrangement"),
+    "sif_plan_final": _("Contact plan: full or final"),
+    "single_card": _("One payment by card"),
+    "recurring_card": _("Schedule by card"),
+    "single_ach": _("One payment from a bank account"),
+    "recurring_ach": _("Schedule from a bank account"),
+    "can_pay": _("Can pay at all"),
+    "promise_days": _("Days to keep a promise"),
+}
+"""What offers are made of, by the names that traces use."""
+OFFERED = {
+    "full": _("In full"),
+    "settlement": _("Settlement"),
+    "parts": _("Settlement in parts"),
+    "plan": _("Payment plan"),
+    "amount": _("Single amount"),
+    "promise": _("Promise"),
+    "allowed": _("Ways to pay"),
+}
 LEVELS = {"client": _("this client"), "agency": _("the agency"), "product": _("standard"), "global": _("default offer")}
 
 
