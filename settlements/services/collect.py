@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
+from accounts import clock
 from accounts.models import Client
 from settlements.models import RuleSet
 from settlements.rules import bands as rules
@@ -62,7 +62,7 @@ def forms(*, client: Client | None, all_clients: bool = False, now: datetime | N
         numbers |= dict(Client.objects.filter(pk__in=ruled).values_list("pk", "number"))
     elif client is not None:
         numbers = dict(Client.objects.filter(pk=client.pk).values_list("pk", "number"))
-    standing = rulesets.values_in_force(clients=[pk for pk in numbers if pk], now=now or timezone.now())
+    standing = rulesets.values_in_force(clients=[pk for pk in numbers if pk], now=now or clock.now())
     found = [collect.form_of_rules(number, standing[pk]) for pk, number in numbers.items() if pk in standing]
     return sorted(found, key=lambda form: form.client_number)
 

@@ -7,9 +7,8 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max, Q
-from django.utils import timezone
 
-from accounts import events
+from accounts import clock, events
 from accounts.models import Account, Event
 from accounts.refusals import Refusal
 from accounts.tenancy import ALL_AGENCIES, acting, acting_for
@@ -144,7 +143,7 @@ def offered_to(*, due: Mapping[Account, tuple[int, date]], now: datetime | None 
     :param due: per account what is owed in cents and the consumer's local date.
     :param now: which rule sets are in force; by default the present.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     if acting() == ALL_AGENCIES:
         # A sweep over all agencies: each account is read by its own agency's rules.
         return _of_agencies(due, now)

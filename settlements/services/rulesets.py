@@ -11,9 +11,8 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max, Q
-from django.utils import timezone
 
-from accounts import events
+from accounts import clock, events
 from accounts.models import Agency, Client
 from accounts.refusals import Refusal, refuse
 from accounts.tenancy import ALL_AGENCIES, acting
@@ -271,7 +270,7 @@ class Chapter(NamedTuple):
 
 def history(*, client: Client | None, now: datetime | None = None) -> list[Chapter]:
     """Tell the versions of a level, the newest first."""
-    now = now or timezone.now()
+    now = now or clock.now()
     rows = list(RuleSet.objects.filter(client=client.pk if client else None).order_by("-version"))
     published = [row for row in rows if row.status == RuleSet.Status.PUBLISHED]
     return [_chapter(row, published, now) for row in rows]
