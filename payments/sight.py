@@ -10,11 +10,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import get_language, gettext
 
 from accounts.models import Account
-from accounts.refusals import Refusal, gettext_noop
+from accounts.refusals import Refusal
 from payments.models import Arrangement, Payment
 from payments.rules.gates import PAYABLE_STATUSES, sol_notice_needed
 from payments.services.gate import Standing
 from payments.services.means import means_of_method
+from settlements.rules import why as reasons
 from settlements.rules.offers import Terms
 from settlements.rules.schedules import Line, propose
 
@@ -58,7 +59,9 @@ def cannot_pay(at: Standing, *, now: datetime) -> str:
     if account.status not in PAYABLE_STATUSES or not at.allowed.single_methods:
         return "closed"
     # What a running settlement leaves over is forgiven at its end: nobody is asked to pay it as an extra.
-    settling = at.arrangement is not None and at.arrangement.kind == "settlement"
+    # One without a way to pay is paid by hand, so its payments must stay possible.
+    running = at.arrangement
+    settling = running is not None and running.kind == "settlement" and running.authorization_id is not None
     if settling or at.owed.single_most_cents <= 0:
         return "arranged"
     if now - account.as_of > timedelta(hours=account.agency.balance_fresh_hours):
@@ -145,18 +148,9 @@ def breach(terms: Terms | dict[str, Any]) -> dict[str, Any] | None:
     return said | {name: facts.get(name) for name in ("kind", "saving_cents", "balance_cents")}
 
 
-_WHY = {
-    "settlement": gettext_noop("This is the settlement that is offered for this account today."),
-    "plan": gettext_noop("A balance like this one may be paid in parts."),
-    "amount": gettext_noop("You can pay any amount at any time."),
-    "full": gettext_noop("You can pay all of it at any time."),
-    "promise": gettext_noop("You may need a little time until you can pay."),
-}
-
-
 def why(at: Standing, choice: str) -> str:
     """Say in one plain sentence why this is offered."""
-    return gettext(_WHY["settlement" if choice == "parts" else choice])
+    return say(reasons.sentence(at.offered, choice))
 
 
 def local(at: datetime, account: Account) -> datetime:

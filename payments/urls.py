@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.views import adjust, checkout, keeping, outcome, paying, plan, tabs
+from payments.views import adjust, agreeing, checkout, keeping, outcome, paying, plan, tabs
 
 app_name = "payments"
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("post-dates/<uuid:postdate_id>/cancel/", tabs.cancel_postdate, name="cancel_postdate"),
     path("accounts/<uuid:account_id>/pay/", checkout.choose, name="choose"),
     path("accounts/<uuid:account_id>/age-of-debt/", checkout.age_notice, name="age_notice"),
+    path("accounts/<uuid:account_id>/promise/", agreeing.promise, name="promise"),
+    path("pay/<uuid:checkout_id>/by-hand/", agreeing.by_hand, name="by_hand"),
+    path("agree/<uuid:quote_id>/", agreeing.agree, name="agree"),
     path("pay/<uuid:checkout_id>/schedule/", adjust.schedule, name="schedule"),
     path("pay/<uuid:checkout_id>/dates/", adjust.dates, name="dates"),
     path("pay/<uuid:checkout_id>/documents/", checkout.paperless, name="paperless"),

@@ -6,7 +6,7 @@ from accounts.models import Visit
 from payments.forms import SMALLEST_CENTS
 from payments.services import gate
 from payments.services.gate import Standing
-from payments.sight import promise_until, proposed_parts, resolves, say, time_barred, why
+from payments.sight import promise_until, proposed_parts, say, time_barred, why
 
 WORTH_SAYING = ("settlement_not_yet",)
 """A closed settlement is shown with its reason only where waiting opens it; nobody is shown what is gone."""
@@ -64,12 +64,7 @@ def _amount(at: Standing) -> list[dict[str, Any]]:
 
 
 def _promise(at: Standing, needs_code: dict[str, bool]) -> list[dict[str, Any]]:
-    if (
-        at.arrangement is not None
-        or "promise" in at.offered.closed
-        or time_barred(at)
-        or not resolves("payments:promise", at.account.pk)
-    ):
+    if at.arrangement is not None or "promise" in at.offered.closed or time_barred(at):
         return []
     about = {"last_on": promise_until(at), "why": why(at, "promise")}
     return [{"code": "promise", "available": True} | about | needs_code]

@@ -68,6 +68,7 @@ def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
         "later": planned(later),
         "methods": ways,
         "several_ways": len(offered) > 1,
+        "in_parts": checkout.choice in IN_PARTS,
         "selected": selected,
         "form": form,
         "refusals": problems([one for one in found if form.where.get(one.field or "") is None]),

@@ -22,6 +22,7 @@ NO_PAGES = {
     "accounts:language",  # these three only post and lead elsewhere
     "accounts:sign_out",
     "payments:again",
+    "payments:by_hand",
     "payments:receipt",  # PDF documents
     "payments:authorization",
     "portal:brand",  # a style sheet

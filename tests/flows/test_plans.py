@@ -70,7 +70,7 @@ def sign(visitor: Visitor, review):
 def test_every_open_way_is_offered_the_gentlest_first_each_with_its_numbers_and_its_reason(sure, shop, rules):
     page = sure.get(f"/accounts/{shop.account.pk}/pay/")
     options = {option["code"]: option for option in page.context["options"]}
-    assert list(options) == ["settlement_parts", "settlement", "plan", "any", "full"]
+    assert list(options) == ["settlement_parts", "settlement", "plan", "any", "promise", "full"]
     parts = options["settlement_parts"]
     assert (parts["amount_cents"], parts["saving_cents"], parts["parts"], parts["part_cents"]) == (
         600_00,
@@ -82,6 +82,8 @@ def test_every_open_way_is_offered_the_gentlest_first_each_with_its_numbers_and_
     plan = options["plan"]
     assert (plan["amount_cents"], plan["parts"], plan["part_cents"]) == (1_000_00, 20, 50_00)
     assert plan["last_on"] == dt.date(2028, 7, 1)
+    assert options["promise"]["last_on"] == dt.date(2026, 12, 31)
+    assert "to settle for 60%." in options["settlement"]["why"]
     for option in options.values():
         assert option["why"].endswith("."), option
         assert option["why"] in text(page).replace("&#x27;", "'")
@@ -180,7 +182,7 @@ def test_a_card_that_cannot_be_stored_leaves_no_plan_and_another_try(sure, shop,
     assert "Nothing was charged, and nothing is planned yet." in text(page)
     assert Arrangement.objects.count() == 0
     second = sure.follow(sure.post(page.request["PATH_INFO"], {"action": "again"}))
-    assert [line["on"].isoformat() for line in second.context["later"]][0] == "2026-12-20"
+    assert next(line["on"].isoformat() for line in second.context["later"]) == "2026-12-20"
 
 
 def test_dates_and_amounts_of_one_s_own_are_kept_as_written(sure, shop, rules):
@@ -290,3 +292,86 @@ def test_a_plan_is_seen_only_with_a_code_and_never_by_a_stranger(sure, shop, oth
     assert stranger.get(where).status_code == 404
     for path in ("schedule", "dates", "card"):
         assert stranger.get(f"/pay/{Checkout.objects.get().pk}/{path}/").status_code == 404
+
+
+def test_a_promise_names_a_day_and_a_sum_and_needs_no_method(sure, shop):
+    answer = choose_promise(sure, shop)
+    page = sure.follow(answer)
+    assert page.context["last_on"] == dt.date(2026, 12, 31)
+    page = sure.follow(sure.submit(page, having="first_on", amount="150", first_on="2026-12-18"))
+    for words in ("You will pay on December 18, 2026", "$150.00", "Nothing is charged today."):
+        assert words in text(page)
+    assert Arrangement.objects.count() == 0
+    where = page.request["PATH_INFO"]
+    answer = sure.post(where)
+    assert answer["Location"] == f"/accounts/{shop.account.pk}/"
+    made = Arrangement.objects.get()
+    assert (made.kind, made.total_cents, made.method_id, made.authorization_id) == ("promise", 150_00, None, None)
+    overview = sure.follow(answer)
+    assert "You said you would pay $150.00 by December 18, 2026 ." in text(overview)
+    assert f"/accounts/{shop.account.pk}/pay/" in overview.content.decode()
+    # Agreed to twice it is the same promise.
+    assert sure.post(where)["Location"] == f"/accounts/{shop.account.pk}/"
+    assert Arrangement.objects.count() == 1
+    assert (shop.charged(), Payment.objects.count()) == ([], 0)
+
+
+def choose_promise(visitor: Visitor, shop):
+    page = visitor.get(f"/accounts/{shop.account.pk}/pay/")
+    return visitor.submit(page, having="choice", choice="promise")
+
+
+def test_a_promise_is_paid_from_the_account_page(sure, shop):
+    page = sure.follow(choose_promise(sure, shop))
+    page = sure.follow(sure.submit(page, having="first_on", amount="150", first_on="2026-12-18"))
+    sure.post(page.request["PATH_INFO"])
+    page = choose(sure, shop, amount="150")
+    page = sign(sure, sure.follow(give_card(sure, shop, page)))
+    assert page.context["state"] == "succeeded"
+    assert [charge["amount"] for charge in shop.charged()] == [150_00]
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "field"),
+    [
+        ({"first_on": "2027-01-01"}, "promise_too_late", "first_on"),
+        ({"first_on": "2026-11-30"}, "first_date_in_past", "first_on"),
+        ({"first_on": ""}, "date_unreadable", "first_on"),
+        ({"amount": "1000.01"}, "more_than_owed", "amount"),
+        ({"amount": "0"}, "payment_not_positive", "amount"),
+        ({"amount": "soon"}, "amount_unreadable", "amount"),
+    ],
+)
+def test_a_promise_that_cannot_be_kept_is_refused_beside_its_field(sure, shop, typed, code, field):
+    page = sure.follow(choose_promise(sure, shop))
+    answer = sure.submit(page, having="first_on", **({"amount": "150", "first_on": "2026-12-18"} | typed))
+    assert answer.status_code == 422
+    assert code in codes_of(answer)
+    assert field in answer.context["form"].errors
+    assert Arrangement.objects.count() == 0
+
+
+def test_a_plan_can_be_agreed_to_without_letting_anybody_take_money(sure, shop, rules):
+    # EFT-06: the offer is the same for who pays by hand.
+    page = to_method(sure, choose(sure, shop, "settlement_parts"), count="3")
+    where = page.request["PATH_INFO"].replace("/method/", "/by-hand/")
+    page = sure.follow(sure.post(where))
+    for words in ("You will pay these by yourself", "$600.00", "You save $400.00", "Nothing is charged today."):
+        assert words in text(page)
+    page = sure.follow(sure.post(page.request["PATH_INFO"]))
+    made = Arrangement.objects.get()
+    assert page.request["PATH_INFO"] == f"/plan/{made.pk}/"
+    assert (made.kind, made.method_id, made.total_cents) == ("settlement", None, 600_00)
+    assert "We take nothing by ourselves" in text(page)
+    overview = sure.get(f"/accounts/{shop.account.pk}/")
+    assert overview.context["account"]["can_pay"]
+
+
+def test_somebody_else_s_quote_does_not_exist(sure, shop, other_shop):
+    page = sure.follow(choose_promise(sure, shop))
+    page = sure.follow(sure.submit(page, having="first_on", amount="150", first_on="2026-12-18"))
+    stranger = Visitor(other_shop.agency).sign_in(other_shop.account, level=2)
+    for answer in (stranger.get(page.request["PATH_INFO"]), stranger.post(page.request["PATH_INFO"])):
+        assert answer.status_code == 404
+    assert stranger.get(f"/accounts/{shop.account.pk}/promise/").status_code == 404
+    assert Arrangement.objects.count() == 0

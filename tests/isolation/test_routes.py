@@ -10,6 +10,7 @@ from accounts.models import Consumer, Visit
 from accounts.services import consent
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, Authorization, Checkout, Method, Payment, Postdate
+from settlements.models import Quote
 from tests.conftest import NOW, make_account
 
 OPEN = {
@@ -47,6 +48,9 @@ LEVEL_2 = {
     "payments:card",
     "payments:plan",
     "payments:paperless",
+    "payments:promise",
+    "payments:agree",
+    "payments:by_hand",
     "settlements:budget",
     "settlements:budget_section",
     "settlements:budget_review",
@@ -162,6 +166,18 @@ def furnish(account) -> dict[str, object]:
             notifier="portal",
             created_at=now,
         )
+        quote = Quote.objects.create(
+            account=account,
+            choice="promise",
+            frequency="once",
+            lines=[[NOW.date().isoformat(), 50_00]],
+            total_cents=50_00,
+            terms={},
+            world="0" * 64,
+            made_at=now,
+            made_by=f"consumer:{consumer.pk}",
+            expires_at=now + dt.timedelta(hours=24),
+        )
         payment = Payment.objects.create(
             account=account,
             consumer=consumer,
@@ -182,6 +198,7 @@ def furnish(account) -> dict[str, object]:
         "payment_id": payment.pk,
         "postdate_id": postdate.pk,
         "arrangement_id": arrangement.pk,
+        "quote_id": quote.pk,
         "authorization_id": authorization.pk,
         "token": token,
         "section": "income",
@@ -197,7 +214,7 @@ def address(name: str, things: dict) -> str:
 NOTHING = (404, 405)
 """405 is said before anything is looked up, of things that exist and things that do not."""
 
-POST_ONLY = {"payments:again"}
+POST_ONLY = {"payments:again", "payments:by_hand"}
 
 WITH_OBJECTS = sorted(
     name for name, entry in routes().items() if name in LEVEL_1 | LEVEL_2 | OPEN and entry.pattern.converters
