@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts import events
+from accounts.calendars import local_date
 from accounts.crypto import CannotOpen, seal, unseal
 from accounts.models import Account, Agency, Code, Consumer, ContactPoint
 from accounts.services import consent
@@ -17,6 +18,7 @@ from campaigns.models import Message
 from campaigns.services import notices
 from campaigns.services.compose import TEMPLATES, compose
 from payments.models import Authorization
+from settlements.services import hardship
 
 ANSWERS = timedelta(hours=1)
 """So long a message may still answer what the consumer just did, at any hour; then it waits for the morning (RF-01)."""
@@ -27,6 +29,29 @@ LEGAL_COPIES = ("authorization_copy",)
 NEVER_IN_FORCE = "never_in_force"
 
 SEALED_CODE = "accounts_code.sealed_code"
+
+
+REQUIRED = frozenset(
+    [
+        "code",
+        "esign_code",
+        "receipt",
+        "plan_confirmed",
+        "ach_handed_over",
+        "authorization_copy",
+        "predebit",
+        "contact_changed",
+    ]
+)
+"""What the law wants sent or what answers the consumer: a hardship pause holds back everything else."""
+
+
+def silenced(*, template: str, consumer: Consumer, now: datetime) -> str:
+    """Say that the consumer's hardship pause holds a message back; empty when it may leave."""
+    if template in REQUIRED:
+        return ""
+    pause = hardship.active(consumer=consumer, today=local_date(now, consumer.time_zone))
+    return "hardship" if pause is not None else ""
 
 
 def about(message: Message, **more: Any) -> dict[str, Any]:
@@ -75,7 +100,7 @@ def queue(
         template=template, agency=agency, contact_point=contact_point, language=language, facts=facts, names=names
     )
     stream = TEMPLATES[template].stream
-    reason = blocked(contact_point, stream=stream)
+    reason = blocked(contact_point, stream=stream) or silenced(template=template, consumer=consumer, now=now)
     message = Message.objects.create(
         consumer=consumer,
         account=account,
