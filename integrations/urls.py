@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations.api import accounts, hosts, offers, quotes, rulesets, simulations
+from integrations.api import accounts, exchange, hosts, offers, quotes, rulesets, simulations
 
 app_name = "integrations"
 urlpatterns = [
@@ -17,6 +17,8 @@ urlpatterns = [
     path("quotes/<uuid:quote_id>", quotes.OneQuote.as_view(), name="quote"),
     path("quotes/<uuid:quote_id>/accept", quotes.AcceptQuote.as_view(), name="accept-quote"),
     path("rule-sets", rulesets.RuleSets.as_view(), name="rule-sets"),
+    path("rule-sets/export", exchange.ExportRuleSets.as_view(), name="export-rule-sets"),
+    path("rule-sets/import", exchange.ImportRuleSets.as_view(), name="import-rule-sets"),
     path("rule-sets/<uuid:rule_set_id>", rulesets.OneRuleSet.as_view(), name="rule-set"),
     path("rule-sets/<uuid:rule_set_id>/submit", rulesets.SubmitRuleSet.as_view(), name="submit-rule-set"),
     path("rule-sets/<uuid:rule_set_id>/discard", rulesets.DiscardRuleSet.as_view(), name="discard-rule-set"),

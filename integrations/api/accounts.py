@@ -1,6 +1,6 @@
 """Accounts as a key may see them: what is owed, by status, and everything that is open to them now."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -10,12 +10,12 @@ from rest_framework.request import Request
 
 from accounts.keys import reference_key
 from accounts.models import Account
+from accounts.refusals import Refusal
 from integrations.api.base import Endpoint, answer, one, page, read_cursor, told
 from integrations.api.bodies import Form
 from integrations.api.document import example, operation
 from integrations.api.terms import Shown, Terms, lines_shown, terms_shown
-from payments.rules.gates import PAYABLE_STATUSES
-from payments.services import gate
+from payments.services import agree, gate
 from payments.services.gate import Standing
 from payments.services.owed import owed_of
 from settlements.rules import quotes
@@ -27,15 +27,9 @@ def payable(pk: UUID) -> Account:
     return one(Account.objects.select_related("consumer", "client", "agency"), pk)
 
 
-def closed(at: Standing, choice: str) -> list:
-    """List why a choice is not open now, by the account's status, what runs on it, and the rules."""
-    if at.account.status not in PAYABLE_STATUSES:
-        return [gate.no("account_not_open")]
-    if at.arrangement is not None and choice not in gate.SINGLE:
-        return [gate.no("arrangement_active")]
-    if at.owed.scheduled_cents and choice == "full":
-        return [gate.no("arrangement_active")]
-    return list(at.offered.closed.get(choice, ()))
+def closed(at: Standing, choice: str, now: datetime) -> list[Refusal]:
+    """List why a choice is not open now: by the account's status, what runs on it, and the rules."""
+    return agree.closed(at, now=now) or list(at.offered.closed.get(choice, ()))
 
 
 class ClientShown(Shown):
@@ -191,13 +185,14 @@ class Options(Shown):
     options = Option(many=True)
 
 
-def option_shown(at: Standing, choice: str) -> dict:
+def option_shown(at: Standing, choice: str, now: datetime) -> dict:
     """Show one choice: its reasons while it is closed, its limits and a proposal while it is open."""
-    why = closed(at, choice)
+    why = closed(at, choice, now)
     limits = at.terms_of(choice) if not why else None
     found = None
     if not why:
-        found = quotes.answer(at.offered, Wish(choice), currency=at.account.currency)
+        whole = at.owed.single_most_cents if choice == "amount" else None
+        found = quotes.answer(at.offered, Wish(choice, amount_cents=whole), currency=at.account.currency)
     methods = limits.methods if limits else at.allowed.single_methods
     return {
         "choice": choice,
@@ -243,7 +238,7 @@ class AccountOptions(Endpoint):
                 "owed_cents": at.owed.cents,
                 "as_of": at.owed.as_of,
                 "arrangement": at.arrangement.pk if at.arrangement else None,
-                "latest_promise_on": None if closed(at, "promise") else latest,
-                "options": [option_shown(at, choice) for choice in CHOICES],
+                "latest_promise_on": None if closed(at, "promise", self.now) else latest,
+                "options": [option_shown(at, choice, self.now) for choice in CHOICES],
             }
         )

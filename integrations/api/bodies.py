@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 import uuid
 import zlib
 from decimal import Decimal
@@ -15,6 +16,9 @@ from settlements.rules.bands import HIGHEST_CENTS
 
 LATEST_YEAR = 2199
 """A later date is a typing error, and months counted from it could leave the calendar."""
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Refuse(APIException):
@@ -154,10 +158,9 @@ class Day(_Strict, serializers.DateField):
     takes, wrong = str, ("invalid_date", "Write a date that exists as YYYY-MM-DD.")
 
     def to_internal_value(self, data):
-        if type(data) is not str or len(data) != len("2026-12-01"):
-            raise serializers.ValidationError(self.wrong[1], self.wrong[0])
         try:
-            day = dt.date.fromisoformat(data)
+            # fromisoformat takes weeks (2026-W49-5) and days without hyphens too.
+            day = dt.date.fromisoformat(data if type(data) is str and _DAY.fullmatch(data) else "")
         except ValueError:
             raise serializers.ValidationError(self.wrong[1], self.wrong[0]) from None
         if not 1900 <= day.year <= LATEST_YEAR:

@@ -33,6 +33,8 @@ class ShownKeyScheme(OpenApiAuthenticationExtension):
 class ProblemError(serializers.Serializer):
     pointer = serializers.CharField(required=False, help_text="JSON pointer into the body; empty: all of it.")
     parameter = serializers.CharField(required=False, help_text="The name in the address's query.")
+    line = serializers.IntegerField(required=False, allow_null=True, help_text="Of a file that was sent.")
+    column = serializers.CharField(required=False, help_text="Of a file that was sent.")
     code = serializers.CharField(help_text="Stable; the message may change.")
     message = serializers.CharField()
 
@@ -113,7 +115,7 @@ def operation(
         parameters=[*parameters, *([replayed] if once else [])],
         request=form,
         responses={
-            status: answers,
+            **(answers if isinstance(answers, dict) else {status: answers}),
             **{
                 (code, "application/problem+json"): OpenApiResponse(ApiProblem, description=" ".join(lines))
                 for code, lines in sorted(texts.items())

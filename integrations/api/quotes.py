@@ -12,6 +12,7 @@ from integrations.api.base import Endpoint, answer, one, refused
 from integrations.api.bodies import Cents, Day, Form, Refuse, Whole, Word
 from integrations.api.document import example, operation
 from integrations.api.terms import Breach, Origin, Shown, trace_shown
+from payments.services import agree
 from settlements.models import Quote
 from settlements.rules.offers import METHODS, MOST_PAYMENTS
 from settlements.rules.quotes import CHOICES, Wish
@@ -171,8 +172,6 @@ class AccountQuotes(Endpoint):
         examples=[example("Three payments", WISH), example("What would be agreed", QUOTE, status=201)],
     )
     def post(self, request: Request, account_id: UUID) -> HttpResponse:
-        from payments.services import agree
-
         account = payable(account_id)
         wish = self.read(WishForm)
         made = agree.quote(account=account, wish=as_wish(wish), by=self.by, now=self.now)
@@ -242,8 +241,6 @@ class AcceptQuote(Endpoint):
         ],
     )
     def post(self, request: Request, quote_id: UUID) -> HttpResponse:
-        from payments.services import agree
-
         quote = one(Quote.objects.select_related("account"), quote_id)
         given = self.read(AcceptForm)
         try:

@@ -75,7 +75,7 @@ API = {
     for name in (
         "accounts account options account-quotes account-offers withdraw-offer default-offer quote accept-quote "
         "rule-sets rule-set submit-rule-set discard-rule-set publish-rule-set withdraw-rule-set roll-back-rule-set "
-        "simulate simulation"
+        "simulate simulation export-rule-sets import-rule-sets"
     ).split()
 }
 """Public API: believed by the agency's key (tests/integrations/test_api_isolation.py walks them)."""

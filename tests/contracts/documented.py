@@ -1,0 +1,53 @@
+"""Hold answers against the committed document: every status is named there, every body is of its schema."""
+
+import functools
+import re
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
+UNWRITTEN = {405}
+"""Of every address; the document names the methods there are."""
+
+
+@functools.cache
+def document() -> dict:
+    return yaml.safe_load(DOCUMENT.read_text())
+
+
+@functools.cache
+def _paths() -> list[tuple[re.Pattern, dict]]:
+    # Named addresses before those with an id in them.
+    paths = sorted(document()["paths"].items(), key=lambda pair: pair[0].count("{"))
+    return [(re.compile(re.sub(r"{\w+}", "[0-9a-f-]{36}", path)), item) for path, item in paths]
+
+
+@functools.cache
+def _validator(place: tuple[str, ...]) -> jsonschema.Draft202012Validator:
+    schema = document()
+    for step in place:
+        schema = schema[step]
+    return jsonschema.Draft202012Validator({**schema, "components": document()["components"]})
+
+
+def differences(method: str, address: str, answer) -> list[str]:
+    """Say what of an answer the document does not say; of an address that is none it says nothing."""
+    found = next((item for path, item in _paths() if path.fullmatch(address.split("?")[0])), None)
+    if found is None or answer.status_code in UNWRITTEN:
+        return []
+    operation = found.get(method.lower(), {})
+    said = operation.get("responses", {}).get(str(answer.status_code))
+    at = f"{method} {address}: {answer.status_code}"
+    if said is None:
+        return [f"{at} is not in the document"]
+    kind = answer.headers["Content-Type"].split(";")[0]
+    if kind not in said["content"]:
+        return [f"{at}: {kind} is not in the document"]
+    if not kind.endswith("json"):
+        return []
+    path = next(path for path, item in document()["paths"].items() if item is found)
+    place = ("paths", path, method.lower(), "responses", str(answer.status_code), "content", kind, "schema")
+    errors = _validator(place).iter_errors(answer.json())
+    return [f"{at}: {error.json_path} {error.message[:200]}" for error in errors]
