@@ -1,14 +1,18 @@
 """A rule set's life: drafted, checked, published, withdrawn, rolled back; what was in force can be told years later."""
 
 import datetime as dt
+import json
 
 import pytest
 from django.db import InternalError, transaction
 
 from accounts.models import Agency, Client, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from integrations.models import Delivery
-from integrations.services.route import route
+from campaigns.services import fulfil
+from integrations.models import Delivery, HostConnection
+from integrations.services import parcels
+from integrations.services.receive import adapter_for
+from integrations.services.route import LANES, route
 from settlements.models import RuleSet
 from settlements.services import rulesets
 from tests.accounts.test_events import at_once
@@ -252,7 +256,15 @@ def test_publishing_and_withdrawing_are_told_to_each_connection_once(account):
     with acting_for(ALL_AGENCIES):
         route(now=NOW)
         deliveries = list(Delivery.objects.order_by("sequence").values_list("event__kind", "account_id"))
+        found = parcels.claim(range(LANES), known=[], blocked=[], now=NOW, limit=10)
+        messages = [json.loads(one) for one in parcels.write(found, adapter_for(HostConnection.objects.get()))]
+        assert fulfil.read(now=NOW) == 0, "no message is owed to anybody"
     assert deliveries == [("rule_set.published", None), ("rule_set.withdrawn", None)]
+    assert sorted((one["Event"], one["FileNumber"], one["AccountSequence"]) for one in messages) == [
+        ("rule_set.published", None, None),
+        ("rule_set.withdrawn", None, None),
+    ]
+    assert Event.objects.count() == 2
 
 
 class TestTheOtherAgency:
