@@ -45,8 +45,8 @@ def promise(request: HttpRequest, account_id: UUID) -> HttpResponse:
     return render(request, "payments/promise.html", context, status=422 if form.errors else 200)
 
 
-@require_POST
 @confirmed
+@require_POST
 @on_the_way
 def by_hand(request: HttpRequest, checkout: Checkout) -> HttpResponse:
     """Agree to the same payments without a way to pay: nobody has to let us take them by ourselves (EFT-06)."""
