@@ -122,7 +122,7 @@ class ApiKey(Row):
     """
 
     name = models.CharField(_("name"), max_length=80, help_text=_("Who uses it, for example: IVR."))
-    scopes = models.JSONField(_("may"), default=list)
+    scopes = models.JSONField(_("allowed to"), default=list)
     ip_allow = models.JSONField(_("allowed addresses"), default=list, blank=True, help_text=_("Empty: any."))
     expires_at = models.DateTimeField(_("ends"), null=True, blank=True, help_text=_("Empty: never."))
     secret_hash = models.CharField(max_length=64, editable=False)

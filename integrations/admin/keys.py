@@ -47,7 +47,7 @@ class KeyForm(AgencyForm):
     """Say what a key may do, as boxes, and from where."""
 
     scopes = forms.MultipleChoiceField(
-        label=_("May"),
+        label=_("Allowed to"),
         choices=[(name, f"{name}: {meaning}") for name, meaning in keys.SCOPES.items()],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )

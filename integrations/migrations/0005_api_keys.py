@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=accounts.tenancy.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(help_text='Who uses it, for example: IVR.', max_length=80, verbose_name='name')),
-                ('scopes', models.JSONField(default=list, verbose_name='may')),
+                ('scopes', models.JSONField(default=list, verbose_name='allowed to')),
                 ('ip_allow', models.JSONField(blank=True, default=list, help_text='Empty: any.', verbose_name='allowed addresses')),
                 ('expires_at', models.DateTimeField(blank=True, help_text='Empty: never.', null=True, verbose_name='ends')),
                 ('secret_hash', models.CharField(editable=False, max_length=64)),
