@@ -143,7 +143,8 @@ class Editor:
         self.above = compile_rules(None, None if self.replacing else above) or Compiled(None, None)
         self.form = FormFields(data, initial=_form_values(rule_set), of_client=self.of_client)
         initial = [_spoken(band) for band in rule_set.bands]
-        self.bands = Bands(data, initial=initial, prefix="bands")
+        # A row that was sent as it is stored is a row all the same: Django would read it as left empty.
+        self.bands = Bands(data, initial=initial, prefix="bands", form_kwargs={"empty_permitted": False})
         self.refusals: list[tuple[str, str]] = []
 
     @classmethod
@@ -245,6 +246,7 @@ class Editor:
         else:
             value, empty = str(_("differs")), str(_("Empty: differs by balance, as the agency says"))
         if field.unit in ("ban", "choice"):
+            empty = ""  # the choice itself says what it inherits
             bound.field.choices = [("", _("Inherited: %(value)s") % {"value": value}), *list(bound.field.choices)[1:]]
         else:
             bound.field.widget.attrs["placeholder"] = value

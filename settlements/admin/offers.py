@@ -68,8 +68,15 @@ class GlobalOfferAdmin(AgencyAdmin):
     fields = ["enabled", "percent", "max_payments", "max_days", "minimum_payment"]
     looked_at = ["enabled", "percent_bps", "max_payments", "max_days", "minimum_payment_cents"]
     actions_detail = ["use_again"]
-    actions_detail_hide_default = True
     change_form_outer_after_template = "admin/settlements/offer_versions.html"
+
+    class Media:
+        css = {"all": ["portal/rules.css"]}
+
+    def get_actions_detail(self, request, object_id):
+        """Offer to use a version again where it is not the one in force."""
+        superseded = GlobalOffer.objects.filter(pk=object_id, superseded_at__isnull=False).exists()
+        return super().get_actions_detail(request, object_id) if superseded else []
 
     def has_change_permission(self, request, obj=None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.superseded_at is None)

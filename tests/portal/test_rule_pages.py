@@ -126,6 +126,14 @@ def test_rows_are_added_and_removed_without_a_script_and_without_saving(agency, 
     assert read(agency, draft.pk).bands == [BAND]
 
 
+def test_a_row_that_was_not_changed_is_kept_beside_a_new_one(agency, desk, now):
+    draft = drafted(agency, now)
+    same = {"owing_from_cents": "0", "owing_to_cents": "500", "minimum_cents": "25", "minimum_settlement_bps": "80"}
+    new = {"owing_from_cents": "500.01", "owing_to_cents": "900"}
+    assert desk.post(at("change", draft.pk), sent(same, new)).status_code == 302
+    assert read(agency, draft.pk).bands == [BAND, {"owing_from_cents": 500_01, "owing_to_cents": 900_00}]
+
+
 def test_an_empty_field_shows_what_it_inherits_and_from_where(agency, account, desk, now):
     published(agency, now)
     draft = drafted(agency, now, client=account.client, bands=[{"owing_from_cents": 0, "owing_to_cents": 900_00}])
