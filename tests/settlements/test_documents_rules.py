@@ -380,5 +380,9 @@ def test_our_own_fields_limit_too():
     assert codes(at, Wish("plan", first_on=NEW_YEAR + timedelta(days=15))) == ["first_date_too_late"]
     low = (Line(NEW_YEAR, 199_99), Line(date(2023, 2, 1), 800_01))
     assert codes(at, Wish("plan", lines=low)) == ["down_payment_too_small"]
+    first = answer(ruled(1_000_00, everywhere(down_payment_cents=400_00)), Wish("plan", amount_cents=200_00))
+    assert [line.amount_cents for line in first.lines] == [400_00, 200_00, 200_00, 200_00], (
+        "the first is the down payment"
+    )
     most = ruled(1_000_00, everywhere(down_payment_bps=50_00))
     assert [line.amount_cents for line in answer(most, Wish("plan", parts=3)).lines] == [500_00, 250_00, 250_00]

@@ -52,7 +52,8 @@ def schedules(roll: worlds.Dice):
             continue
         limits = at.terms_of(choice)
         total = limits.amount_cents if limits else at.facts.owed_cents
-        said = worlds.wish(roll, choice, at.facts.today, total)
+        least = smallest(limits, roll.pick(("monthly", "biweekly", "weekly"))) if limits else 0
+        said = worlds.wish(roll, choice, at.facts.today, total, least)
         found = answer(at, said)
         assert bool(found.lines) != bool(found.refusals), "payments, or the reasons why not"
         if found.lines:
@@ -107,9 +108,11 @@ def test_every_payment_reaches_the_minimum_unless_it_is_the_permitted_remainder(
             continue
         chosen = bool(said.lines) or said.amount_cents is not None
         amounts = [line.amount_cents for line in found.lines]
-        # With days of one's own the weekly minimum is the least that any gap asks for.
-        least = smallest(found.terms, "weekly" if said.lines else said.frequency)
-        assert all(cents >= least for cents in amounts[: -1 if chosen else None])
+        days = [line.planned_on or line.due_on for line in found.lines]
+        for index, cents in enumerate(amounts[: -1 if chosen else None]):
+            gap = (days[max(index, 1)] - days[max(index, 1) - 1]).days
+            by_gap = "weekly" if gap <= 10 else "biweekly" if gap <= 23 else "monthly"
+            assert cents >= smallest(found.terms, by_gap if said.lines else said.frequency)
         assert amounts[-1] >= 1_00
         assert amounts[0] >= found.terms.down_payment_cents
 

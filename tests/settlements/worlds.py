@@ -134,8 +134,8 @@ def facts(roll: Dice) -> Facts:
     )
 
 
-def wish(roll: Dice, choice: str, today: date, total_cents: int) -> Wish:
-    """Make a wish, sensible or not, for several payments or one."""
+def wish(roll: Dice, choice: str, today: date, total_cents: int, least_cents: int = 0) -> Wish:
+    """Make a wish, sensible or not, for several payments or one; `least_cents` is a limit to come close to."""
     how = roll.upto(3)
     if choice not in ("parts", "plan"):
         how = 2 if choice == "amount" else how & 2
@@ -147,17 +147,18 @@ def wish(roll: Dice, choice: str, today: date, total_cents: int) -> Wish:
         parts=roll.upto(9) if how == 1 else None,
         amount_cents=max(total_cents // (1 + roll.upto(9)) + roll.upto(20_00) - 5_00, 1) if how == 2 else None,
         first_on=first_on,
-        lines=own_lines(roll, first_on or today, total_cents) if how == 3 else (),
+        lines=own_lines(roll, first_on or today, total_cents, least_cents) if how == 3 else (),
         days=roll.pick(((1, 15), (30, 31), (5, 20), (2, 1))),
     )
 
 
-def own_lines(roll: Dice, first_on: date, total_cents: int) -> tuple[Line, ...]:
-    """Split a total on days of one's own, most often exactly."""
+def own_lines(roll: Dice, first_on: date, total_cents: int, least_cents: int) -> tuple[Line, ...]:
+    """Split a total on days of one's own, most often exactly, often at the least that a payment may be or below."""
     count, day, left = 1 + roll.upto(5), first_on, total_cents + (roll.upto(9) == 1)
     lines = []
     for number in range(count, 0, -1):
-        cents = left if number == 1 else left // number + roll.upto(2_00) - 1_00
+        near = roll.pick((left // number + roll.upto(2_00) - 1_00, least_cents, least_cents - 1))
+        cents = left if number == 1 else near
         lines.append(Line(day, cents))
         left -= cents
         day += timedelta(days=roll.pick((31, 7, 14, 28, 24, 23, 11, 10, 1, 0)))
