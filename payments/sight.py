@@ -12,7 +12,8 @@ from django.utils.translation import get_language, gettext
 from accounts.models import Account
 from accounts.refusals import Refusal
 from payments.models import Arrangement, Payment
-from payments.rules.gates import PAYABLE_STATUSES, sol_notice_needed
+from payments.rules.gates import PAYABLE_STATUSES
+from payments.services import gate
 from payments.services.gate import Standing
 from payments.services.means import means_of_method
 from settlements.rules import why as reasons
@@ -108,9 +109,7 @@ def offer(at: Standing) -> dict[str, Any] | None:
 
 def time_barred(at: Standing) -> bool:
     """Tell whether the debt may be too old to sue for: no plan and no promise is then asked of anybody (SOL-04)."""
-    account = at.account
-    status = account.sol_status or "unknown"
-    return status == "expired" or sol_notice_needed(account.consumer.state, status, account.sol_on, at.today)
+    return at.account.sol_status == "expired" or gate.sol_needed(at)
 
 
 def promise_until(at: Standing) -> date:

@@ -93,7 +93,8 @@ def standing(account: Account, *, now: datetime) -> Standing:
 def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
     """Read where several accounts stand, joined as above; the number of queries does not grow with them."""
     due = owed_of(accounts)
-    running = Arrangement.objects.filter(account__in=accounts, status__in=Arrangement.LIVE)
+    arranged = [one for one in accounts if due[one.pk].arranged]
+    running = Arrangement.objects.filter(account__in=arranged, status__in=Arrangement.LIVE) if arranged else ()
     arrangements = {arrangement.account_id: arrangement for arrangement in running}
     today = {account.pk: local_date(now, account.consumer.time_zone) for account in accounts}
     offered = offers.offered_to(due={one: (due[one.pk].cents, today[one.pk]) for one in accounts}, now=now)
@@ -244,7 +245,7 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     (now_route, later_route), complete = routes(account, means.kind, lines, at.today)
     if not complete:
         return _once([*found, no("method_not_routed", "method")])
-    acknowledged = sol_acknowledged(checkout.visit_id, account)
+    acknowledged = sol_needed(at) and sol_acknowledged(checkout.visit_id, account)
     route = now_route or later_route
     single = checkout.choice in SINGLE
     facts = facts_of(at, lines, means, route.executor, single=single, acknowledged=acknowledged, now=now)
@@ -286,7 +287,7 @@ def facts_of(
     account, consumer, agency = at.account, at.account.consumer, at.account.agency
     method = means.method if means else None
     first = lines[0] if lines else Line(at.today, 0)
-    needed = sol_notice_needed(consumer.state, account.sol_status or "unknown", account.sol_on, at.today)
+    needed = sol_needed(at)
     scheduled = at.owed.scheduled_cents if single else 0
     return ChargeFacts(
         now=now,
@@ -321,6 +322,12 @@ def facts_of(
         failed=failed_attempts(means) if means else (),
         currency=account.currency,
     )
+
+
+def sol_needed(at: Standing) -> bool:
+    """Tell whether the notice about the age of the debt must be read before anything is paid (SOL-02)."""
+    account = at.account
+    return sol_notice_needed(account.consumer.state, account.sol_status or "unknown", account.sol_on, at.today)
 
 
 def sol_acknowledged(visit_id: object, account: Account) -> bool:

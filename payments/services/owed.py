@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 
 from accounts.models import Account
-from payments.models import Payment, Postdate
+from payments.models import Arrangement, Payment, Postdate
 
 LOOKS = 3
 """A host that posts faster than we read three times is believed as it is; a charge looks again under the lock."""
@@ -19,7 +19,8 @@ LOOKS = 3
 class Owed:
     """Hold what is owed, the payments that the host has not shown yet, and how old the host's picture is.
 
-    `scheduled_cents` is what post-dates will still take; it is part of what is owed, not less of it.
+    `scheduled_cents` is what post-dates will still take; it is part of what is owed, not less of it. `arranged` tells
+    that an arrangement runs.
     """
 
     cents: int
@@ -27,6 +28,7 @@ class Owed:
     as_of: datetime
     waiting_cents: int
     scheduled_cents: int = 0
+    arranged: bool = False
 
     @property
     def single_most_cents(self) -> int:
@@ -50,7 +52,7 @@ def owed_of(accounts: Sequence[Account]) -> dict[UUID, Owed]:
         scheduled, moved = _read_again(accounts)
         if not moved:
             break
-    return {one.pk: _owed(one, waiting[one.pk], scheduled[one.pk]) for one in accounts}
+    return {one.pk: _owed(one, waiting[one.pk], *scheduled[one.pk]) for one in accounts}
 
 
 def _waiting(accounts: Sequence[Account]) -> dict[UUID, list[Payment]]:
@@ -65,20 +67,25 @@ def _waiting(accounts: Sequence[Account]) -> dict[UUID, list[Payment]]:
     return waiting
 
 
-def _read_again(accounts: Sequence[Account]) -> tuple[dict[UUID, int], bool]:
-    """Return what post-dates will take, and whether a host changed an account; its new balance is taken over."""
+def _read_again(accounts: Sequence[Account]) -> tuple[dict[UUID, tuple[int, bool]], bool]:
+    """Return what post-dates will take and whether an arrangement runs, and whether a host changed an account.
+
+    Its new balance is taken over.
+    """
     # What the consumer pays by themselves is in nobody's way: paying is how it is kept.
     taken = Q(postdates__status__in=Postdate.OPEN, postdates__method__isnull=False)
     planned = Sum("postdates__amount_cents", filter=taken)
-    rows = Account.objects.filter(pk__in=[one.pk for one in accounts]).annotate(planned_cents=planned)
-    said = {pk: rest for pk, *rest in rows.values_list("pk", "planned_cents", "balance_cents", "as_of")}
-    moved = [one for one in accounts if said[one.pk][1:] != [one.balance_cents, one.as_of]]
+    live = Exists(Arrangement.objects.filter(account=OuterRef("pk"), status__in=Arrangement.LIVE))
+    rows = Account.objects.filter(pk__in=[one.pk for one in accounts]).annotate(planned_cents=planned, arranged=live)
+    columns = ("pk", "planned_cents", "arranged", "balance_cents", "as_of")
+    said = {pk: rest for pk, *rest in rows.values_list(*columns)}
+    moved = [one for one in accounts if said[one.pk][2:] != [one.balance_cents, one.as_of]]
     for one in moved:
-        one.balance_cents, one.as_of = said[one.pk][1:]
-    return {pk: cents or 0 for pk, (cents, *_rest) in said.items()}, bool(moved)
+        one.balance_cents, one.as_of = said[one.pk][2:]
+    return {pk: (cents or 0, arranged) for pk, (cents, arranged, *_rest) in said.items()}, bool(moved)
 
 
-def _owed(account: Account, waiting: list[Payment], scheduled_cents: int) -> Owed:
+def _owed(account: Account, waiting: list[Payment], scheduled_cents: int, arranged: bool) -> Owed:
     waiting_cents = sum(payment.amount_cents - (payment.back_cents or 0) for payment in waiting)
     settled = any(payment.purpose == "settlement" and payment.status != Payment.Status.INTENDED for payment in waiting)
     return Owed(
@@ -87,4 +94,5 @@ def _owed(account: Account, waiting: list[Payment], scheduled_cents: int) -> Owe
         as_of=account.as_of,
         waiting_cents=waiting_cents,
         scheduled_cents=scheduled_cents,
+        arranged=arranged,
     )

@@ -17,7 +17,6 @@ from accounts.services import codes, consent, visits
 from accounts.sight import shown
 from payments.forms import ChooseForm, PaperlessForm
 from payments.models import Checkout
-from payments.rules.gates import sol_notice_needed
 from payments.rules.notices import check_letters, letter_send_by, notice_needed
 from payments.services import checkout as services
 from payments.services import gate
@@ -111,9 +110,7 @@ def _chosen(request: HttpRequest, at: Standing, form: ChooseForm, begun: Checkou
 
 
 def _age_notice_due(request: HttpRequest, at: Standing) -> bool:
-    account, state = at.account, at.account.consumer.state
-    needed = sol_notice_needed(state, account.sol_status or "unknown", account.sol_on, at.today)
-    return needed and not gate.sol_acknowledged(request.visit.pk, account)
+    return gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, at.account)
 
 
 @require_http_methods(["GET", "POST"])
