@@ -64,7 +64,7 @@ class CaseAdmin(FactAdmin):
     decides = ""
 
     class Media:
-        css = {"all": ["portal/rules.css"]}
+        css = {"all": ["portal/rules.css", "portal/care.css"]}
 
     def get_urls(self):
         decide = self.admin_site.admin_view(self.decide)

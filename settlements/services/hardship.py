@@ -31,7 +31,7 @@ ADVICE = (
         },
     },
     {
-        "name": "211",
+        "name": "211 helpline",
         "url": "https://www.211.org/",
         "phone": "211",
         "text": {

@@ -26,6 +26,9 @@ NO_PAGES = {
     "payments:receipt",  # PDF documents
     "payments:authorization",
     "portal:brand",  # a style sheet
+    "settlements:budget_pdf",  # a paper, a file, and an address that only takes one
+    "settlements:budget_json",
+    "settlements:hardship_document",
 }
 SAME_IN_SPANISH = {"Total", "No"}
 ENGLISH = re.compile(
@@ -105,7 +108,7 @@ def test_no_consumer_page_is_left_out_of_the_tour(journeys):
             names.add(resolve(path.path).view_name)
     consumer_pages = {
         f"{space}:{name}"
-        for space in ("accounts", "payments", "portal")
+        for space in ("accounts", "payments", "portal", "settlements")
         for name in get_resolver().namespace_dict[space][1].reverse_dict
         if isinstance(name, str)
     }

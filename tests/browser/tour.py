@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import datetime as dt
 import re
 import time
 from collections.abc import Callable
@@ -12,7 +13,15 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from portal.local.stack import call
-from tests.browser.consumer import MASTERCARD_DEBIT, MASTERCARD_DECLINED, VISA_CREDIT, VISA_DEBIT, Consumer, place
+from tests.browser.consumer import (
+    MASTERCARD_DEBIT,
+    MASTERCARD_DECLINED,
+    VISA_CREDIT,
+    VISA_DEBIT,
+    Consumer,
+    place,
+    today_of,
+)
 
 PAGES = [
     *("start", "start_wrong", "start_unreadable"),
@@ -20,12 +29,15 @@ PAGES = [
     *("home_unsure", "account_unsure", "choose_unsure", "method_unsure"),
     *("step_up", "code", "code_sent", "code_wrong"),
     *("help", "home", "account", "payments_none"),
-    *("postdates_none", "choose", "choose_wrong", "schedule", "schedule_wrong"),
+    *("postdates_none", "choose", "choose_wrong", "schedule", "schedule_wrong", "dates", "dates_wrong"),
     *("documents", "documents_sent", "documents_wrong"),
     *("method_card", "method_bank", "method_bank_wrong", "refused"),
-    *("review", "review_unsigned", "paid", "payments", "postdates", "account_paid", "home_paid"),
+    *("review", "review_unsigned", "paid", "plan", "payments", "postdates", "account_paid", "home_paid"),
     *("details", "details_wrong", "details_sent", "details_added", "cancel", "cancelling"),
+    *("promise", "promise_wrong", "agree", "promised", "card_stored_not"),
     *("declined", "bank_check", "review_bank", "handed_over", "finding_out", "review_blocked"),
+    *("budget", "budget_section", "budget_wrong", "budget_above", "budget_review", "budget_result", "budget_again"),
+    *("pause", "pause_wrong", "pause_asked", "pause_no_file", "pause_end"),
     *("age_of_debt", "account_old", "cards_off"),
     *("payments_many", "postdates_many", "home_two", "account_disputed"),
     *("stop", "stopped", "session_ended", "locked"),
@@ -51,7 +63,9 @@ class Tour:
         self.confirmed(one)
         self.pay_in_parts(one)
         self.look_back(one)
+        self.promise()
         self.other_outcomes()
+        self.cannot_afford()
         self.other_accounts()
         self.leave(one)
 
@@ -114,10 +128,17 @@ class Tour:
         """Settle in parts, with every mistake on the way."""
         one.choose("settlement_parts")
         self.at(one, "schedule")
+        one.page.fill("[name=count]", "40")
+        one.page.fill("[name=first_on]", "2099-01-01")
+        one.press("button[value=continue]")
+        self.at(one, "schedule_wrong")
+        one.choose("settlement_parts")
+        one.press("button[value=own]")
+        self.at(one, "dates")
         one.page.fill("[name=amount_2]", "1.00")
         one.page.fill("[name=date_3]", "2099-01-01")
         one.press("button[value=continue]")
-        self.at(one, "schedule_wrong")
+        self.at(one, "dates_wrong")
         one.choose("settlement_parts")
         one.press("button[value=continue]")
         self.at(one, "documents")
@@ -148,6 +169,8 @@ class Tour:
         self.at(one, "review_unsigned")
         one.confirm()
         self.at(one, "paid")
+        one.press("main a[href^='/plan/']")
+        self.at(one, "plan")
 
     def look_back(self, one: Consumer) -> None:
         """See what the host shows of it, and ask it, while it is away, to cancel one payment."""
@@ -182,6 +205,30 @@ class Tour:
         one.page.fill("[name=code]", re.search(r"\b(\d{6})\b", mail["text"])[1])
         one.press("button[value=verify]")
         self.at(one, "details_added")
+
+    def promise(self) -> None:
+        """Promise a later day, and see what becomes of a card that cannot be stored."""
+        one = self.consumer_like().log_in().step_up()
+        one.choose("settlement_parts")
+        one.page.fill("[name=first_on]", (today_of(one) + dt.timedelta(days=3)).isoformat())
+        one.page.fill("[name=count]", "2")
+        one.press("button[value=continue]")
+        one.press("button[value=decline]")
+        one.give_card(MASTERCARD_DECLINED)
+        one.confirm()
+        kept = one.path
+        one.choose("promise")
+        self.at(one, "promise")
+        one.page.fill("[name=first_on]", "2099-01-01")
+        one.press("main form button[type=submit]")
+        self.at(one, "promise_wrong")
+        one.page.fill("[name=first_on]", (today_of(one) + dt.timedelta(days=10)).isoformat())
+        one.page.fill("[name=amount]", "150.00")
+        one.press("main form button[type=submit]")
+        self.at(one, "agree")
+        one.press("main form button[type=submit]")
+        self.at(one, "promised")
+        self.at(one, "card_stored_not", kept)
 
     def other_outcomes(self) -> None:
         """See a payment declined, questioned by the bank, unknown, and handed to the host."""
@@ -222,6 +269,43 @@ class Tour:
         yield
         with one.page.expect_navigation():
             one.page.frame_locator("dialog iframe").locator("#complete").click()
+
+    def cannot_afford(self) -> None:
+        """Fill in a budget with a mistake and with more than is usual, see what follows, and ask for a pause."""
+        one = self.consumer_like().log_in().step_up()
+        self.at(one, "budget", f"{one.account}budget/")
+        one.press(".slip a.button")
+        self.at(one, "budget_section")
+        for typed in (
+            {"adults": "1", "dependants": "0"},
+            {"pay": "-"},
+            {"pay": "2000"},
+            {"rent": "1100"},
+            {"food": "900"},
+        ):
+            for name, value in typed.items():
+                one.page.fill(f"[name={name}]", value)
+            one.press("button[value=next]")
+            if typed == {"pay": "-"}:
+                self.at(one, "budget_wrong")
+        self.at(one, "budget_above")
+        for _section in ("living", "travel", "other", "debts"):
+            one.press("button[value=next]")
+        self.at(one, "budget_review")
+        one.press("main form button[type=submit]")
+        self.at(one, "budget_result")
+        self.at(one, "budget_again", f"{one.account}budget/")
+        self.at(one, "pause", f"{one.account}hardship/")
+        one.press("main form button[type=submit]")
+        self.at(one, "pause_wrong")
+        one.page.check("[name=cause][value=costs]")
+        one.page.check("[name=days] >> nth=0")
+        one.page.check("[name=consent]")
+        one.press("main form button[type=submit]")
+        self.at(one, "pause_asked")
+        one.press("form[enctype] button")
+        self.at(one, "pause_no_file")
+        self.at(one, "pause_end", f"{one.account}hardship/end/")
 
     def other_accounts(self) -> None:
         """See the accounts that are cases of their own."""
