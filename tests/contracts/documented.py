@@ -32,6 +32,24 @@ def _validator(place: tuple[str, ...]) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator({**schema, "components": document()["components"]})
 
 
+def wrong_examples() -> list[str]:
+    """Name the examples of the public API's own schemas that do not fit them."""
+    found = []
+    for path, item in document()["paths"].items():
+        for method, operation in item.items():
+            told = [("requestBody",), *(("responses", status) for status in operation["responses"])]
+            for place in told:
+                part = functools.reduce(lambda at, step: at.get(step, {}), place, operation)
+                for kind, content in part.get("content", {}).items():
+                    schema = _validator(("paths", path, method, *place, "content", kind, "schema"))
+                    for name, example in content.get("examples", {}).items():
+                        errors = [
+                            f"{error.json_path} {error.message[:200]}" for error in schema.iter_errors(example["value"])
+                        ]
+                        found += [f"{method} {path} {name}: {error}" for error in errors]
+    return found
+
+
 def differences(method: str, address: str, answer) -> list[str]:
     """Say what of an answer the document does not say; of an address that is none it says nothing."""
     found = next((item for path, item in _paths() if path.fullmatch(address.split("?")[0])), None)

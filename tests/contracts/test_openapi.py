@@ -11,6 +11,7 @@ import yaml
 from django.core.management import call_command
 
 from tests.contracts.breaks import breaking_changes
+from tests.contracts.documented import wrong_examples
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 AGAIN = "python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml"
@@ -49,6 +50,10 @@ def test_openapi_document_is_of_version_3_1_and_names_every_refusal_as_a_problem
     assert {kind for status, answer in answers.items() if status != "200" for kind in answer["content"]} == {
         "application/problem+json"
     }
+
+
+def test_openapi_examples_fit_their_schemas():
+    assert wrong_examples() == []
 
 
 def test_openapi_page_for_people_loads_only_our_own_files(client, db):

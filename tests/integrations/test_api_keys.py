@@ -215,6 +215,18 @@ def test_staff_make_a_key_and_see_it_this_once(agency):
     assert text.split("_", 2)[2] not in again
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"scopes": ["everything"]}, {"scopes": []}, {"ip_allow": "10.0.0.300"}, {"name": ""}]
+)
+def test_a_key_that_makes_no_sense_is_not_made(agency, wrong):
+    browser = signed_in(member(agency))
+    said = {"name": "IVR", "scopes": ["quotes:read"], "ip_allow": "10.0.0.0/8"} | wrong
+    answer = browser.post(page("add"), said)
+    assert "qk_" not in answer.content.decode()
+    with acting_for(agency):
+        assert not ApiKey.objects.exists()
+
+
 def test_staff_rotate_and_revoke_by_a_post_only(caller):
     browser = signed_in(member(caller.agency))
     rotate = reverse("admin:integrations_apikey_rotate", args=[caller.key.pk])

@@ -154,6 +154,12 @@ def test_everything_that_matters_moves_the_world(agency, account, moved):
     assert quotes.world_of(offered(account, owed=owed)) != before
 
 
+def test_what_is_owed_moves_the_world_where_nothing_is_offered_on_it(agency, account):
+    with acting_for(agency):
+        offers.set_default(values={"enabled": False}, by="staff:1", now=NOW)
+    assert quotes.world_of(offered(account)) != quotes.world_of(offered(account, owed=999_99))
+
+
 def test_what_changed_is_said_with_both_amounts(agency, account):
     quote = make(account)
     found = quotes.what_changed(quote=quote, offered=offered(account, owed=900_00))
