@@ -71,8 +71,8 @@ def start(*, rule_set: RuleSet, by: str, now: datetime) -> Simulation:
     frozen = {
         "rule_set": portfolio.frozen(rule_set),
         "last": str(last) if last else None,
-        # Accounts are stamped by this clock, whatever moment the caller names.
-        "read_at": timezone.now().isoformat(),
+        # Rows are stamped by the product's clock or the machine's; nothing is stamped later than both.
+        "read_at": max(now, timezone.now()).isoformat(),
     }
     simulation = Simulation.objects.create(rule_set=rule_set, made_by=by, made_at=now, frozen=frozen)
     transaction.on_commit(_nudge)

@@ -395,9 +395,9 @@ def test_what_changes_during_a_run_changes_nothing_in_it(acting, agency, monkeyp
     rule_set(client, bands=[]).save()
     offers.set_default(values={"percent_bps": 10_00}, by="test", now=later)
     for account in Account.objects.order_by("pk")[::3]:
-        account.balance_cents, account.payment_options = 7_00, {"can_pay": False}
-        account.status = "closed" if account.pk.int % 2 else "open"
-        account.save()
+        status = "closed" if account.pk.int % 2 else "open"
+        values = {"balance_cents": 7_00, "payment_options": {"can_pay": False}, "status": status}
+        Account.objects.filter(pk=account.pk).update(updated_at=later, **values)
     for account in Account.objects.filter(status="open").order_by("pk")[::5]:
         pay(account, 1_00, intended_at=later, decided_at=later)
     IndividualOffer.objects.filter(status="made").update(status="withdrawn", decided_at=later)
