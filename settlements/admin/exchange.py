@@ -92,7 +92,7 @@ class Exchange:
             request,
             "compare",
             rule_set,
-            title=_("Compare %(name)s") % {"name": levels.title(rule_set)},
+            title=_("Compare: %(name)s") % {"name": levels.title(rule_set)},
             others=others,
             other=other,
             pair=pair,

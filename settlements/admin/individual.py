@@ -3,7 +3,6 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
-    UnfoldAdminDateWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -12,6 +11,11 @@ from unfold.widgets import (
 
 from accounts.refusals import Refusal
 from settlements.admin.editor import HundredthsField, WholeField
+
+
+def _day() -> UnfoldAdminTextInputWidget:
+    """Ask for a day by the browser's own calendar."""
+    return UnfoldAdminTextInputWidget(attrs={"type": "date"})
 
 
 class OfferForm(forms.Form):
@@ -25,9 +29,9 @@ class OfferForm(forms.Form):
         required=False,
         help_text=_("From the day of acceptance. Empty here and below: paid at once."),
     )
-    max_on = forms.DateField(label=_("or last day to pay"), required=False, widget=UnfoldAdminDateWidget())
+    max_on = forms.DateField(label=_("or last day to pay"), required=False, widget=_day())
     expires_on = forms.DateField(
-        label=_("Last day to accept"), required=False, widget=UnfoldAdminDateWidget(), help_text=_("Empty: open.")
+        label=_("Last day to accept"), required=False, widget=_day(), help_text=_("Empty: open.")
     )
     methods = forms.ChoiceField(
         label=_("Ways to pay"),

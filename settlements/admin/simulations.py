@@ -20,6 +20,7 @@ from settlements.admin import levels
 from settlements.admin.people import names
 from settlements.models import Simulation
 from settlements.rules.comparison import CHANGES
+from settlements.rules.offers import MOST_PAYMENTS
 from settlements.services import simulate
 
 status = status_of({"done": "success", "running": "info", "queued": "info", "failed": "danger", "stopped": "warning"})
@@ -187,13 +188,17 @@ def _offer(said: dict[str, Any]) -> str:
     if said["settlement_cents"]:
         amount = format_cents(said["settlement_cents"])
         parts.append(
-            _t("settle for %(amount)s in up to %(n)s payments") % {"amount": amount, "n": said["settlement_payments"]}
-            if said["settlement_payments"] > 1
-            else _t("settle for %(amount)s at once") % {"amount": amount}
+            _t("settle for %(amount)s %(times)s") % {"amount": amount, "times": _times(said["settlement_payments"])}
         )
     if said["plan_payments"]:
-        parts.append(_t("plan of up to %(n)s payments") % {"n": said["plan_payments"]})
+        parts.append(_t("plan %(times)s") % {"times": _times(said["plan_payments"])})
     return ", ".join(parts) or _t("in full or single amounts")
+
+
+def _times(payments: int) -> str:
+    if payments >= MOST_PAYMENTS:
+        return _t("in any number of payments")
+    return _t("in up to %(n)s payments") % {"n": payments} if payments > 1 else _t("at once")
 
 
 def _took(run: Simulation) -> float | None:
