@@ -65,7 +65,7 @@ class ProcessorAccountAdmin(AgencyAdmin):
 
     list_display = ["name", "processor", "account_ref", "is_active"]
     fieldsets = [
-        (None, {"fields": ["name", "processor", "account_ref", "is_active"]}),
+        (None, {"fields": ["name", "client", "processor", "account_ref", "is_active"]}),
         (_("Keys"), {"fields": ["publishable_key", "secret_key", "webhook_secret"]}),
         (_("Addresses"), {"fields": ["api_base", "script_url"]}),
     ]
