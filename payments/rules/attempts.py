@@ -21,7 +21,8 @@ ACH_RETRY_CODES = ("R01", "R09")
 class FailedAttempt:
     """Hold a failed try with the same card or bank account, the consumer's own tries included.
 
-    `grade`, `wait` and `automatic_retries` are those of `cards.decline`; `return_code` is a bank's.
+    `at` is when it was known to have failed, `sent_at` when it was sent: the banks count from the first one sent.
+    `grade`, `wait`, `automatic_retries` and `next_step` are those of `cards.decline`; `return_code` is a bank's.
     `same_item` is a try for the very payment that is judged now; its first one is no retry.
     """
 
@@ -32,6 +33,8 @@ class FailedAttempt:
     automatic_retries: int = 0
     return_code: str = ""
     same_item: bool = False
+    next_step: str = ""
+    sent_at: datetime | None = None
 
 
 _SENTENCES = {
@@ -88,7 +91,7 @@ def check_bank_tries(now: datetime, amount_cents: int, failed: Sequence[FailedAt
         codes.append("return_not_retryable")
     if len(mine) > ACH_RETRIES:
         codes.append("retries_used_up")
-    if now - mine[0].at > ACH_RETRY_PERIOD:
+    if now - (mine[0].sent_at or mine[0].at) > ACH_RETRY_PERIOD:
         codes.append("retry_too_late")
     if mine[0].amount_cents != amount_cents:
         codes.append("retry_other_amount")

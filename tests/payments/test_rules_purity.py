@@ -3,7 +3,7 @@ import sys
 
 RULES = """
 accounts.money accounts.calendars accounts.refusals settlements.rules.offers settlements.rules.schedules
-payments.rules.attempts payments.rules.authorization payments.rules.bank payments.rules.cards
+payments.rules.attempts payments.rules.authorization payments.rules.bank payments.rules.cards payments.rules.retries
 payments.rules.gates payments.rules.notices payments.rules.routing
 """
 
