@@ -130,7 +130,8 @@ class Postdate(Row):
     tries = models.PositiveSmallIntegerField(default=0)
     held_for = models.CharField(max_length=60, blank=True, help_text="the code of what holds it")
     claimed_until = models.DateTimeField(null=True, help_text="a due run has it until then")
-    replacement = models.JSONField(null=True, help_text="what follows when it is let go: date, amount, method")
+    turn = models.PositiveSmallIntegerField(default=0, help_text="how often this payment was planned anew before")
+    replacement = models.JSONField(null=True, help_text="what follows when it is let go; see services.replan")
     host_id = models.CharField(max_length=80, blank=True)
     acknowledged_at = models.DateTimeField(null=True, help_text="the host shows it")
     created_at = models.DateTimeField()
@@ -140,7 +141,7 @@ class Postdate(Row):
         verbose_name = _("post-date")
         verbose_name_plural = _("post-dates")
         constraints = [
-            models.UniqueConstraint(name="postdate_number_once", fields=["arrangement", "number"]),
+            models.UniqueConstraint(name="postdate_number_once", fields=["arrangement", "number", "turn"]),
             models.CheckConstraint(name="postdate_amount_positive", condition=models.Q(amount_cents__gt=0)),
             models.CheckConstraint(
                 name="exactly_one_executor_and_notifier",

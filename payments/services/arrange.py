@@ -170,8 +170,8 @@ def schedule_postdates(
 
 
 def breach_of(terms: Mapping[str, Any]) -> Breach:
-    """Read what was agreed to happen when it breaks; nothing frozen means nothing stricter than the dates."""
-    return Breach(**terms.get("breach", {}))
+    """Read what was agreed to happen when it breaks; where nothing was agreed, what was promised stays due."""
+    return Breach(**terms["breach"]) if "breach" in terms else Breach(reinstates="rest", cure_days=0)
 
 
 def about_of(arrangement: Arrangement, account: Account, **more: object) -> dict:
@@ -243,6 +243,18 @@ def _owe_notices(
         if by_letter:
             letter = {"type": notice.kind, **{key: told[key] for key in ("notice", "postdate", "send_by", "due_on")}}
             events.record("letter.required", account=account, now=now, data=letter)
+
+
+def move(postdate: Postdate, account: Account, status: str, kind: str, now: datetime, **more: object) -> Postdate:
+    """Write the status of an item, whose account the caller has locked, and its one event."""
+    postdate.status = status
+    postdate.decided_at = now if status not in Postdate.OPEN else None
+    postdate.save(update_fields=["status", "decided_at", "held_for"])
+    told = snapshot(
+        postdate, account=account, method=postdate.method, authorization=postdate.arrangement.authorization_id
+    )
+    events.record(kind, account=account, now=now, data=told | more)
+    return postdate
 
 
 def snapshot(postdate: Postdate, *, account: Account, method: Method | None, authorization: object) -> dict:

@@ -1,10 +1,12 @@
 """The text a consumer agrees to: the rules' own wording, filled from account and checkout (EFT-01, ACH-05, CARD-05)."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
+from accounts import events
 from accounts.models import Account
 from accounts.money import format_cents
+from payments.models import Authorization
 from payments.rules.authorization import Parts, compose, text_sha256
 from payments.services.means import Means
 from settlements.rules.offers import Breach
@@ -75,3 +77,13 @@ def write(
     )
     text = f"{made.text}\n\n{clause}"
     return text, text_sha256(text), made.version
+
+
+def revoke(authorization: Authorization | None, *, account: Account, by: str, now: datetime) -> None:
+    """Revoke an authorization once; the signed text stays as it is."""
+    if authorization is None:
+        return
+    live = Authorization.objects.filter(pk=authorization.pk, revoked_at=None)
+    if live.update(revoked_at=now, revoked_by=by[:80]):
+        about = {"authorization": str(authorization.pk), "by": by}
+        events.record("authorization.revoked", account=account, now=now, data=about)

@@ -17,8 +17,8 @@ from accounts import events
 from accounts.models import Account
 from payments.models import HostItem, Payment, Postdate
 from payments.processors import Outcome
+from payments.services import life, settle
 from payments.services import postdates as own_postdates
-from payments.services import settle
 from payments.services.methods import wipe_acknowledged
 
 POSTED, DECLINED, CHARGEBACK, REVERSAL, REFUND = "POSTED", "DECLINED", "CHARGEBACK", "ACH REVERSAL", "REFUND"
@@ -48,8 +48,8 @@ def mirror(*, account: Account, payments: Sequence[HostLine], postdates: Sequenc
     mine = list(Payment.objects.filter(account=account, pk__in=named)) if named else []
     planned = list(Postdate.objects.filter(account=account, pk__in=named)) if named else []
     known = {row.pk for row in (*mine, *planned)}
-    _show(account, payments, postdates, known)
-    if not known:
+    changed = _show(account, payments, postdates, known)
+    if not known and not (changed and life.may_concern(account)):
         return
     account = settle.lock_account(account.pk)
     by_payment, by_postdate = {row.pk for row in mine}, {row.pk for row in planned}
@@ -61,12 +61,13 @@ def mirror(*, account: Account, payments: Sequence[HostLine], postdates: Sequenc
     for line in postdates:
         if line.portal_id in by_postdate:
             _planned_at_host(line, account, now)
+    life.after_money(account=account, now=now)
     for method_id in {row.method_id for row in (*mine, *planned) if row.method_id}:
         wipe_acknowledged(method_id=method_id, now=now)
 
 
-def _show(account: Account, payments: Sequence[HostLine], postdates: Sequence[HostLine], known: set[UUID]) -> None:
-    """Make the rows of the tabs equal to the list, with as few statements as the difference needs."""
+def _show(account: Account, payments: Sequence[HostLine], postdates: Sequence[HostLine], known: set[UUID]) -> bool:
+    """Make the rows of the tabs equal to the list, with as few statements as needed; tell whether any differed."""
     standing = {(item.kind, item.host_id): item for item in HostItem.objects.filter(account=account)}
     wanted = {("payment", line.host_id): line for line in payments}
     wanted |= {("postdate", line.host_id): line for line in postdates}
@@ -95,6 +96,7 @@ def _show(account: Account, payments: Sequence[HostLine], postdates: Sequence[Ho
         HostItem.objects.bulk_create(made)
     if changed:
         HostItem.objects.bulk_update(changed, _SHOWN)
+    return bool(standing or made or changed)
 
 
 def _payment(line: HostLine, account: Account, now: datetime) -> None:
@@ -161,7 +163,6 @@ def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -
         _set(postdate, Postdate.Status.TAKEN, line, now)
     told = settle.snapshot(payment, account, now, origin="host", host_id=line.host_id, number=postdate.number)
     events.record("payment.posted", account=account, now=now, data=told)
-    own_postdates.close_arrangement(postdate.arrangement_id, account=account, now=now)
     return payment
 
 
@@ -171,7 +172,6 @@ def _fail(postdate: Postdate, line: HostLine, account: Account, key: UUID, now: 
         _set(postdate, Postdate.Status.FAILED, line, now)
     told = settle.snapshot(payment, account, now, origin="host", host_id=line.host_id, number=postdate.number)
     events.record("payment.declined", account=account, now=now, data=told)
-    own_postdates.close_arrangement(postdate.arrangement_id, account=account, now=now)
 
 
 def _written(postdate: Postdate, line: HostLine, account: Account, key: UUID, status: str, now: datetime) -> Payment:
@@ -184,7 +184,8 @@ def _written(postdate: Postdate, line: HostLine, account: Account, key: UUID, st
         postdate=postdate,
         idempotency_key=key,
         request_hash="",
-        kind=postdate.method.kind,
+        # What the consumer pays by themselves has no method of ours.
+        kind=postdate.method.kind if postdate.method else "",
         executor="host",
         purpose="parts",
         amount_cents=line.amount_cents,
@@ -201,15 +202,7 @@ def _planned_at_host(line: HostLine, account: Account, now: datetime) -> None:
     postdate = _lock(line.portal_id)
     _seen(postdate, line, now)
     if line.status == CANCELLED and postdate.status in Postdate.OPEN:
-        own_postdates.decide(
-            postdate,
-            account=account,
-            status=Postdate.Status.CANCELLED,
-            kind="postdate.cancelled",
-            now=now,
-            origin="host",
-        )
-        own_postdates.close_arrangement(postdate.arrangement_id, account=account, now=now)
+        own_postdates.cancelled_by_host(postdate, account=account, now=now)
 
 
 def _seen(postdate: Postdate, line: HostLine, now: datetime) -> None:

@@ -4,20 +4,18 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Sum
 
-from accounts import events
 from accounts.models import Account
-from payments.models import Arrangement, Payment, Postdate
-from payments.services.arrange import snapshot
+from payments.models import Postdate
+from payments.services import life, replan
+from payments.services.arrange import move
+from payments.services.locks import lock_account
 
 Status = Postdate.Status
 
 
 def _locked(postdate_id: UUID) -> tuple[Postdate, Account]:
     """Lock the account, then the post-date."""
-    from payments.services.settle import lock_account
-
     account = lock_account(Postdate.objects.values_list("account_id", flat=True).get(pk=postdate_id))
     joined = Postdate.objects.select_related("method__processor_account", "arrangement")
     return joined.select_for_update(of=("self",)).get(pk=postdate_id), account
@@ -32,9 +30,11 @@ def request_cancel(*, postdate: Postdate, now: datetime) -> Postdate:
     found, account = _locked(postdate.pk)
     if found.status not in (Status.SCHEDULED, Status.HELD):
         return found
-    if found.executor == "portal":
+    # What the consumer cancels is withdrawn, whatever held it before.
+    found.held_for = ""
+    if found.executor != "host":
         return _cancelled(found, account, "", now)
-    return _move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now)
+    return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now)
 
 
 @transaction.atomic
@@ -45,7 +45,10 @@ def settle_cancel(*, postdate_id: UUID, cancelled: bool, reason: str, now: datet
         return found
     if cancelled or reason == "already_cancelled":
         return _cancelled(found, account, reason, now)
-    return _move(found, account, Status.SCHEDULED, "postdate.changed", now, cancel_refused=True, reason=reason)
+    found.held_for = ""
+    move(found, account, Status.SCHEDULED, "postdate.changed", now, cancel_refused=True, reason=reason)
+    replan.follow(found, account=account, now=now)
+    return found
 
 
 def hold(*, postdate: Postdate, reason: str, now: datetime) -> Postdate:
@@ -54,7 +57,8 @@ def hold(*, postdate: Postdate, reason: str, now: datetime) -> Postdate:
         found, account = _locked(postdate.pk)
         if found.status != Status.SCHEDULED:
             return found
-        return _move(found, account, Status.HELD, "postdate.hold_requested", now, reason=reason)
+        found.held_for = reason[:60]
+        return move(found, account, Status.HELD, "postdate.hold_requested", now, reason=reason)
 
 
 @transaction.atomic
@@ -63,62 +67,20 @@ def settle_hold(*, postdate_id: UUID, held: bool, reason: str, now: datetime) ->
     found, account = _locked(postdate_id)
     if held or found.status != Status.HELD:
         return found
-    return _move(found, account, Status.SCHEDULED, "postdate.changed", now, hold_refused=True, reason=reason)
+    found.held_for = ""
+    return move(found, account, Status.SCHEDULED, "postdate.changed", now, hold_refused=True, reason=reason)
 
 
 def _cancelled(postdate: Postdate, account: Account, reason: str, now: datetime) -> Postdate:
-    _move(postdate, account, Status.CANCELLED, "postdate.cancelled", now, reason=reason)
-    close_arrangement(postdate.arrangement_id, account=account, now=now)
+    move(postdate, account, Status.CANCELLED, "postdate.cancelled", now, reason=reason)
+    replan.follow(postdate, account=account, now=now)
+    life.review_locked(postdate.arrangement_id, account=account, now=now)
     return postdate
 
 
-def decide(postdate: Postdate, *, account: Account, status: str, kind: str, now: datetime, **more: object) -> Postdate:
-    """Move a post-date, whose account the caller has locked, to what its executor said."""
-    return _move(postdate, account, status, kind, now, **more)
-
-
-def _move(postdate: Postdate, account: Account, status: str, kind: str, now: datetime, **more: object) -> Postdate:
-    postdate.status = status
-    postdate.decided_at = now if status not in Postdate.OPEN else None
-    postdate.save(update_fields=["status", "decided_at"])
-    told = snapshot(
-        postdate, account=account, method=postdate.method, authorization=postdate.arrangement.authorization_id
-    )
-    events.record(kind, account=account, now=now, data=told | more)
+def cancelled_by_host(postdate: Postdate, *, account: Account, now: datetime) -> Postdate:
+    """Cancel an item, whose account the caller has locked, because the host did."""
+    move(postdate, account, Status.CANCELLED, "postdate.cancelled", now, origin="host")
+    replan.follow(postdate, account=account, now=now)
+    life.review_locked(postdate.arrangement_id, account=account, now=now)
     return postdate
-
-
-def close_arrangement(arrangement_id: UUID, *, account: Account, now: datetime) -> None:
-    """End an arrangement that has nothing planned any more: completed, cancelled or broken."""
-    arrangement = (
-        Arrangement.objects.select_related("authorization")
-        .filter(pk=arrangement_id, status__in=Arrangement.LIVE)
-        .first()
-    )
-    if arrangement is None or arrangement.postdates.filter(status__in=Postdate.OPEN).exists():
-        return
-    paid = Payment.objects.filter(arrangement=arrangement, status=Payment.Status.SUCCEEDED)
-    undecided = Payment.objects.filter(
-        arrangement=arrangement, status__in=(Payment.Status.PENDING, Payment.Status.INTENDED)
-    )
-    if undecided.exists():
-        return
-    paid_cents = paid.aggregate(Sum("amount_cents"))["amount_cents__sum"] or 0
-    about = {
-        "arrangement": str(arrangement.pk),
-        "kind": arrangement.kind,
-        "total_cents": arrangement.total_cents,
-        "paid_cents": paid_cents,
-        "currency": account.currency,
-    }
-    if paid_cents >= arrangement.total_cents:
-        status, kind = Arrangement.Status.COMPLETED, "arrangement.completed"
-    elif arrangement.postdates.filter(status=Status.CANCELLED).exists():
-        status, kind = Arrangement.Status.CANCELLED, "arrangement.cancelled"
-    else:
-        status, kind = Arrangement.Status.BROKEN, "arrangement.broken"
-    arrangement.status = status
-    arrangement.save(update_fields=["status"])
-    events.record(kind, account=account, now=now, data=about)
-    if status == Arrangement.Status.COMPLETED and arrangement.kind == "settlement":
-        events.record("settlement.completed", account=account, now=now, data=about)

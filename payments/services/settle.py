@@ -13,12 +13,14 @@ from django.db import transaction
 from accounts import events
 from accounts.calendars import local_date
 from accounts.models import Account, Event, Visit
-from payments.models import Authorization, Checkout, LedgerEntry, Method, Payment, Postdate
+from payments.models import Checkout, LedgerEntry, Method, Payment, Postdate
 from payments.processors import Outcome
-from payments.services import gate, postdates
+from payments.services import contact_plans, gate, life, postdates
 from payments.services.arrange import arrange_paid
+from payments.services.authority import revoke
+from payments.services.locks import lock_account
 from payments.services.owed import owed
-from settlements.services import offers
+from settlements.services import individual, offers
 
 log = structlog.get_logger(__name__)
 
@@ -26,12 +28,6 @@ Status = Payment.Status
 FINAL_NO = (Status.DECLINED, Status.VOIDED)
 RETRYABLE_RETURNS = ("R01", "R09", "insufficient_funds")
 """After these a bank account is kept; any other return pauses what is still planned from it (section 4)."""
-
-
-def lock_account(account_id: UUID) -> Account:
-    """Lock an account for this transaction, with all that gates and events need of it."""
-    joined = Account.objects.select_related("consumer", "client", "agency")
-    return joined.select_for_update(of=("self",), no_key=True).get(pk=account_id)
 
 
 @transaction.atomic
@@ -141,12 +137,17 @@ def _after_money(payment: Payment, account: Account, now: datetime) -> None:
     """Tell a settlement that is complete by one payment, and an account that owes nothing any more."""
     about = {"payment": str(payment.pk), "reference": payment.reference, "currency": payment.currency}
     if payment.purpose in gate.SETTLING and payment.authorization and payment.authorization.kind == "single":
+        individual.close(account=account, status="completed", now=now)
         told = about | {"total_cents": payment.amount_cents}
         events.record("settlement.completed", account=account, now=now, data=told)
+        terms = Checkout.objects.values_list("terms", flat=True).filter(pk=payment.idempotency_key).first() or {}
+        paid_on = life.paid_on(payment, account=account)
+        contact_plans.request_when_final(
+            terms, account=account, paid_on=paid_on, about={"payment": str(payment.pk)}, now=now
+        )
     elif payment.purpose in gate.SINGLE and owed(account).cents == 0:
         events.record("account.paid_in_full", account=account, now=now, data=about)
-    if payment.arrangement_id:
-        postdates.close_arrangement(payment.arrangement_id, account=account, now=now)
+    life.after_money(account=account, now=now)
 
 
 def _refused(
@@ -166,6 +167,7 @@ def _returned(payment: Payment, account: Account, outcome: Outcome, now: datetim
     if payment.status == Status.SUCCEEDED:
         book(payment, cents=-net_cents(payment), against=_counter_book(payment), reason="return", now=now)
     _move(payment, account, Status.RETURNED, "payment.returned", now, origin)
+    life.after_money(account=account, now=now)
     if {payment.decline_code, payment.network_decline_code} & set(RETRYABLE_RETURNS):
         return
     for postdate in Postdate.objects.filter(method_id=payment.method_id, status=Postdate.Status.SCHEDULED):
@@ -182,10 +184,12 @@ def record_dispute(*, payment_id: UUID, said: str, now: datetime, origin: str = 
         else:
             book(payment, cents=-net_cents(payment), against=_counter_book(payment), reason="chargeback", now=now)
             _move(payment, account, Status.CHARGED_BACK, "payment.charged_back", now, origin)
+            life.after_money(account=account, now=now)
     elif said == "won" and payment.status == Status.CHARGED_BACK:
         lost = -sum(payment.entries.filter(book="debt", reason="chargeback").values_list("amount_cents", flat=True))
         book(payment, cents=-lost, against=_counter_book(payment), reason="reinstated", now=now)
         _move(payment, account, Status.SUCCEEDED, "payment.succeeded", now, origin, reinstated=True)
+        life.after_money(account=account, now=now)
     return payment
 
 
@@ -208,16 +212,7 @@ def refund(payment: Payment, *, account: Account, refunded_cents: int, now: date
     whole = booked + more == payment.amount_cents
     status = Status.REFUNDED if whole else Status.SUCCEEDED
     _move(payment, account, status, "payment.refunded", now, origin, refunded_cents=more, whole=whole)
-
-
-def revoke(authorization: Authorization | None, *, account: Account, by: str, now: datetime) -> None:
-    """Revoke an authorization once; the signed text stays as it is."""
-    if authorization is None:
-        return
-    live = Authorization.objects.filter(pk=authorization.pk, revoked_at=None)
-    if live.update(revoked_at=now, revoked_by=by[:80]):
-        about = {"authorization": str(authorization.pk), "by": by}
-        events.record("authorization.revoked", account=account, now=now, data=about)
+    life.after_money(account=account, now=now)
 
 
 def book(payment: Payment, *, cents: int, against: str, reason: str, now: datetime) -> None:

@@ -178,8 +178,13 @@ def test_a_settlement_paid_at_once_is_complete_and_leaves_nothing_owed(shop):
     payment = shop.confirm(shop.checkout("settlement"))
     assert payment.amount_cents == 600_00
     assert owed(shop.account).cents == 0
-    assert IndividualOffer.objects.get().status == IndividualOffer.Status.ACCEPTED
-    assert kinds(shop.account)[-3:] == ["payment.succeeded", "offer.accepted", "settlement.completed"]
+    assert IndividualOffer.objects.get().status == IndividualOffer.Status.COMPLETED
+    assert kinds(shop.account)[-4:] == [
+        "payment.succeeded",
+        "offer.accepted",
+        "offer.completed",
+        "settlement.completed",
+    ]
     assert "as settlement in full of the balance of $1,000.00" in payment.authorization.text
 
 

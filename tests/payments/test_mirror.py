@@ -146,22 +146,24 @@ def test_a_post_date_taken_by_the_host_is_a_payment_and_completes_the_settlement
     assert kinds(shop.account)[-3:] == ["payment.posted", "arrangement.completed", "settlement.completed"]
 
 
-def test_a_post_date_declined_at_the_host_fails_and_breaks_the_settlement(shop):
+def test_a_post_date_declined_at_the_host_fails_and_the_settlement_is_late(shop):
     postdate = planned(shop)
     for _ in range(2):
         show(shop, [Line("D1", postdate.pk, 50_00, "DECLINED")])
     postdate.refresh_from_db()
     assert postdate.status == Postdate.Status.FAILED
-    assert kinds(shop.account)[-2:] == ["payment.declined", "arrangement.broken"]
+    assert kinds(shop.account)[-2:] == ["payment.declined", "arrangement.late"]
     assert owed(shop.account).cents == 300_00
 
 
-def test_a_post_date_with_later_ones_open_does_not_break_the_plan(shop):
+def test_one_failed_payment_with_later_ones_pending_still_shows_as_late(shop):
     lines = [(today(), 650_00), (dt.date(2026, 12, 4), 50_00), (dt.date(2026, 12, 5), 50_00)]
     shop.confirm(shop.checkout("parts", lines))
     second = Postdate.objects.get(number=2)
     show(shop, [Line("D2", second.pk, 50_00, "DECLINED")])
-    assert Arrangement.objects.get().status == Arrangement.Status.PERFORMING
+    assert Arrangement.objects.get().status == Arrangement.Status.LATE
+    told = Event.objects.get(kind="arrangement.late").data
+    assert (told["work_queue"], told["missing_cents"], told["make_good_by"]) == ("late", 50_00, "2026-12-12")
 
 
 def test_a_charge_after_a_settled_cancel_is_an_incident(shop):

@@ -148,7 +148,7 @@ def test_while_the_processor_cannot_be_asked_an_event_waits(shop):
 
 
 def test_the_sweep_task_works_for_every_agency(shop, other_shop, monkeypatch):
-    monkeypatch.setattr(tasks, "timezone", SimpleNamespace(now=lambda: LATER))
+    monkeypatch.setattr(tasks, "clock", SimpleNamespace(now=lambda: LATER))
     payment = undecided(shop)
     with acting_for(other_shop.agency):
         theirs = undecided(other_shop)

@@ -1,0 +1,168 @@
+"""Keep the planned items of an arrangement true to what was paid: mark, trim, hold, release, stop, move behind a pause.
+
+Items that the consumer pays by themselves are marked by what was paid; items that somebody charges are let go from the
+end when more was paid than they would leave to pay. The caller holds the account's lock.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+
+from accounts.calendars import local_date
+from accounts.models import Account, Event
+from payments.models import Arrangement, Postdate
+from payments.rules.life import Due, covered
+from payments.services import replan
+from payments.services.arrange import BY_THEMSELVES, breach_of, move
+from payments.services.received import Received
+from settlements.rules.schedules import payment_dates
+
+Status = Postdate.Status
+MOVABLE = (Status.SCHEDULED, Status.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Say what an item must become: `taken`, `failed` or `scheduled`; or `trimmed` to so many cents, 0 for none."""
+
+    item: Postdate
+    to: str
+    cents: int = 0
+
+
+def changes(row: Arrangement, planned: Sequence[Postdate], got: Received, today: date) -> list[Change]:
+    """List what must change of the items, from what was paid; nothing is written."""
+    if row.status in (Arrangement.Status.CANCELLED, Arrangement.Status.PAUSED):
+        return []
+    return _marks(row, planned, got, today) + _trims(row, planned, got, today)
+
+
+def _marks(row: Arrangement, planned: Sequence[Postdate], got: Received, today: date) -> list[Change]:
+    """Mark what consumers pay by themselves: paid, or missed; the oldest of the schedule is paid first."""
+    lines = sorted((date.fromisoformat(on), cents) for on, cents in row.due or row.schedule)
+    due = [Due(on, cents) for on, cents in lines]
+    paid = {one.due_on for one in due[: covered(due, got.counted_cents)]}
+    missed = {one.due_on for one in due if one.missed_from(breach_of(row.terms).grace_days) <= today} - paid
+    found = []
+    for item in planned:
+        if item.method_id is not None or item.status == Status.CANCELLED:
+            continue
+        if item.due_on in paid:
+            wanted = Status.TAKEN
+        elif item.due_on in missed or item.status == Status.FAILED:
+            wanted = Status.FAILED
+        else:
+            wanted = Status.SCHEDULED
+        if item.status != wanted and (item.status, wanted) != (Status.HELD, Status.SCHEDULED):
+            found.append(Change(item, wanted))
+    return found
+
+
+def _trims(row: Arrangement, planned: Sequence[Postdate], got: Received, today: date) -> list[Change]:
+    """Let go of what would take more than is left to pay: first what a hold kept past its day, then the last ones."""
+    open_ = [item for item in planned if item.method_id is not None and item.status in MOVABLE]
+    asked = {item.replacement["batch"]: item.replacement["lines"] for item in planned if item.replacement}
+    going = sum(cents for lines in asked.values() for _on, cents in lines)
+    too_much = sum(item.amount_cents for item in open_) + going - max(0, row.total_cents - got.counted_cents)
+    found = []
+    past = [item for item in open_ if item.status == Status.HELD and item.due_on <= today]
+    later = [item for item in reversed(open_) if item not in past]
+    for item in [*past, *later]:
+        if too_much <= 0:
+            break
+        left = max(0, item.amount_cents - too_much)
+        too_much -= item.amount_cents - left
+        found.append(Change(item, "trimmed", left))
+    return found
+
+
+def apply(change: Change, row: Arrangement, *, account: Account, now: datetime) -> None:
+    """Write one change."""
+    item = change.item
+    if change.to != "trimmed":
+        item.status = change.to
+        item.decided_at = None if change.to == Status.SCHEDULED else now
+        item.save(update_fields=["status", "decided_at"])
+        return
+    lines = [(item.due_on, change.cents)] if change.cents else []
+    replan.let_go(
+        [item],
+        arrangement=row,
+        account=account,
+        lines=lines,
+        reason="covered",
+        now=now,
+        method=item.method,
+        route=replan.Route(item.executor, item.notifier),
+        shifts=False,
+    )
+
+
+def hold_all(planned: Iterable[Postdate], reason: str, *, account: Account, now: datetime) -> None:
+    """Hold what somebody would charge, and ask the host to hold what it has."""
+    for item in planned:
+        if item.method_id is not None and item.status == Status.SCHEDULED:
+            item.held_for = reason
+            move(item, account, Status.HELD, "postdate.hold_requested", now, reason=reason, hold=True)
+
+
+def release_all(planned: Iterable[Postdate], reason: str, *, account: Account, now: datetime) -> None:
+    """Let go of the hold that had this reason, where the day has not passed."""
+    today = local_date(now, account.consumer.time_zone)
+    for item in planned:
+        if item.status == Status.HELD and item.held_for == reason and item.due_on > today:
+            item.held_for = ""
+            move(item, account, Status.SCHEDULED, "postdate.hold_requested", now, reason=reason, hold=False)
+
+
+def stop_all(planned: Iterable[Postdate], reason: str, row: Arrangement, *, account: Account, now: datetime) -> None:
+    """Cancel everything that is still planned: ours at once, the host's by asking."""
+    for item in planned:
+        if item.status not in MOVABLE:
+            continue
+        item.held_for = reason
+        if item.executor == "host":
+            move(item, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now, reason=reason)
+        else:
+            move(item, account, Status.CANCELLED, "postdate.cancelled", now, reason=reason)
+
+
+def end_pause(
+    row: Arrangement, planned: Sequence[Postdate], got: Received, *, account: Account, today: date, now: datetime
+) -> None:
+    """Go on after a pause: what fell into it moves behind the last date, to be paid by the consumer themselves.
+
+    Nobody agreed to a charge on the new dates, so none is made; the consumer is reminded, or links a method again.
+    """
+    began = Event.objects.filter(account=account, kind="arrangement.paused", data__arrangement=str(row.pk)).order_by(
+        "-account_seq"
+    )
+    since = began.values_list("occurred_at", flat=True).first()
+    since_on = local_date(since, account.consumer.time_zone) if since else today
+    lines = sorted((date.fromisoformat(on), cents) for on, cents in row.due or row.schedule)
+    unpaid = lines[covered([Due(*line) for line in lines], got.counted_cents) :]
+    fell = [line for line in unpaid if since_on <= line[0] <= today]
+    release_all(planned, "paused", account=account, now=now)
+    last = max([today, *(on for on, _cents in lines)])
+    frequency = row.frequency if row.frequency in ("weekly", "biweekly", "semimonthly", "monthly") else "monthly"
+    dates = list(islice(payment_dates(last, frequency), 1, len(fell) + 1))
+    for (on, cents), moved_on in zip(fell, dates, strict=True):
+        # The dates move at once, so that nobody is late while the host has not answered yet.
+        lines[lines.index((on, cents))] = (moved_on, cents)
+        mine = [item for item in planned if item.due_on == on and item.status in (*MOVABLE, Status.FAILED)]
+        held = [item for item in mine if item.status in MOVABLE]
+        if held:
+            replan.let_go(
+                held,
+                arrangement=row,
+                account=account,
+                lines=[(moved_on, cents)],
+                reason="paused",
+                now=now,
+                route=BY_THEMSELVES,
+                shifts=False,
+            )
+    if fell:
+        row.due = [[on.isoformat(), cents] for on, cents in sorted(lines)]
+        row.save(update_fields=["due"])

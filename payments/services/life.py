@@ -1,0 +1,315 @@
+"""The life of an arrangement after it was agreed: reviewed after every payment and every day, paused, cancelled.
+
+What it is follows from what was paid (rules in payments.rules.life); this module writes it down, keeps the planned
+items true to it, and tells the host. Lock order: the account, then the arrangement.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+
+from accounts import events
+from accounts.calendars import local_date
+from accounts.models import Account
+from accounts.tenancy import acting_for
+from payments.models import Arrangement, HostItem, Payment, Postdate
+from payments.rules import life as rules
+from payments.rules.life import Due, State
+from payments.services import authority, contact_plans, items
+from payments.services.arrange import about_of, breach_of
+from payments.services.items import Change
+from payments.services.locks import lock_account
+from payments.services.owed import owed
+from payments.services.received import Received, received
+from settlements.services import individual
+
+log = structlog.get_logger(__name__)
+
+Status = Arrangement.Status
+WATCHED = (*Arrangement.LIVE, Status.BROKEN)
+ENDING = (Status.COMPLETED, Status.CANCELLED)
+CHUNK = 500
+
+
+def review(*, arrangement: Arrangement, now: datetime) -> Arrangement:
+    """Work out anew how far an arrangement is, from what was paid, and write down what changed."""
+    with transaction.atomic():
+        account = lock_account(arrangement.account_id)
+        return review_locked(arrangement.pk, account=account, now=now)
+
+
+def review_locked(arrangement_id: UUID, *, account: Account, now: datetime) -> Arrangement:
+    """Do the same under the caller's lock of the account."""
+    row = Arrangement.objects.select_related("authorization").select_for_update(of=("self",)).get(pk=arrangement_id)
+    if row.status == Status.CANCELLED:
+        return row
+    row.account = account
+    got = received([row])[row.pk]
+    planned = _items(row)
+    today = local_date(now, account.consumer.time_zone)
+    if _rested(row, today):
+        items.end_pause(row, planned, got, account=account, today=today, now=now)
+        row.status, row.paused_until = Status.PERFORMING, None
+        planned = _items(row)
+        state = _state(row, planned, got, today)
+        _write(row, state, got, planned, account=account, now=now, always="arrangement.performing")
+        return row
+    if changes := items.changes(row, planned, got, today):
+        _apply(changes, row, account=account, now=now)
+        planned = _items(row)
+    _write(row, _state(row, planned, got, today), got, planned, account=account, now=now)
+    return row
+
+
+def _items(row: Arrangement) -> list[Postdate]:
+    joined = row.postdates.select_related("method__processor_account", "arrangement")
+    return list(joined.order_by("due_on", "number", "turn"))
+
+
+def _rested(row: Arrangement, today: date) -> bool:
+    return row.status == Status.PAUSED and row.paused_until is not None and row.paused_until < today
+
+
+def _apply(changes: Sequence[Change], row: Arrangement, *, account: Account, now: datetime) -> None:
+    for change in changes:
+        items.apply(change, row, account=account, now=now)
+
+
+def _state(row: Arrangement, planned: Sequence[Postdate], got: Received, today: date) -> State:
+    return rules.decide(
+        rules.Facts(
+            today=today,
+            status=row.status,
+            total_cents=row.total_cents,
+            due=due_of(row, planned),
+            counted_cents=got.counted_cents,
+            cleared_cents=got.cleared_cents,
+            outcomes=tuple(
+                one.status == Postdate.Status.TAKEN
+                for one in planned
+                if one.status in (Postdate.Status.TAKEN, Postdate.Status.FAILED)
+            ),
+            planned=got.undecided
+            or got.counted_cents > got.cleared_cents
+            or any(one.status in Postdate.OPEN for one in planned),
+            withdrawn=any(one.status == Postdate.Status.CANCELLED and not one.held_for for one in planned),
+            breach=breach_of(row.terms),
+            late_since=row.late_since,
+            ended=row.ended_at is not None,
+        )
+    )
+
+
+def due_of(row: Arrangement, planned: Sequence[Postdate]) -> tuple[Due, ...]:
+    """Read the schedule as it stands, with the day on which an executor gave up on a payment."""
+    failed = {
+        one.due_on: local_date(one.decided_at, row.account.consumer.time_zone)
+        for one in planned
+        if one.status == Postdate.Status.FAILED and one.decided_at is not None
+    }
+    lines = [(date.fromisoformat(on), cents) for on, cents in row.due or row.schedule]
+    return tuple(Due(on, cents, failed.get(on)) for on, cents in sorted(lines))
+
+
+def _write(
+    row: Arrangement,
+    state: State,
+    got: Received,
+    planned: Sequence[Postdate],
+    *,
+    account: Account,
+    now: datetime,
+    always: str = "",
+) -> None:
+    """Write what an arrangement has become, with its events and what follows for its items."""
+    before = row.status
+    status = state.status
+    if status in Arrangement.LIVE and before not in Arrangement.LIVE and _another(row):
+        # Something new was agreed meanwhile; the old one stays what it is.
+        return
+    over = state.over and row.ended_at is None
+    row.status, row.failures = status, state.failures
+    row.late_since = state.late_since if status in (Status.LATE, Status.BROKEN) else None
+    if status in ENDING or over:
+        row.ended_at = now
+    elif status in Arrangement.LIVE:
+        row.ended_at = None
+    row.save(update_fields=["status", "failures", "late_since", "ended_at", "paused_until"])
+    told = about_of(
+        row,
+        account,
+        paid_cents=got.counted_cents,
+        due_cents=state.due_cents,
+        missing_cents=state.missing_cents,
+        failures=state.failures,
+        late_since=state.late_since.isoformat() if state.late_since else None,
+        make_good_by=state.make_good_by.isoformat() if state.make_good_by else None,
+    )
+    if status != before or always:
+        events.record(always or f"arrangement.{status}", account=account, now=now, data=told)
+        if status == Status.COMPLETED:
+            _completed(row, told, got, account=account, now=now)
+        elif status == Status.CANCELLED:
+            _withdraw_offer(row, account, now)
+        elif status == Status.BROKEN and not over:
+            items.hold_all(planned, "arrangement_broken", account=account, now=now)
+        elif before == Status.BROKEN:
+            items.release_all(planned, "arrangement_broken", account=account, now=now)
+    if over and status == Status.BROKEN:
+        _over(row, told, planned, account=account, now=now)
+
+
+def _another(row: Arrangement) -> bool:
+    others = Arrangement.objects.filter(account_id=row.account_id, status__in=Arrangement.LIVE)
+    return others.exclude(pk=row.pk).exists()
+
+
+def _completed(row: Arrangement, told: dict, got: Received, *, account: Account, now: datetime) -> None:
+    """Tell what a fully paid arrangement means: a settlement is settled, a promise kept, an account perhaps paid."""
+    if row.kind == Arrangement.Kind.SETTLEMENT:
+        individual.close(account=account, status="completed", now=now)
+        events.record("settlement.completed", account=account, now=now, data=told)
+    elif row.kind == Arrangement.Kind.PROMISE:
+        events.record("promise.kept", account=account, now=now, data=told)
+    if row.kind != Arrangement.Kind.SETTLEMENT and owed(account).cents == 0:
+        events.record("account.paid_in_full", account=account, now=now, data=told)
+    on = got.last_on or local_date(now, account.consumer.time_zone)
+    about = {"arrangement": str(row.pk)}
+    contact_plans.request_when_final(row.terms, account=account, paid_on=on, about=about, now=now)
+
+
+def _over(row: Arrangement, told: dict, planned: Sequence[Postdate], *, account: Account, now: datetime) -> None:
+    """Carry out the breach policy that was accepted, once nothing can be made good any more."""
+    breach = breach_of(row.terms)
+    due = rules.owed_after_breach(
+        breach=breach,
+        kind=row.kind,
+        owed_cents=owed(account).cents,
+        total_cents=row.total_cents,
+        counted_cents=told["paid_cents"],
+    )
+    items.stop_all(planned, "arrangement_broken", row, account=account, now=now)
+    more = {"reinstates": breach.reinstates, "owed_cents": due}
+    if row.kind == Arrangement.Kind.SETTLEMENT:
+        individual.close(account=account, status="broken", now=now)
+        events.record("settlement.broken", account=account, now=now, data=told | more)
+    elif row.kind == Arrangement.Kind.PROMISE:
+        events.record("promise.broken", account=account, now=now, data=told | more)
+
+
+def _withdraw_offer(row: Arrangement, account: Account, now: datetime) -> None:
+    if row.kind == Arrangement.Kind.SETTLEMENT:
+        individual.close(account=account, status="withdrawn", now=now)
+
+
+def may_concern(account: Account) -> bool:
+    """Tell whether news about an account's payments can change an arrangement."""
+    return Arrangement.objects.filter(account=account).exclude(status=Status.CANCELLED).exists()
+
+
+def after_money(*, account: Account, now: datetime) -> None:
+    """Review the latest arrangement of an account, which the caller has locked, after news of any payment of it."""
+    rows = Arrangement.objects.filter(account=account).exclude(status=Status.CANCELLED)
+    if (row := rows.order_by("-accepted_at", "-pk").values_list("pk", flat=True).first()) is not None:
+        review_locked(row, account=account, now=now)
+
+
+def paid_on(payment: Payment, *, account: Account) -> date:
+    """Give the local day of a payment: the host's own date where it shows it, else the day it was decided."""
+    shown = HostItem.objects.filter(account=account, kind="payment", portal_id__in=[payment.pk, payment.postdate_id])
+    on = shown.values_list("on", flat=True).first()
+    return on or local_date(payment.decided_at or payment.intended_at, account.consumer.time_zone)
+
+
+def review_due(*, now: datetime) -> int:
+    """Review every arrangement that time alone may have changed, all agencies; return how many did change.
+
+    Rows are judged in sets and only those that are something else today are locked and written.
+    """
+    changed, last = 0, None
+    watched = Arrangement.objects.filter(status__in=WATCHED).exclude(status=Status.BROKEN, ended_at__isnull=False)
+    while True:
+        rows = watched.filter(pk__gt=last) if last else watched
+        chunk = list(rows.select_related("account__consumer").prefetch_related("postdates").order_by("pk")[:CHUNK])
+        if not chunk:
+            return changed
+        got = received(chunk)
+        for row in chunk:
+            if not _differs(row, got[row.pk], now):
+                continue
+            with acting_for(row.agency_id):
+                try:
+                    review(arrangement=row, now=now)
+                    changed += 1
+                except Exception:
+                    # One arrangement that cannot be reviewed must not hold up the others.
+                    log.exception("arrangement_review_failed", arrangement=str(row.pk))
+        last = chunk[-1].pk
+
+
+def _differs(row: Arrangement, got: Received, now: datetime) -> bool:
+    today = local_date(now, row.account.consumer.time_zone)
+    planned = sorted(row.postdates.all(), key=lambda one: (one.due_on, one.number, one.turn))
+    if _rested(row, today) or items.changes(row, planned, got, today):
+        return True
+    state = _state(row, planned, got, today)
+    late = state.late_since if state.status in (Status.LATE, Status.BROKEN) else None
+    return (state.status, state.failures, late, state.over) != (row.status, row.failures, row.late_since, False)
+
+
+def pause(*, account: Account, until: date | None, reason: str, now: datetime) -> Arrangement | None:
+    """Rest the running arrangement until the end of a day; nothing is charged meanwhile. None when there is none."""
+    with transaction.atomic():
+        account = lock_account(account.pk)
+        row = Arrangement.objects.select_for_update().filter(account=account, status__in=Arrangement.LIVE).first()
+        if row is None:
+            return None
+        row.account = account
+        again = row.status == Status.PAUSED
+        row.status, row.paused_until, row.late_since = Status.PAUSED, until, None
+        row.save(update_fields=["status", "paused_until", "late_since"])
+        items.hold_all(_items(row), "paused", account=account, now=now)
+        if not again:
+            told = about_of(row, account, until=until.isoformat() if until else None, reason=reason)
+            events.record("arrangement.paused", account=account, now=now, data=told)
+        return row
+
+
+def resume(*, account: Account, now: datetime) -> Arrangement | None:
+    """End the rest of a paused arrangement; what fell into it is due at the end. None when none is paused."""
+    with transaction.atomic():
+        account = lock_account(account.pk)
+        row = Arrangement.objects.filter(account=account, status=Status.PAUSED).first()
+        if row is None:
+            return None
+        ended = local_date(now, account.consumer.time_zone) - timedelta(days=1)
+        Arrangement.objects.filter(pk=row.pk).update(paused_until=ended)
+        return review_locked(row.pk, account=account, now=now)
+
+
+def cancel(*, arrangement: Arrangement, by: str, reason: str, now: datetime) -> Arrangement:
+    """Cancel an arrangement for its consumer or staff: items, authorization and offer with it.
+
+    What the host holds is held here at once and asked back (PDC-07). An ended one stays what it is.
+    """
+    with transaction.atomic():
+        account = lock_account(arrangement.account_id)
+        rows = Arrangement.objects.select_related("authorization").select_for_update(of=("self",))
+        row = rows.get(pk=arrangement.pk)
+        if row.status not in WATCHED or (row.status == Status.BROKEN and row.ended_at is not None):
+            return row
+        row.account = account
+        got = received([row])[row.pk]
+        row.status, row.ended_at, row.late_since, row.paused_until = Status.CANCELLED, now, None, None
+        row.save(update_fields=["status", "ended_at", "late_since", "paused_until"])
+        items.stop_all(_items(row), "", row, account=account, now=now)
+        authority.revoke(row.authorization, account=account, by=by, now=now)
+        _withdraw_offer(row, account, now)
+        told = about_of(
+            row, account, by=by, reason=reason, paid_cents=got.counted_cents, owed_cents=owed(account).cents
+        )
+        events.record("arrangement.cancelled", account=account, now=now, data=told)
+        return row

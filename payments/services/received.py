@@ -1,0 +1,98 @@
+"""What was paid towards arrangements: by us, by the host, early, in part or by another method; set-wise."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from django.db.models import Q, Sum
+
+from accounts.calendars import local_date
+from payments.models import Arrangement, HostItem, Payment
+
+POSTED = "POSTED"
+"""The host's word for a payment that stands (see services.mirror)."""
+COUNTED = (Payment.Status.SUCCEEDED, Payment.Status.PENDING)
+
+
+@dataclass(slots=True)
+class Received:
+    """Add up what came for one arrangement; `counted_cents` has what is on its way too.
+
+    `undecided` says that a charge is being decided now, `last_on` is the local day of the latest payment that stands.
+    """
+
+    counted_cents: int = 0
+    cleared_cents: int = 0
+    undecided: bool = False
+    last_on: date | None = None
+
+    def add(self, cents: int, on: date, *, cleared: bool) -> None:
+        self.counted_cents += cents
+        if cleared:
+            self.cleared_cents += cents
+            self.last_on = max(self.last_on or on, on)
+
+
+def received(arrangements: Iterable[Arrangement]) -> dict[UUID, Received]:
+    """Add up what was paid towards each arrangement since it was accepted, in three queries for all of them.
+
+    Every payment of the account counts for the arrangement that was the latest when it was made, and so does every
+    posted payment in the host's list that is not one of ours. `account__consumer` is read for the local dates.
+    """
+    wanted = {one.pk: one for one in arrangements}
+    accounts = {one.account_id for one in wanted.values()}
+    spans = _spans(accounts)
+    found = {pk: Received() for pk in wanted}
+    posted_on = _host_items(accounts, spans, wanted, found)
+    payments = (
+        Payment.objects.filter(account__in=accounts, status__in=(*COUNTED, Payment.Status.INTENDED))
+        .annotate(back_cents=Sum("entries__amount_cents", filter=Q(entries__book="debt", entries__reason="refund")))
+        .select_related("consumer")
+    )
+    for payment in payments:
+        key = payment.arrangement_id or _at(spans[payment.account_id], payment.intended_at)
+        if key not in found:
+            continue
+        if payment.status == Payment.Status.INTENDED:
+            found[key].undecided = True
+            continue
+        on = posted_on.get(payment.pk) or posted_on.get(payment.postdate_id)
+        on = on or local_date(payment.decided_at or payment.intended_at, payment.consumer.time_zone)
+        cleared = payment.status == Payment.Status.SUCCEEDED
+        found[key].add(payment.amount_cents - (payment.back_cents or 0), on, cleared=cleared)
+    return found
+
+
+def _spans(accounts: set[UUID]) -> dict[UUID, list[Arrangement]]:
+    """List each account's arrangements, the latest first: a payment belongs to the first accepted before it."""
+    spans: dict[UUID, list[Arrangement]] = defaultdict(list)
+    rows = Arrangement.objects.filter(account__in=accounts).order_by("-accepted_at", "-pk")
+    for row in rows.select_related("consumer").only("account", "accepted_at", "consumer__time_zone"):
+        spans[row.account_id].append(row)
+    return spans
+
+
+def _at(spans: list[Arrangement], moment) -> UUID | None:
+    return next((one.pk for one in spans if one.accepted_at <= moment), None)
+
+
+def _host_items(
+    accounts: set[UUID], spans: dict[UUID, list[Arrangement]], wanted: dict, found: dict[UUID, Received]
+) -> dict[UUID, date]:
+    """Count the host's own posted payments; give the host's dates of ours by their id."""
+    on_of: dict[UUID, date] = {}
+    items = HostItem.objects.filter(account__in=accounts, kind=HostItem.Kind.PAYMENT, status=POSTED)
+    for item in items:
+        if item.matched:
+            on_of[item.portal_id] = item.on
+            continue
+        for one in spans[item.account_id]:
+            accepted_on = local_date(one.accepted_at, one.consumer.time_zone)
+            # One of the very day counts if the host wrote it down afterwards.
+            if item.on > accepted_on or (item.on == accepted_on and item.updated_at >= one.accepted_at):
+                if one.pk in found:
+                    found[one.pk].add(item.amount_cents, item.on, cleared=True)
+                break
+    return on_of

@@ -1,0 +1,143 @@
+"""Plan payments anew: let go of what is planned, at the host by asking, and plan what follows once it is let go.
+
+At no moment two items of one payment can both be charged: what follows is written beside the old item
+(`Postdate.replacement`) and becomes an item of its own only when whoever held the old one has let it go. Items that
+are let go together follow together; if one of them is not let go, the others are planned again as they were.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Max
+
+from accounts import events
+from accounts.calendars import local_date
+from accounts.models import Account
+from payments.models import Arrangement, Method, Postdate
+from payments.services import gate
+from payments.services.arrange import BY_THEMSELVES, about_of, move, new_postdate, schedule_postdates
+from payments.services.route import Route
+
+Status = Postdate.Status
+MOVABLE = (Status.SCHEDULED, Status.HELD)
+
+
+def let_go(
+    items: Sequence[Postdate],
+    *,
+    arrangement: Arrangement,
+    account: Account,
+    lines: Sequence[tuple[date, int]],
+    reason: str,
+    now: datetime,
+    method: Method | None = None,
+    route: Route = BY_THEMSELVES,
+    shifts: bool = True,
+) -> None:
+    """Let go of items and plan these lines in their place; the caller holds the account's lock.
+
+    :param shifts: the schedule's own dates move too; without, they stay and only who takes what changes.
+    """
+    follows: dict[str, Any] = {
+        "batch": str(uuid.uuid4()),
+        "lines": [[on.isoformat(), cents] for on, cents in lines],
+        "method": str(method.pk) if method else None,
+        "route": list(route),
+        "reason": reason,
+        "shifts": shifts,
+    }
+    for item in items:
+        item.replacement, item.held_for = follows, reason
+        item.save(update_fields=["replacement"])
+        if item.executor == "host":
+            move(item, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now, reason=reason)
+        else:
+            move(item, account, Status.CANCELLED, "postdate.cancelled", now, reason=reason)
+    if items:
+        follow(items[-1], account=account, now=now)
+
+
+def follow(item: Postdate, *, account: Account, now: datetime) -> None:
+    """Plan what follows an item that was let go, or was not, once all that were let go with it are decided."""
+    batch = (item.replacement or {}).get("batch")
+    if not batch:
+        return
+    arrangement = Arrangement.objects.select_for_update().get(pk=item.arrangement_id)
+    joined = Postdate.objects.select_related("method__processor_account")
+    together = list(joined.filter(arrangement=arrangement, replacement__batch=batch).order_by("due_on"))
+    if any(one.status == Status.CANCEL_REQUESTED for one in together):
+        return
+    plan = together[0].replacement
+    # Each batch is answered once.
+    Postdate.objects.filter(pk__in=[one.pk for one in together]).update(replacement=None)
+    if arrangement.status not in Arrangement.LIVE:
+        return
+    gone = [one for one in together if one.status == Status.CANCELLED]
+    if len(gone) < len(together):
+        _as_before(gone, arrangement=arrangement, account=account, now=now)
+        told = about_of(arrangement, account, change_refused=True, reason=plan["reason"])
+        events.record("arrangement.changed", account=account, now=now, data=told)
+        return
+    lines = [(date.fromisoformat(on), cents) for on, cents in plan["lines"]]
+    if plan["shifts"]:
+        _shift(arrangement, gone, lines)
+    joined_methods = Method.objects.select_related("processor_account")
+    method = joined_methods.get(pk=plan["method"]) if plan["method"] else None
+    _plan(arrangement, gone, lines, method=method, route=Route(*plan["route"]), account=account, now=now)
+
+
+def _as_before(gone: Sequence[Postdate], *, arrangement: Arrangement, account: Account, now: datetime) -> None:
+    for one in gone:
+        route = Route(one.executor, one.notifier)
+        lines = [(one.due_on, one.amount_cents)]
+        _plan(arrangement, [one], lines, method=one.method, route=route, account=account, now=now)
+
+
+def _shift(arrangement: Arrangement, gone: Sequence[Postdate], lines: Sequence[tuple[date, int]]) -> None:
+    """Move the schedule's own dates: what was let go goes out, what follows comes in."""
+    left = [list(line) for line in arrangement.due or arrangement.schedule]
+    for one in gone:
+        on = one.due_on.isoformat()
+        left.remove(next(line for line in left if line[0] == on))
+    arrangement.due = sorted([*left, *([on.isoformat(), cents] for on, cents in lines)])
+    arrangement.save(update_fields=["due"])
+
+
+def _plan(
+    arrangement: Arrangement,
+    gone: Sequence[Postdate],
+    lines: Sequence[tuple[date, int]],
+    *,
+    method: Method | None,
+    route: Route,
+    account: Account,
+    now: datetime,
+) -> None:
+    """Make the items that follow: each takes over the number of one that went, the rest count on."""
+    numbers = sorted(one.number for one in gone)
+    every = Postdate.objects.filter(arrangement=arrangement)
+    of = gone[0].of + len(lines) - len(gone) if len(lines) > len(gone) else gone[0].of
+    last = every.aggregate(last=Max("number"))["last"]
+    numbers += range(last + 1, last + 1 + max(0, len(lines) - len(gone)))
+    made = []
+    for number, (on, cents) in zip(numbers, lines, strict=False):
+        turn = (every.filter(number=number).aggregate(last=Max("turn"))["last"] or 0) + 1
+        item = new_postdate(
+            arrangement,
+            account=account,
+            method=method,
+            route=route,
+            number=number,
+            of=max(of, number),
+            due_on=on,
+            amount_cents=cents,
+            now=now,
+        )
+        item.turn = turn if every.filter(number=number).exists() else 0
+        made.append(item)
+    Postdate.objects.bulk_create(made)
+    today = local_date(now, account.consumer.time_zone)
+    channel = gate.channel_for(account.consumer)
+    schedule_postdates(made, account=account, arrangement=arrangement, signed_on=today, channel=channel, now=now)

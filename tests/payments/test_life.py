@@ -1,0 +1,394 @@
+"""The life of an arrangement through payments and days: late, broken, made good, paused, cancelled, completed."""
+
+import datetime as dt
+
+import pytest
+
+from accounts.models import Account, Event
+from accounts.tenancy import ALL_AGENCIES, acting_for
+from payments.models import Arrangement, Authorization, LedgerEntry, Payment, Postdate
+from payments.services import life, mirror, settle
+from payments.services.owed import owed
+from settlements.models import IndividualOffer
+from settlements.rules.offers import HostSettlement
+from settlements.rules.quotes import Wish
+from settlements.services import offers
+from tests.conftest import NOW
+from tests.payments.conftest import MASTERCARD, today
+from tests.payments.test_agree import accept, quoted
+from tests.payments.test_arrange import agree_to_email
+from tests.payments.test_later import publish_rules
+from tests.payments.test_mirror import Line
+from tests.payments.test_pay import kinds
+
+
+def at(year, month, day):
+    """Noon in New York, more or less."""
+    return dt.datetime(year, month, day, 17, 0, tzinfo=dt.UTC)
+
+
+def three_parts(shop, **rules):
+    """A settlement of $750.00 under rules with two failures and ten days: $250.00 now and two at the host."""
+    publish_rules(**rules)
+    agree_to_email(shop)
+    lines = [(today(), 250_00), (dt.date(2027, 1, 4), 250_00), (dt.date(2027, 2, 4), 250_00)]
+    return shop.confirm(shop.checkout("parts", lines)).arrangement
+
+
+def show(shop, payments=(), postdates=(), now=NOW):
+    mirror.mirror(account=shop.account, payments=payments, postdates=postdates, now=now)
+
+
+def host_says(shop, number, status, now, *, host_id=None, cents=250_00):
+    item = Postdate.objects.filter(number=number).latest("turn")
+    HostNews.lines[item.pk] = Line(host_id or f"D{number}", item.pk, cents, status, on=now.date(), updated_at=now)
+    show(shop, list(HostNews.lines.values()), now=now)
+
+
+class HostNews:
+    """The host's list is whole each time: what it said before is in it."""
+
+    lines: dict = {}
+
+
+@pytest.fixture(autouse=True)
+def _no_news():
+    HostNews.lines = {}
+
+
+def review(now):
+    with acting_for(ALL_AGENCIES):
+        return life.review_due(now=now)
+
+
+def fresh(arrangement):
+    return Arrangement.objects.get(pk=arrangement.pk)
+
+
+def told(kind):
+    return Event.objects.filter(kind=kind).latest("account_seq").data
+
+
+def test_the_day_alone_makes_it_late_and_the_host_is_told_for_its_queues(shop):
+    arrangement = three_parts(shop)
+    assert review(at(2027, 1, 4)) == 0
+    assert fresh(arrangement).status == "performing"
+    assert review(at(2027, 1, 5)) == 1
+    assert (fresh(arrangement).status, fresh(arrangement).late_since) == ("late", dt.date(2027, 1, 5))
+    said = told("arrangement.late")
+    assert (said["work_queue"], said["due_cents"], said["missing_cents"]) == ("late", 500_00, 250_00)
+    assert said["make_good_by"] == "2027-01-15"
+    assert review(at(2027, 1, 5)) == 0
+    assert kinds(shop.account).count("arrangement.late") == 1
+
+
+def test_a_late_arrangement_performs_again_when_the_host_posts_the_payment(shop):
+    arrangement = three_parts(shop)
+    review(at(2027, 1, 5))
+    host_says(shop, 2, "POSTED", at(2027, 1, 6))
+    assert fresh(arrangement).status == "performing"
+    assert told("arrangement.performing")["work_queue"] == "performing"
+
+
+def test_two_failed_payments_in_a_row_break_it_and_the_rest_is_not_charged(shop):
+    arrangement = three_parts(shop, breach_cure_days=60)
+    host_says(shop, 2, "DECLINED", at(2027, 1, 4))
+    assert (fresh(arrangement).status, fresh(arrangement).failures) == ("late", 1)
+    host_says(shop, 3, "DECLINED", at(2027, 2, 4))
+    assert (fresh(arrangement).status, fresh(arrangement).failures) == ("broken", 2)
+    assert told("arrangement.broken")["work_queue"] == "broken"
+    assert "settlement.broken" not in kinds(shop.account)
+
+
+def test_what_is_due_paid_within_the_days_makes_a_broken_settlement_perform_again(shop):
+    publish_rules(failures_to_break=1, breach_cure_days=10)
+    agree_to_email(shop)
+    lines = [(today(), 250_00), (dt.date(2027, 1, 4), 250_00), (dt.date(2027, 2, 4), 250_00)]
+    arrangement = shop.confirm(shop.checkout("parts", lines)).arrangement
+    host_says(shop, 2, "DECLINED", at(2027, 1, 4))
+    assert fresh(arrangement).status == "broken"
+    third = Postdate.objects.get(number=3)
+    assert (third.status, third.held_for) == ("held", "arrangement_broken")
+    show(
+        shop,
+        [*HostNews.lines.values(), Line("H1", None, 250_00, "POSTED", on=dt.date(2027, 1, 10))],
+        now=at(2027, 1, 10),
+    )
+    assert fresh(arrangement).status == "performing"
+    third.refresh_from_db()
+    assert third.status == "scheduled"
+    assert told("postdate.hold_requested")["hold"] is False
+
+
+def test_after_the_days_a_settlement_is_over_and_the_accepted_policy_says_what_is_owed(shop):
+    arrangement = three_parts(shop)
+    review(at(2027, 1, 15))
+    assert fresh(arrangement).status == "late"
+    review(at(2027, 1, 16))
+    ended = fresh(arrangement)
+    assert (ended.status, ended.ended_at) == ("broken", at(2027, 1, 16))
+    assert kinds(shop.account)[-4:] == [
+        "arrangement.broken",
+        *["postdate.cancel_requested"] * 2,
+        "settlement.broken",
+    ]
+    said = told("settlement.broken")
+    assert (said["reinstates"], said["owed_cents"], said["paid_cents"]) == ("balance", 750_00, 250_00)
+    assert set(Postdate.objects.values_list("status", flat=True)) == {"cancel_req"}
+    # Paying what was due then does not bring the settlement back.
+    show(shop, [Line("H1", None, 250_00, "POSTED", on=dt.date(2027, 1, 20))], now=at(2027, 1, 20))
+    assert fresh(arrangement).status == "broken"
+
+
+def test_where_the_rest_stays_due_paying_it_completes_the_settlement_after_all(shop):
+    arrangement = three_parts(shop, breach_reinstates="rest")
+    review(at(2027, 1, 16))
+    assert told("settlement.broken")["owed_cents"] == 500_00
+    show(shop, [Line("H1", None, 500_00, "POSTED", on=dt.date(2027, 2, 1))], now=at(2027, 2, 1))
+    assert fresh(arrangement).status == "completed"
+
+
+def test_the_offer_of_a_broken_settlement_is_closed(shop):
+    said = HostSettlement(percent_bps=60_00, max_payments=2, max_days=90)
+    offers.set_host_offer(account=shop.account, settlement=said, now=NOW)
+    arrangement = accept(quoted(shop))
+    review(at(2026, 12, 2))
+    review(at(2026, 12, 13))
+    assert fresh(arrangement).status == "broken"
+    assert IndividualOffer.objects.get().status == "broken"
+
+
+def test_a_part_an_early_and_a_foreign_payment_all_count(shop):
+    arrangement = three_parts(shop)
+    lines = [
+        Line("H1", None, 100_00, "POSTED", on=dt.date(2026, 12, 20), method="CHECK"),
+        Line("H2", None, 150_00, "POSTED", on=dt.date(2027, 1, 2), method="CASH"),
+        # Not posted, and one from before: neither counts.
+        Line("H3", None, 250_00, "PROCESSED", on=dt.date(2027, 1, 2)),
+        Line("H0", None, 250_00, "POSTED", on=dt.date(2026, 11, 20)),
+    ]
+    show(shop, lines, now=at(2027, 1, 2))
+    review(at(2027, 1, 5))
+    assert fresh(arrangement).status == "performing"
+    show(shop, lines[1:], now=at(2027, 1, 6))
+    assert fresh(arrangement).status == "late"
+
+
+def test_an_extra_payment_shortens_the_plan_from_its_end(shop):
+    arrangement = three_parts(shop)
+    show(shop, [Line("H1", None, 300_00, "POSTED", on=dt.date(2026, 12, 10))], now=at(2026, 12, 10))
+    second, third = Postdate.objects.order_by("number")
+    assert (third.status, third.held_for) == ("cancel_req", "covered")
+    assert (second.status, second.replacement["lines"]) == ("cancel_req", [["2027-01-04", 200_00]])
+    answer(second)
+    answer(third)
+    (left,) = Postdate.objects.filter(status="scheduled")
+    assert (left.number, left.turn, left.amount_cents, left.due_on) == (2, 1, 200_00, dt.date(2027, 1, 4))
+    by_check = Line("H1", None, 300_00, "POSTED", on=dt.date(2026, 12, 10))
+    taken = Line("D2b", left.pk, 200_00, "POSTED", on=dt.date(2027, 1, 4))
+    show(shop, [by_check, taken], now=at(2027, 1, 4))
+    assert fresh(arrangement).status == "completed"
+
+
+def answer(item, *, cancelled=True, now=NOW):
+    from payments.services import postdates
+
+    return postdates.settle_cancel(postdate_id=item.pk, cancelled=cancelled, reason="", now=now)
+
+
+def test_a_paid_off_plan_lets_go_of_everything_and_completes(shop):
+    arrangement = three_parts(shop)
+    show(shop, [Line("H1", None, 500_00, "POSTED", on=dt.date(2026, 12, 10))], now=at(2026, 12, 10))
+    assert fresh(arrangement).status == "completed"
+    assert set(Postdate.objects.values_list("status", flat=True)) == {"cancel_req"}
+    for item in Postdate.objects.all():
+        answer(item)
+    assert Postdate.objects.filter(status="scheduled").count() == 0
+    assert kinds(shop.account).count("settlement.completed") == 1
+
+
+def test_the_last_payment_asks_for_the_final_contact_plan_the_day_after_it_once(shop):
+    arrangement = three_parts(shop)
+    host_says(shop, 2, "POSTED", at(2027, 1, 4))
+    host_says(shop, 3, "POSTED", at(2027, 2, 4))
+    show(shop, list(HostNews.lines.values()), now=at(2027, 2, 5))
+    assert fresh(arrangement).status == "completed"
+    final = [one.data for one in Event.objects.filter(kind="contact_plan.requested", data__reason="full_or_final")]
+    assert final == [
+        {"v": 1, "plan": "PPB", "reason": "full_or_final", "on": "2027-02-05", "arrangement": str(arrangement.pk)}
+    ]
+
+
+def test_the_final_contact_plan_follows_the_hosts_own_date_of_the_payment(shop):
+    three_parts(shop)
+    posted = Line("H1", None, 500_00, "POSTED", on=dt.date(2026, 12, 30))
+    show(shop, [posted], now=at(2027, 1, 2))
+    assert told("contact_plan.requested")["on"] == "2026-12-31"
+
+
+def test_a_settlement_by_one_payment_asks_for_it_too(shop):
+    publish_rules()
+    payment = shop.confirm(shop.checkout("settlement"))
+    assert told("contact_plan.requested") == {
+        "v": 1,
+        "plan": "PPB",
+        "reason": "full_or_final",
+        "on": "2026-12-02",
+        "payment": str(payment.pk),
+    }
+
+
+def test_a_settlement_by_bank_asks_only_when_the_host_has_posted_it(shop):
+    publish_rules()
+    payment = shop.confirm(shop.checkout("settlement", bank="000123456789"))
+    assert "contact_plan.requested" not in kinds(shop.account)
+    posted = Line("P1", payment.pk, 750_00, "POSTED", on=dt.date(2026, 12, 3), method="ACH", last4="6789")
+    show(shop, [posted], now=at(2026, 12, 4))
+    show(shop, [posted], now=at(2026, 12, 5))
+    assert told("contact_plan.requested")["on"] == "2026-12-04"
+    assert kinds(shop.account).count("contact_plan.requested") == 1
+
+
+def test_late_at_night_the_day_is_the_consumers_own(shop):
+    publish_rules()
+    night = dt.datetime(2026, 12, 2, 3, 0, tzinfo=dt.UTC)
+    Account.objects.update(as_of=night)
+    shop.confirm(shop.checkout("settlement", now=night), now=night)
+    assert told("contact_plan.requested")["on"] == "2026-12-02"
+
+
+def test_a_promise_that_is_paid_is_kept(shop):
+    promise = accept(quoted(shop, Wish("promise", amount_cents=80_00, first_on=dt.date(2026, 12, 11))))
+    after = NOW + dt.timedelta(hours=1)
+    shop.confirm(shop.checkout(lines=[(today(), 80_00)], now=after), now=after)
+    assert fresh(promise).status == "completed"
+    assert kinds(shop.account)[-2:] == ["arrangement.completed", "promise.kept"]
+    assert Postdate.objects.get().status == "taken"
+
+
+def test_a_promise_that_is_not_paid_by_its_day_is_broken(shop):
+    promise = accept(quoted(shop, Wish("promise", amount_cents=80_00, first_on=dt.date(2026, 12, 11))))
+    assert review(at(2026, 12, 11)) == 0
+    review(at(2026, 12, 12))
+    assert fresh(promise).status == "broken"
+    assert kinds(shop.account)[-2:] == ["arrangement.broken", "promise.broken"]
+    assert Postdate.objects.get().status == "failed"
+
+
+def test_a_plan_without_a_method_is_marked_by_what_was_paid(shop):
+    publish_rules()
+    plan = accept(quoted(shop, Wish("plan", first_on=dt.date(2026, 12, 10), parts=4)))
+    after = NOW + dt.timedelta(hours=1)
+    shop.confirm(shop.checkout(lines=[(today(), 300_00)], now=after), now=after)
+    assert list(Postdate.objects.order_by("number").values_list("status", flat=True)) == [
+        "taken",
+        "scheduled",
+        "scheduled",
+        "scheduled",
+    ]
+    review(at(2027, 1, 11))
+    assert (fresh(plan).status, told("arrangement.late")["missing_cents"]) == ("late", 200_00)
+    assert Postdate.objects.get(number=2).status == "failed"
+
+
+def test_a_returned_payment_reopens_what_it_had_completed(shop):
+    promise = accept(quoted(shop, Wish("promise", amount_cents=80_00, first_on=dt.date(2026, 12, 11))))
+    after = NOW + dt.timedelta(hours=1)
+    payment = shop.confirm(shop.checkout(lines=[(today(), 80_00)], now=after, card=MASTERCARD), now=after)
+    assert fresh(promise).status == "completed"
+    settle.record_dispute(payment_id=payment.pk, said="opened", now=at(2026, 12, 9))
+    assert fresh(promise).status == "performing"
+    assert Postdate.objects.get().status == "scheduled"
+    settle.record_dispute(payment_id=payment.pk, said="won", now=at(2026, 12, 10))
+    assert fresh(promise).status == "completed"
+    assert sum(LedgerEntry.objects.values_list("amount_cents", flat=True)) == 0
+
+
+def test_a_partly_refunded_payment_counts_with_what_is_left(shop):
+    arrangement = three_parts(shop)
+    payment = Payment.objects.get()
+    settle.record_refund(payment_id=payment.pk, refunded_cents=50_00, now=at(2026, 12, 5))
+    assert fresh(arrangement).status == "late"
+    assert told("arrangement.late")["missing_cents"] == 50_00
+
+
+def test_a_pause_holds_what_is_planned_and_asks_the_host(shop):
+    arrangement = three_parts(shop)
+    life.pause(account=shop.account, until=dt.date(2027, 1, 20), reason="hardship", now=at(2026, 12, 20))
+    paused = fresh(arrangement)
+    assert (paused.status, paused.paused_until) == ("paused", dt.date(2027, 1, 20))
+    assert set(Postdate.objects.values_list("status", "held_for")) == {("held", "paused")}
+    assert kinds(shop.account)[-3:] == ["postdate.hold_requested"] * 2 + ["arrangement.paused"]
+    assert told("arrangement.paused")["until"] == "2027-01-20"
+    assert review(at(2027, 1, 10)) == 0
+    assert life.pause(account=shop.account, until=dt.date(2027, 1, 25), reason="hardship", now=at(2027, 1, 1)) == paused
+    assert kinds(shop.account).count("arrangement.paused") == 1
+
+
+def test_after_a_pause_what_fell_into_it_is_due_at_the_end_and_not_charged(shop):
+    arrangement = three_parts(shop)
+    life.pause(account=shop.account, until=dt.date(2027, 1, 20), reason="hardship", now=at(2026, 12, 20))
+    review(at(2027, 1, 21))
+    back = fresh(arrangement)
+    assert (back.status, back.paused_until) == ("performing", None)
+    assert back.due == [["2026-12-01", 250_00], ["2027-02-04", 250_00], ["2027-03-04", 250_00]]
+    assert back.schedule == arrangement.schedule
+    second, third = Postdate.objects.order_by("number")
+    assert (second.status, third.status) == ("cancel_req", "scheduled")
+    answer(second, now=at(2027, 1, 21))
+    moved = Postdate.objects.get(number=2, turn=1)
+    assert (moved.due_on, moved.executor, moved.method_id) == (dt.date(2027, 3, 4), "consumer", None)
+    assert review(at(2027, 2, 4)) == 0
+
+
+def test_a_pause_ends_early_when_it_is_resumed(shop):
+    arrangement = three_parts(shop)
+    life.pause(account=shop.account, until=None, reason="hardship", now=at(2026, 12, 20))
+    life.resume(account=shop.account, now=at(2026, 12, 27))
+    assert fresh(arrangement).status == "performing"
+    assert set(Postdate.objects.values_list("status", flat=True)) == {"scheduled"}
+    assert fresh(arrangement).due == arrangement.schedule
+
+
+def test_cancelling_asks_the_host_revokes_the_text_and_tells_what_is_owed(shop):
+    arrangement = three_parts(shop)
+    life.cancel(arrangement=arrangement, by="consumer:1", reason="changed my mind", now=at(2026, 12, 20))
+    assert (fresh(arrangement).status, fresh(arrangement).ended_at) == ("cancelled", at(2026, 12, 20))
+    assert Authorization.objects.get().revoked_by == "consumer:1"
+    said = told("arrangement.cancelled")
+    assert (said["work_queue"], said["owed_cents"], said["by"]) == ("none", 750_00, "consumer:1")
+    assert set(Postdate.objects.values_list("status", flat=True)) == {"cancel_req"}
+    assert life.cancel(arrangement=arrangement, by="x", reason="", now=at(2026, 12, 21)).ended_at == at(2026, 12, 20)
+    assert owed(shop.account).cents == 750_00
+
+
+def test_a_new_agreement_stands_before_a_broken_one_that_is_made_good_too_late(shop):
+    publish_rules(failures_to_break=1, breach_cure_days=30)
+    agree_to_email(shop)
+    lines = [(today(), 250_00), (dt.date(2026, 12, 4), 250_00), (dt.date(2026, 12, 31), 250_00)]
+    broken = shop.confirm(shop.checkout("parts", lines)).arrangement
+    after = NOW + dt.timedelta(minutes=5)
+    host_says(shop, 2, "DECLINED", after)
+    assert fresh(broken).status == "broken"
+    second = accept(quoted(shop, Wish("promise", amount_cents=40_00, first_on=today()), now=after), now=after)
+    life.review(arrangement=broken, now=after)
+    assert (fresh(broken).status, fresh(second).status) == ("broken", "performing")
+
+
+def test_the_review_of_all_agencies_touches_only_what_changed(shop, other_shop):
+    mine = three_parts(shop)
+    with acting_for(other_shop.agency):
+        theirs = three_parts(other_shop)
+    host_says(shop, 2, "POSTED", at(2027, 1, 4))
+    assert review(at(2027, 1, 5)) == 1
+    assert fresh(mine).status == "performing"
+    with acting_for(other_shop.agency):
+        assert fresh(theirs).status == "late"
+
+
+def test_the_review_asks_no_more_often_for_more_arrangements(shop, other_shop, django_assert_max_num_queries):
+    three_parts(shop)
+    with acting_for(other_shop.agency):
+        three_parts(other_shop)
+    with django_assert_max_num_queries(8):
+        review(at(2026, 12, 10))
