@@ -46,7 +46,9 @@ class Order:
     """Ask for one charge; the same payment always makes the same request, so that it can be sent again.
 
     One of `confirmation_token` and `method` names what is charged. `store` says for what later use the consumer
-    agreed to keep the card: `installment`, `recurring`, `unscheduled` or nothing (CARD-03, CARD-04).
+    agreed to keep the card: `installment`, `recurring`, `unscheduled` or nothing (CARD-03, CARD-04). With
+    `off_session` the consumer is not there: a method that was kept is charged as they agreed, and `use` is what for.
+    `retry` is a bank debit that is sent again after a return (ACH-09).
     """
 
     payment: str
@@ -61,6 +63,9 @@ class Order:
     store: str = ""
     ip: str = ""
     user_agent: str = ""
+    off_session: bool = False
+    use: str = ""
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

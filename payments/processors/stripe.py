@@ -16,6 +16,7 @@ from payments.processors import (
     Unreachable,
     WrongSignature,
 )
+from payments.rules.retries import RETRY_DESCRIPTION
 
 STATUSES = {
     "succeeded": "succeeded",
@@ -232,13 +233,23 @@ def charge_params(order: Order, *, customer: str) -> dict[str, Any]:
         params["confirmation_token"] = order.confirmation_token
     else:
         params["payment_method"] = order.method
+    if order.off_session:
+        # What needs the consumer is declined at once, never left waiting for them (CARD-12).
+        params["off_session"] = True
     if order.kind == "ach":
         params["allowed_payment_method_types"] = ["us_bank_account"]
+        if order.retry:
+            params["statement_descriptor"] = RETRY_DESCRIPTION
+        if order.off_session:
+            # The mandate was given when the account was kept; nobody is there to give one.
+            return params
         params["mandate_data"] = mandate(order.ip, order.user_agent)
         params["payment_method_options"] = {"us_bank_account": {"verification_method": "instant"}}
         return params
     params["allowed_payment_method_types"] = ["card"]
-    if order.store:
+    if order.off_session:
+        params["payment_method_options"] = {"card": {"stored_credential_usage": order.use}}
+    elif order.store:
         params["setup_future_usage"] = "off_session"
         params["payment_method_options"] = {"card": {"setup_credential_usage": order.store}}
     return params

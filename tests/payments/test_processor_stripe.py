@@ -11,7 +11,7 @@ import stripe._request_options
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from stripe._stripe_context import StripeContext
 
-from payments.processors import NotReadable, Order, Unreachable, WrongSignature, connect
+from payments.processors import KeepOrder, NotReadable, Order, Unreachable, WrongSignature, connect
 from payments.processors.stripe import (
     Stripe,
     bank_params,
@@ -33,6 +33,7 @@ ORDER_FIELDS = {
     "confirmation_token": "ctoken_1",
 }
 ORDER = Order(**ORDER_FIELDS)
+DUE = {"confirmation_token": "", "method": "pm_1", "customer": "cus_1", "off_session": True, "use": "installment"}
 BANK = {
     "routing": "110000000",
     "number": "000123456789",
@@ -70,8 +71,11 @@ def intent_request():
         Order(**ORDER_FIELDS | {"store": "installment"}),
         Order(**ORDER_FIELDS | {"confirmation_token": "", "method": "pm_1", "customer": "cus_1"}),
         Order(**ORDER_FIELDS | {"kind": "ach", "confirmation_token": "", "method": "pm_1", "ip": "::1"}),
+        Order(**ORDER_FIELDS | DUE),
+        Order(**ORDER_FIELDS | DUE | {"kind": "ach"}),
+        Order(**ORDER_FIELDS | DUE | {"kind": "ach", "retry": True}),
     ],
-    ids=["once", "kept", "stored", "bank"],
+    ids=["once", "kept", "stored", "bank", "due", "due bank", "bank again"],
 )
 def test_every_charge_is_a_request_the_library_knows(intent_request, order):
     assert intent_request.validate_python(charge_params(order, customer=order.customer))
@@ -100,6 +104,51 @@ def test_a_card_is_kept_only_for_payments_that_follow_and_says_for_what():
     kept = charge_params(Order(**ORDER_FIELDS | {"store": "installment"}), customer="cus_1")
     assert (kept["setup_future_usage"], kept["customer"]) == ("off_session", "cus_1")
     assert kept["payment_method_options"] == {"card": {"setup_credential_usage": "installment"}}
+
+
+def test_a_card_charged_without_the_consumer_says_that_nobody_is_there_and_what_was_agreed_card_03_card_04():
+    sent = charge_params(Order(**ORDER_FIELDS | DUE), customer="cus_1")
+    assert (sent["off_session"], sent["payment_method"], sent["customer"]) == (True, "pm_1", "cus_1")
+    assert sent["payment_method_options"] == {"card": {"stored_credential_usage": "installment"}}
+    assert not {"setup_future_usage", "confirmation_token", "mandate_data"} & set(sent)
+
+
+def test_a_debit_sent_again_is_called_so_and_no_first_one_is_ach_09():
+    first = charge_params(Order(**ORDER_FIELDS | DUE | {"kind": "ach"}), customer="cus_1")
+    again = charge_params(Order(**ORDER_FIELDS | DUE | {"kind": "ach", "retry": True}), customer="cus_1")
+    assert "statement_descriptor" not in first
+    assert again == first | {"statement_descriptor": "RETRY PYMT"}
+
+
+def kept(adapter, merchant, number):
+    """Keep a card at the processor, with the consumer there, as the first payment of a plan does."""
+    card = adapter.charge(order(merchant.token(number), payment="first", store="installment")).card
+    return {"method": card.method, "customer": card.customer, "confirmation_token": ""}
+
+
+def test_a_kept_card_is_charged_without_the_consumer(adapter, merchant):
+    card = kept(adapter, merchant, VISA_DEBIT)
+    outcome = adapter.charge(Order(**ORDER_FIELDS | DUE | card))
+    assert (outcome.status, outcome.amount_cents) == ("succeeded", 125_00)
+    assert [one["idempotency_key"] for one in merchant.charged()] == ["first", ORDER.payment]
+
+
+def test_a_card_whose_bank_asks_each_time_is_declined_without_the_consumer_card_12(adapter, merchant):
+    setup = adapter.keep(KeepOrder(checkout="c1", consumer="c", confirmation_token=merchant.token("4000002760003184")))
+    merchant.program.control("POST", "challenges", {"intent": setup.ref, "outcome": "complete"})
+    card = adapter.find_kept(ref=setup.ref).card
+    due = DUE | {"method": card.method, "customer": card.customer}
+    outcome = adapter.charge(Order(**ORDER_FIELDS | due))
+    assert (outcome.status, outcome.decline_code, outcome.client_secret) == ("declined", "authentication_required", "")
+    assert merchant.charged() == []
+
+
+def test_a_kept_bank_account_is_debited_under_the_mandate_it_was_kept_with(adapter, merchant):
+    check = adapter.validate_bank(key="b", consumer="c", keep=True, **BANK)
+    due = DUE | {"kind": "ach", "method": check.method, "customer": check.customer}
+    assert adapter.charge(Order(**ORDER_FIELDS | due)).status == "pending"
+    (entry,) = merchant.ledger()
+    assert (entry["idempotency_key"], entry["amount"]) == (ORDER.payment, 125_00)
 
 
 def test_nothing_about_the_person_or_the_debt_is_sent():
