@@ -6,10 +6,13 @@ class PaymentsConfig(AppConfig):
     verbose_name = "Payments"
 
     def ready(self) -> None:
-        """Tell the floor below what is owed less by payments that hosts do not show yet: portfolios and budgets."""
+        """Tell the floor below what is owed less by payments not shown yet, and rest arrangements with a hardship."""
+        from payments import tasks
         from payments.services.budget import stands
         from payments.services.unposted import unposted
-        from settlements.services import affordability, portfolio
+        from settlements.services import affordability, hardship, portfolio
 
         portfolio.unposted = unposted
         affordability.stands = stands
+        if tasks.rest not in hardship.on_pause:
+            hardship.on_pause.append(tasks.rest)

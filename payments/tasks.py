@@ -1,13 +1,15 @@
-"""The money worker: applies the processor's news, and asks about all that stays undecided."""
+"""The money worker: applies the processor's news, asks about all that stays undecided, reviews arrangements."""
 
 import logging
+from datetime import date
 
 from celery import shared_task
 from django.core.cache import cache
 
 from accounts import clock, events
+from accounts.models import Account
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from payments.services import ask
+from payments.services import ask, life
 
 log = logging.getLogger("quittance.payments")
 
@@ -40,3 +42,18 @@ def sweep() -> int:
         now = clock.now()
         ask.apply_events(now=now)
         return ask.sweep(now=now)
+
+
+@shared_task
+def review_arrangements() -> int:
+    """Review every arrangement that the day alone may have changed: late, broken, rested long enough."""
+    with acting_for(ALL_AGENCIES), events.context(actor="system:arrangements"):
+        return life.review_due(now=clock.now())
+
+
+def rest(account: Account, until: date | None) -> None:
+    """Rest the running arrangement of an account with its hardship pause, or go on with it (None)."""
+    if until is None:
+        life.resume(account=account, now=clock.now())
+    else:
+        life.pause(account=account, until=until, reason="hardship", now=clock.now())

@@ -210,6 +210,7 @@ CELERY_BEAT_SCHEDULE = {
     "route-and-drain": {"task": "integrations.tasks.poll", "schedule": 2.0},
     "fulfil-messages": {"task": "campaigns.tasks.poll", "schedule": 2.0},
     "settle-undecided": {"task": "payments.tasks.sweep", "schedule": 10.0},
+    "reviewed-arrangements": {"task": "payments.tasks.review_arrangements", "schedule": 900.0},
     "go-on-simulating": {"task": "settlements.tasks.simulate", "schedule": 30.0},
     "expired-offers": {"task": "settlements.tasks.expire_offers", "schedule": 300.0},
     "ended-pauses": {"task": "settlements.tasks.end_pauses", "schedule": 300.0},

@@ -392,3 +392,18 @@ def test_the_review_asks_no_more_often_for_more_arrangements(shop, other_shop, d
         three_parts(other_shop)
     with django_assert_max_num_queries(8):
         review(at(2026, 12, 10))
+
+
+def test_a_hardship_rests_the_arrangement_and_its_end_goes_on(shop):
+    from payments import tasks
+    from settlements.services import hardship
+
+    arrangement = three_parts(shop)
+    assert tasks.rest in hardship.on_pause
+    for hook in hardship.on_pause:
+        hook(shop.account, dt.date(2100, 1, 1))
+    assert fresh(arrangement).status == "paused"
+    for hook in hardship.on_pause:
+        hook(shop.account, None)
+    assert fresh(arrangement).status == "performing"
+    assert fresh(arrangement).paused_until is None
