@@ -1,9 +1,11 @@
 """A consumer before a real browser: finds fields by their names, so that it can do the same in every language."""
 
+import datetime as dt
 import itertools
 import re
 import time
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from portal.local.stack import AGENCIES, Stack, call
 from portal.local.walk import Walk, download, read_code, received_at, until
@@ -60,6 +62,12 @@ def place(stack: Product, slug: str, like: str, **changes) -> dict:
     call(host, "/_sandbox/accounts", record)
     call(host, "/_sandbox/push", {"FileNumbers": [record["FileNumber"]]})
     return record
+
+
+def today_of(consumer: "Consumer") -> dt.date:
+    """Return the consumer's own date, as the portal reads it from the ZIP code."""
+    zones = {"NY": "America/New_York", "TX": "America/Chicago", "WA": "America/Los_Angeles", "NM": "America/Denver"}
+    return dt.datetime.now(ZoneInfo(zones[consumer.record["Address"]["State"]])).date()
 
 
 class Watch:

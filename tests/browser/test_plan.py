@@ -4,9 +4,8 @@ import datetime as dt
 
 import pytest
 
-from tests.browser.consumer import VISA_DEBIT, Consumer, place
+from tests.browser.consumer import VISA_DEBIT, Consumer, place, today_of
 from tests.browser.seen import look
-from tests.browser.test_settlement import today_of
 
 pytestmark = pytest.mark.browser
 
@@ -94,6 +93,8 @@ def test_a_plan_is_shaped_with_the_slider_and_begins_on_a_later_day(planner, lan
     page.fill("#id_amount", "250.00")
     page.fill("#id_first_on", later.isoformat())
     page.locator("#check .rows.dated > div").nth(3).wait_for()
+    # What was wrong before does not stand beside what is right now.
+    assert page.locator("#errors, .wrong, [aria-invalid]").count() == 0
     see(consumer, "plan_adjust_later")
     consumer.press("button[value=continue]")
     consumer.agree_to_mail()

@@ -2,24 +2,17 @@
 
 import datetime as dt
 import time
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from accounts.money import format_cents
 from settlements.rules.offers import GlobalOffer, HostSettlement, terms
 from settlements.rules.schedules import propose
-from tests.browser.consumer import VISA_DEBIT
+from tests.browser.consumer import VISA_DEBIT, today_of
 
 pytestmark = pytest.mark.browser
 
 GLOBAL = GlobalOffer(percent_bps=75_00, max_payments=6, max_days=180)
-
-
-def today_of(consumer) -> dt.date:
-    """Return the consumer's own date, as the portal reads it from the ZIP code."""
-    zones = {"NY": "America/New_York", "TX": "America/Chicago"}
-    return dt.datetime.now(ZoneInfo(zones[consumer.record["Address"]["State"]])).date()
 
 
 def dollars(cents: int) -> str:
@@ -50,6 +43,7 @@ def test_a_debt_of_1000_is_settled_for_750_in_six_payments_of_125(consumer_of):
 
     consumer.step_up()
     consumer.choose("settlement_parts")
+    consumer.press("button[value=own]")
     shown = rows(consumer.page)
     assert shown == [(line.due_on, "125.00") for line in plan]
     assert shown[0][0] == today
@@ -98,6 +92,7 @@ def test_the_host_s_own_settlement_replaces_the_global_one_as_a_whole(consumer_o
     assert "Settle for 60 percent in up to three payments." in text
 
     consumer.choose("settlement_parts")
+    consumer.press("button[value=own]")
     assert rows(consumer.page) == [(line.due_on, f"{line.amount_cents / 100:.2f}") for line in plan]
     assert consumer.page.locator("input[name=date_2]").get_attribute("max") == offer.last_date.isoformat()
     text = consumer.text()
@@ -108,6 +103,7 @@ def test_the_host_s_own_settlement_replaces_the_global_one_as_a_whole(consumer_o
 def test_everything_that_is_wrong_with_a_schedule_is_said_at_once_beside_its_field(newcomer):
     consumer = newcomer().log_in().step_up()
     consumer.choose("settlement_parts")
+    consumer.press("button[value=own]")
     late = (today_of(consumer) + dt.timedelta(days=181)).isoformat()
     consumer.page.fill("[name=amount_2]", "100.00")
     consumer.page.fill("[name=date_6]", late)
@@ -127,6 +123,7 @@ def test_everything_that_is_wrong_with_a_schedule_is_said_at_once_beside_its_fie
 def test_without_consent_to_electronic_documents_letters_are_promised(newcomer):
     consumer = newcomer().log_in().step_up()
     consumer.choose("settlement_parts")
+    consumer.press("button[value=own]")
     soon = today_of(consumer) + dt.timedelta(days=60)
     for number in range(2, 7):
         consumer.page.fill(f"[name=date_{number}]", (soon + dt.timedelta(days=number)).isoformat())

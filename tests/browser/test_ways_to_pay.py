@@ -103,7 +103,7 @@ def test_a_keyboard_alone_pays(newcomer):
     consumer = newcomer().log_in()
     page = consumer.page
     consumer.go(f"{consumer.account}pay/")
-    page.locator("[name=choice]").first.focus()
+    page.locator("[name=choice][value=settlement]").focus()
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
     page.wait_for_url("**/method/**")
