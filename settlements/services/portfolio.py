@@ -153,11 +153,12 @@ class Portfolio:
     def lines(self, page: Page) -> Iterator[tuple]:
         """Compare the accounts of a page, in the order of their ids: plain tuples of what `Line` names."""
         pairs, starts, keys = self.pairs, self._starts, self._bands
-        for account, reference, client, state, *given in self.facts(page):
+        for account, reference, client, state, owed, listed_on, today, offer, default, allowed in self.facts(page):
             rules, drafted = pairs[client]
-            live = headline(rules, *given)
-            draft = live if drafted is rules else headline(drafted, *given)
-            owed = given[0]
+            live = headline(rules, owed, listed_on, today, offer, default, allowed)
+            draft = live
+            if drafted is not rules:
+                draft = headline(drafted, owed, listed_on, today, offer, default, allowed)
             band = keys[bisect_right(starts, owed) - 1] if owed <= bands.HIGHEST_CENTS else ""
             yield account, reference, client, state, band, owed, live, draft
 
