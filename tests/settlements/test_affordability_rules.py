@@ -150,6 +150,13 @@ def test_whoever_could_pay_everything_at_once_is_still_proposed_two_payments():
     assert [line.amount_cents for line in decision.answer.lines] == [500_01, 500_00]
 
 
+@pytest.mark.parametrize(("down_cents", "outcome"), [(50_00, "plan"), (50_01, "referral")])
+def test_a_first_payment_above_the_share_is_not_proposed_whatever_the_rules_want(down_cents, outcome):
+    decision = decide(surplus_cents=50_00, offered=standing(down_payment_cents=down_cents))
+    assert decision.outcome == outcome
+    assert ("above_share" in [one.code for one in decision.refusals]) == (outcome == "referral")
+
+
 def test_where_there_is_no_plan_a_settlement_in_parts_is_proposed():
     at = standing(1_000_00, months=1, minimum_cents=0, minimum_settlement_bps=75_00, max_months_settled=12)
     decision = decide(surplus_cents=100_00, offered=at)
