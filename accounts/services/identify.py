@@ -8,18 +8,12 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from accounts import events
+from accounts import events, statuses
 from accounts.crypto import blind_index, same
 from accounts.keys import digits, name_key, reference_key, zip_key
 from accounts.models import Account, Agency, IdentifyAttempt
 
-MAY_IDENTIFY = (
-    Account.Status.OPEN,
-    Account.Status.DISPUTED,
-    Account.Status.CEASE,
-    Account.Status.PAID,
-    Account.Status.UNMAPPED,
-)
+MAY_IDENTIFY = statuses.those("login")
 """Whoever owes on another status gets the same refusal as a stranger, and a phone number (AUTH-04)."""
 
 FAILURES_PER_LOCK = 5

@@ -7,6 +7,7 @@ host will execute; a due item that fails later is held, never silently skipped.
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from accounts import statuses
 from accounts.calendars import local_date, local_time
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.rules.attempts import FailedAttempt, check_bank_tries, check_card_tries
@@ -18,8 +19,7 @@ EARLIEST_TIME = time(8)
 # The host's word on balance and status is good for a day (STS-07).
 BALANCE_MAX_AGE = timedelta(hours=24)
 # A consumer who asked us not to write may still pay; nothing is taken by schedule meanwhile (section 14).
-PAYABLE_STATUSES = frozenset({"open", "cease"})
-CHARGEABLE_STATUSES = frozenset({"open"})
+PAYABLE_STATUSES = frozenset(statuses.those("payment"))
 
 # 23 NYCRR 1.3; other states join when their wording has been verified (SOL-03).
 SOL_NOTICE_STATES = frozenset({"NY"})
@@ -42,6 +42,7 @@ class ChargeFacts:
     `unposted_cents` is what the portal took or has on its way and the host's balance does not yet show.
     `sol_notice_needed` says that a time-barred notice is required where the consumer lives.
     `notice_sent_on` is the local date of the proven notice, `notice_channel` is email or letter.
+    `method_blocked` says that a bank or network ruled it out, `update_pending` that what it told us is not applied yet.
     """
 
     now: datetime
@@ -73,6 +74,9 @@ class ChargeFacts:
     created_on: date | None = None
     notice_sent_on: date | None = None
     notice_channel: str = "email"
+    method_blocked: bool = False
+    update_pending: bool = False
+    bank_payments_paused: bool = False
     currency: str = "USD"
 
 
@@ -87,6 +91,11 @@ _SENTENCES = {
     "amount_not_positive": gettext_noop("The payment must be more than zero."),
     "more_than_owed": gettext_noop("The payment must not be more than what is owed, %(owed_cents)s."),
     "method_not_live": gettext_noop("This card or bank account was removed. Please choose another one."),
+    "method_blocked": gettext_noop("The bank has ruled out this card or bank account. Please choose another one."),
+    "method_update_pending": gettext_noop(
+        "The bank has told us of a change to this account. It must be updated first."
+    ),
+    "bank_payments_paused": gettext_noop("Bank payments cannot be taken now. Please choose another way to pay."),
     "method_not_allowed": gettext_noop("This way to pay cannot be used for this account."),
     "bank_not_validated": gettext_noop("This bank account has not been verified yet."),
     "card_disclosures_missing": gettext_noop(
@@ -152,8 +161,7 @@ def _standing(facts: ChargeFacts) -> list[Refusal]:
 
 def _account(facts: ChargeFacts) -> list[Refusal]:
     found = []
-    statuses = CHARGEABLE_STATUSES if facts.scheduled else PAYABLE_STATUSES
-    if facts.account_status not in statuses:
+    if not statuses.may(facts.account_status, "charge" if facts.scheduled else "payment"):
         found.append(_no("account_not_open"))
     if facts.dispute_open or facts.account_status == "disputed":
         found.append(_no("dispute_open"))
@@ -180,9 +188,15 @@ def _method(facts: ChargeFacts) -> list[Refusal]:
     found = []
     if not facts.method_live:
         found.append(_no("method_not_live", "method"))
+    elif facts.method_blocked:
+        found.append(_no("method_blocked", "method"))
+    if facts.update_pending:
+        found.append(_no("method_update_pending", "method"))
     if not facts.method_allowed or facts.method not in ("card", "ach"):
         found.append(_no("method_not_allowed", "method"))
     if facts.method == "ach":
+        if facts.bank_payments_paused:
+            found.append(_no("bank_payments_paused", "method"))
         if not facts.bank_validated:
             found.append(_no("bank_not_validated", "method"))
         found += check_bank_tries(facts.now, facts.amount_cents, facts.failed)

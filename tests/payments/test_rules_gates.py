@@ -72,6 +72,8 @@ def test_a_charge_with_everything_in_order_passes(facts):
         ({"unposted_cents": 875_01}, "more_than_owed"),
         ({"unposted_cents": 1_000_00}, "nothing_owed"),
         ({"method_live": False}, "method_not_live"),
+        ({"method_blocked": True}, "method_blocked"),
+        ({"update_pending": True}, "method_update_pending"),  # ACH-13
         ({"method_allowed": False}, "method_not_allowed"),
         ({"card_funding": "credit"}, "visa_credit_not_accepted"),  # CARD-01
         ({"disclosures": None}, "card_disclosures_missing"),  # CARD-02
@@ -114,6 +116,11 @@ def test_only_a_card_disclosure_that_is_blank_is_named_card_02():
 
 def test_a_bank_account_is_validated_before_its_first_debit_ach_02():
     assert codes(replace(BY_BANK, bank_validated=False)) == ["bank_not_validated"]
+
+
+def test_while_bank_payments_are_paused_none_is_taken_and_cards_are_ach_11():
+    assert codes(replace(BY_BANK, bank_payments_paused=True)) == ["bank_payments_paused"]
+    assert codes(replace(NOW_BY_CARD, bank_payments_paused=True)) == []
 
 
 def test_a_bank_debit_returned_for_good_is_not_sent_again_ach_09():

@@ -2,9 +2,10 @@ import subprocess
 import sys
 
 RULES = """
-accounts.money accounts.calendars accounts.refusals settlements.rules.offers settlements.rules.schedules
-payments.rules.attempts payments.rules.authorization payments.rules.bank payments.rules.cards payments.rules.retries
-payments.rules.gates payments.rules.notices payments.rules.routing
+accounts.calendars accounts.money accounts.refusals accounts.statuses payments.rules.attempts
+payments.rules.authorization payments.rules.bank payments.rules.cards payments.rules.gates payments.rules.life
+payments.rules.meters payments.rules.notices payments.rules.retries payments.rules.returns
+payments.rules.routing settlements.rules.offers settlements.rules.schedules
 """
 
 
