@@ -4,7 +4,9 @@ An adapter translates and never saves: no models, no settings, credentials when 
 merchant account. Only an explicit yes or no of the processor is an answer; everything else is `unknown`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Literal, Protocol
@@ -106,6 +108,47 @@ UNKNOWN = Outcome(status="unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOrder:
+    """Ask to give money back once; the same refund always makes the same request. `ref` is the charge's intent."""
+
+    refund: str
+    payment: str
+    ref: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOutcome:
+    """Say what became of a refund: `not_done` moved nothing by this request, `unknown` must be asked again.
+
+    `refunded_cents` is what was given back of the charge in all, this refund counted in.
+    """
+
+    status: Literal["done", "failed", "not_done", "unknown"]
+    ref: str = ""
+    amount_cents: int = 0
+    refunded_cents: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """One charge or refund in the processor's own list; `payment` and `refund` are our ids, empty when not ours."""
+
+    kind: Literal["charge", "refund"]
+    ref: str
+    intent: str
+    amount_cents: int
+    currency: str
+    status: str
+    at: datetime
+    payment: str = ""
+    refund: str = ""
+    refunded_cents: int = 0
+    disputed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BankCheck:
     """Say whether a bank account can be debited (ACH-02), and its id at the processor."""
 
@@ -154,6 +197,18 @@ class Processor(Protocol):
 
     def forget(self, *, ref: str) -> Outcome:
         """Make sure that an undecided card can never be stored, or say what it became instead."""
+
+    def refund(self, order: RefundOrder) -> RefundOutcome:
+        """Give money back under the refund's own key; never raises for an outcome."""
+
+    def find_refund(self, *, refund: str, ref: str) -> RefundOutcome:
+        """Ask whether a refund was made, by our id; `not_done` when the processor has none."""
+
+    def movements(self, *, since: datetime, until: datetime) -> Iterator[Movement]:
+        """List every charge and refund made in that time, ours or not.
+
+        :raises Unreachable: no answer, or none to the end.
+        """
 
     def validate_bank(
         self,

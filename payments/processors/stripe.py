@@ -16,6 +16,7 @@ from payments.processors import (
     Unreachable,
     WrongSignature,
 )
+from payments.processors.stripe_money import REFUSED, StripeMoney, plain, reason_of
 from payments.rules.retries import RETRY_DESCRIPTION
 
 STATUSES = {
@@ -26,12 +27,6 @@ STATUSES = {
 }
 """An intent's status -> ours; any other is decided by whether an attempt failed."""
 
-REFUSED = (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError, stripe.RateLimitError)
-"""Errors about the request itself: Stripe says that it carried nothing out.
-
-An IdempotencyError is none of them: the key was used, so another request of ours was carried out or is being.
-"""
-
 EXPAND = ["latest_charge"]
 EXPAND_KEPT = ["payment_method"]
 DISPUTES = {
@@ -40,7 +35,7 @@ DISPUTES = {
 }
 
 
-class Stripe:
+class Stripe(StripeMoney):
     """Speak for one merchant account."""
 
     def __init__(
@@ -212,11 +207,6 @@ class Stripe:
         return DISPUTES.get(body["type"], "")
 
 
-def plain(found: Any) -> dict[str, Any]:
-    """Turn a Stripe object into plain data, at the border."""
-    return found.to_dict(for_json=True)
-
-
 def charge_params(order: Order, *, customer: str) -> dict[str, Any]:
     """Build the request of a charge; nothing in it may change between two tries of one payment."""
     params: dict[str, Any] = {
@@ -382,8 +372,3 @@ def declined(error: stripe.CardError, subject: str = "payment_intent") -> Outcom
     body = (error.json_body or {}).get("error", {}) if isinstance(error.json_body, dict) else {}
     intent = body.get(subject) or {}
     return Outcome(status="declined", ref=intent.get("id") or "", **codes_of(body, {}))
-
-
-def reason_of(error: stripe.StripeError) -> str:
-    """Say what kind of error it was, without the message that could repeat what was sent."""
-    return f"{type(error).__name__} {error.http_status or ''} {error.code or ''}".strip()
