@@ -1,7 +1,7 @@
 """Everything that decides whether a checkout may be confirmed now, gathered once: for the review and for the intent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from accounts.calendars import local_date
@@ -9,13 +9,13 @@ from accounts.models import Account, Consumer, Event
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.services import consent
 from payments.models import Arrangement, Checkout, Payment
-from payments.rules import cards
 from payments.rules.attempts import FailedAttempt
 from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates, sol_notice_needed
 from payments.rules.notices import check_letters, notice_needed, predebit_window
-from payments.services import authority
+from payments.services import authority, tries
 from payments.services.means import Means, card_policy, disclosures, means_of
 from payments.services.owed import Owed, owed_of
+from payments.services.received import plans_left
 from payments.services.route import NoRoute, Route, route_for
 from settlements.rules.offers import MOST_DAYS, Allowed, Terms
 from settlements.rules.quotes import Offered
@@ -97,6 +97,8 @@ def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
     running = Arrangement.objects.filter(account__in=arranged, status__in=Arrangement.LIVE) if arranged else ()
     arrangements = {arrangement.account_id: arrangement for arrangement in running}
     today = {account.pk: local_date(now, account.consumer.time_zone) for account in accounts}
+    for left in plans_left(arrangements.values(), today):
+        due[left.account_id] = replace(due[left.account_id], plan_left_cents=left.cents)
     offered = offers.offered_to(due={one: (due[one.pk].cents, today[one.pk]) for one in accounts}, now=now)
     return [
         Standing(
@@ -165,17 +167,13 @@ def check_lines(
 def routes(
     account: Account, method: str, lines: Sequence[Line], today: date
 ) -> tuple[tuple[Route | None, Route | None], bool]:
-    """Find who executes what is paid now and what is paid later, and whether every payment has its route.
-
-    The portal does not run post-dates itself yet, so a later payment that would be its own has no route.
-    """
+    """Find who executes what is paid now and what is paid later, and whether every payment has its route."""
     found: list[Route | None] = []
     for timing in ("immediate", "postdated"):
         try:
-            route = route_for(account, method, timing)
+            found.append(route_for(account, method, timing))
         except NoRoute:
-            route = None
-        found.append(None if route and timing == "postdated" and route.executor != "host" else route)
+            found.append(None)
     now_route = None if starts_later(lines, today) else found[0]
     later_route = found[1] if plans_ahead(lines, today) else None
     complete = (now_route is not None or starts_later(lines, today)) and (
@@ -288,7 +286,7 @@ def facts_of(
     method = means.method if means else None
     first = lines[0] if lines else Line(at.today, 0)
     needed = sol_needed(at)
-    scheduled = at.owed.scheduled_cents if single else 0
+    payable = at.owed.single_most_cents if single else at.owed.cents
     return ChargeFacts(
         now=now,
         zone=consumer.time_zone,
@@ -302,7 +300,7 @@ def facts_of(
         balance_cents=account.balance_cents,
         balance_as_of=account.as_of,
         balance_max_age=timedelta(hours=agency.balance_fresh_hours),
-        unposted_cents=account.balance_cents - at.owed.cents + scheduled,
+        unposted_cents=account.balance_cents - payable,
         method=means.kind if means else "",
         method_live=method is None or method.removed_at is None,
         method_allowed=means is not None and means.kind in at.allowed.methods(len(lines)),
@@ -342,36 +340,10 @@ def failed_attempts(means: Means) -> tuple[FailedAttempt, ...]:
     """
     if not means.fingerprint:
         return ()
-    failed = (Payment.Status.DECLINED, Payment.Status.RETURNED)
-    found = Payment.objects.filter(
-        method__kind=means.kind, method__fingerprint=means.fingerprint, status__in=failed, decided_at__isnull=False
-    )
-    return tuple(_attempt(payment) for payment in found.select_related("method").order_by("-decided_at")[:200])
+    return tuple(tries.attempts_with(kind=means.kind, fingerprint=means.fingerprint))
 
 
-def _attempt(payment: Payment) -> FailedAttempt:
-    if payment.kind == "ach":
-        code = payment.network_decline_code or payment.decline_code
-        return FailedAttempt(payment.decided_at, payment.amount_cents, return_code=code)
-    said = explain(payment)
-    return FailedAttempt(
-        payment.decided_at,
-        payment.amount_cents,
-        grade=said.grade,
-        wait=said.wait,
-        automatic_retries=said.automatic_retries,
-    )
-
-
-def explain(payment: Payment) -> cards.Decline:
-    """Say what a declined card payment means: its grade, what to tell the consumer, what to do next."""
-    return cards.decline(
-        payment.decline_code,
-        advice_code=payment.advice_code,
-        network_advice_code=payment.network_advice_code,
-        network_decline_code=payment.network_decline_code,
-        brand=payment.method.brand if payment.method else "",
-    )
+explain = tries.explain
 
 
 def _once(found: list[Refusal]) -> list[Refusal]:

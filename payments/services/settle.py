@@ -15,7 +15,7 @@ from accounts.calendars import local_date
 from accounts.models import Account, Event, Visit
 from payments.models import Checkout, LedgerEntry, Method, Payment, Postdate
 from payments.processors import Outcome
-from payments.services import contact_plans, gate, life, postdates
+from payments.services import contact_plans, gate, life, postdates, tries
 from payments.services.arrange import arrange_paid
 from payments.services.authority import revoke
 from payments.services.locks import lock_account
@@ -50,11 +50,13 @@ def apply(payment: Payment, *, account: Account, outcome: Outcome, now: datetime
     match (payment.status, outcome.status):
         case (Status.INTENDED, "succeeded"):
             _take(payment, account, outcome, now, origin)
+            _item_taken(payment, account, outcome, now)
             _paid(payment, account, now, origin)
         case (Status.INTENDED, "pending"):
             _take(payment, account, outcome, now, origin)
             _move(payment, account, Status.PENDING, "payment.pending", now, origin)
             _follow_up(payment, account, now)
+            _item_taken(payment, account, outcome, now)
         case (Status.INTENDED, "declined"):
             _refused(payment, account, Status.DECLINED, "payment.declined", outcome, now, origin)
         case (Status.INTENDED, "voided" | "not_done"):
@@ -95,6 +97,12 @@ def _take(payment: Payment, account: Account, outcome: Outcome, now: datetime, o
             about = {"method": str(method.pk), "kind": method.kind, "brand": method.brand, "last4": method.last4}
             events.record("method.added", account=account, now=now, data=about | {"funding": method.funding})
     method.save()
+
+
+def _item_taken(payment: Payment, account: Account, outcome: Outcome, now: datetime) -> None:
+    """Mark the planned item that this payment is a try of; one that was stopped meanwhile is told to staff."""
+    if tries.taken(payment, now=now):
+        _incident(payment, account, "charged_after_stop", outcome, now)
 
 
 def _paid(payment: Payment, account: Account, now: datetime, origin: str) -> None:
@@ -153,10 +161,21 @@ def _after_money(payment: Payment, account: Account, now: datetime) -> None:
 def _refused(
     payment: Payment, account: Account, status: str, kind: str, outcome: Outcome, now: datetime, origin: str
 ) -> None:
-    """Record a no: nothing of the plan stays, and what was signed for it is revoked."""
+    """Record a no: nothing of the plan stays, and what was signed for it is revoked.
+
+    After the try of a planned item the plan stays, and what was signed for all of it; it is tried again or given up.
+    """
     _codes(payment, outcome)
     payment.processor_ref = outcome.ref or payment.processor_ref
     payment.next_action_secret = ""
+    if tries.is_due_item(payment):
+        follows = tries.ended(payment, account=account, now=now) if status == Status.VOIDED else {}
+        follows = follows or (tries.failed(payment, now=now) if status == Status.DECLINED else {})
+        _move(payment, account, status, kind, now, origin, **follows)
+        if follows.get("gave_up") == tries.REFUSES:
+            _incident(payment, account, tries.REFUSES, outcome, now)
+        life.after_money(account=account, now=now)
+        return
     _move(payment, account, status, kind, now, origin)
     revoke(payment.authorization, account=account, by=f"payment {status}", now=now)
 
@@ -166,7 +185,8 @@ def _returned(payment: Payment, account: Account, outcome: Outcome, now: datetim
     _codes(payment, outcome)
     if payment.status == Status.SUCCEEDED:
         book(payment, cents=-net_cents(payment), against=_counter_book(payment), reason="return", now=now)
-    _move(payment, account, Status.RETURNED, "payment.returned", now, origin)
+    follows = tries.failed(payment, now=now)
+    _move(payment, account, Status.RETURNED, "payment.returned", now, origin, **follows)
     life.after_money(account=account, now=now)
     if {payment.decline_code, payment.network_decline_code} & set(RETRYABLE_RETURNS):
         return
