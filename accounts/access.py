@@ -63,8 +63,16 @@ def own_accounts(request: HttpRequest):
 
 
 def own_account(request: HttpRequest, account_id: UUID) -> Account:
-    """Return one account of the signed-in consumer; anybody else's does not exist."""
-    account = own_accounts(request).filter(pk=account_id).first()
-    if account is None:
+    """Return one account of the signed-in consumer; anybody else's does not exist.
+
+    The one that the visit began with was read with the visit.
+    """
+    visit = request.visit
+    if visit.account_id == account_id and visit.account.consumer_id == visit.consumer_id:
+        account = visit.account
+        account.consumer = visit.consumer
+    else:
+        account = own_accounts(request).filter(pk=account_id).first()
+    if account is None or account.status not in MAY_IDENTIFY:
         raise Http404
     return account

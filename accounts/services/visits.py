@@ -45,7 +45,8 @@ def current(request: HttpRequest, *, now: datetime) -> Visit | None:
         key = UUID(request.session.get(SESSION_KEY, ""))
     except ValueError:
         return None
-    visit = Visit.objects.select_related("consumer").filter(pk=key, ended_at__isnull=True).first()
+    joined = Visit.objects.select_related("consumer", "account__client", "account__agency")
+    visit = joined.filter(pk=key, ended_at__isnull=True).first()
     if visit is None:
         return None
     idle = now - visit.seen_at
