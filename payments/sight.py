@@ -60,9 +60,10 @@ def cannot_pay(at: Standing, *, now: datetime) -> str:
     if account.status not in PAYABLE_STATUSES or not at.allowed.single_methods:
         return "closed"
     # What a running settlement leaves over is forgiven at its end: nobody is asked to pay it as an extra.
-    # One without a way to pay is paid by hand, so its payments must stay possible.
+    # One without a way to pay is paid by hand, and one that is late must be made good.
     running = at.arrangement
     settling = running is not None and running.kind == "settlement" and running.authorization_id is not None
+    settling = settling and running.status != Arrangement.Status.LATE
     if settling or at.owed.single_most_cents <= 0:
         return "arranged"
     if now - account.as_of > timedelta(hours=account.agency.balance_fresh_hours):

@@ -66,7 +66,7 @@ def choose(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "options": options,
         "form": form,
         "chosen": chosen or "",
-        "amount": form["amount"].value() or (_amount_of(begun) if begun else ""),
+        "amount": form["amount"].value() or (_amount_of(begun) if begun else request.GET.get("amount", "")[:20]),
         "begun": begun,
         **steps(begun, "choose"),
     }

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import confirmed, own_accounts
 from accounts.sight import shown
-from payments.models import Checkout, ProcessorAccount
+from payments.models import Checkout
 from payments.rules import cards
 from payments.services import checkout as services
 from payments.services import gate, later
@@ -26,6 +26,7 @@ Setup = Checkout.Setup
 def card(request: HttpRequest, checkout_id: UUID) -> HttpResponse:
     """Ask the bank's own question, wait for an answer, or say that the card was not kept and nothing is planned."""
     mine = Checkout.objects.select_related("account__consumer", "account__client", "account__agency", "method")
+    mine = mine.select_related("authorization__method__processor_account")
     checkout = mine.filter(pk=checkout_id, account__in=own_accounts(request).order_by()).first()
     if checkout is None or checkout.confirmed_at is None:
         raise Http404
@@ -36,7 +37,7 @@ def card(request: HttpRequest, checkout_id: UUID) -> HttpResponse:
         return redirect("payments:card", checkout_id)
     if checkout.setup_status in (Setup.NONE, Setup.SUCCEEDED):
         return to_payment_of(checkout)
-    merchant = ProcessorAccount.objects.filter(is_active=True).first()
+    merchant = checkout.authorization.method.processor_account
     means = means_of(checkout)
     context = {
         "state": _state(checkout),

@@ -42,7 +42,7 @@ STRIPE_FRAMES = "https://hooks.stripe.com"
 def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
     """Take a card (by the processor's own field), a bank account, or a way to pay used before."""
     sure = request.visit.level >= Visit.Level.CONFIRMED
-    stored = list(methods.stored_of(checkout.consumer_id)[:10]) if sure else []
+    stored = list(methods.usable_for(checkout.account)[:10]) if sure else []
     ways = _ways(checkout, request, stored=bool(stored))
     offered = [way["code"] for way in ways if way["available"]]
     selected = request.POST.get("way") or request.GET.get("way") or (offered[0] if offered else "")
@@ -58,7 +58,7 @@ def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
             return redirect("payments:review", checkout.pk)
         if (cause := next((REFUSED_CARDS[one.code] for one in found if one.code in REFUSED_CARDS), "")) != "":
             return _card_refused(request, checkout, cause, found)
-    merchant = ProcessorAccount.objects.filter(is_active=True).first() if selected == "card" else None
+    merchant = _merchant(checkout) if selected == "card" else None
     today = local_date(request.now, checkout.account.consumer.time_zone)
     now, later = _parted(checkout, today)
     context = {
@@ -79,6 +79,13 @@ def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
     status = 422 if found or form.errors else 200
     response = render(request, "payments/method.html", context, status=status)
     return with_processor(response, merchant) if merchant else response
+
+
+def _merchant(checkout: Checkout) -> ProcessorAccount | None:
+    try:
+        return methods.active_processor(checkout.account)
+    except methods.NoProcessor:
+        return None
 
 
 def with_processor(response: HttpResponse, merchant: ProcessorAccount) -> HttpResponse:

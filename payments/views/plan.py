@@ -11,10 +11,13 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import confirmed, own_accounts
 from accounts.calendars import local_date
+from accounts.money import from_cents
 from accounts.sight import shown
 from payments.models import Arrangement, Payment, Postdate
+from payments.rules.life import Due, covered
 from payments.services.gate import Standing
 from payments.services.means import means_of_method
+from payments.services.received import received
 from payments.sight import breach, language, progress
 
 PAID = {
@@ -43,10 +46,10 @@ def plan(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
     if row is None:
         raise Http404
     today = local_date(request.now, row.account.consumer.time_zone)
-    items = items_of(row, today)
+    items = _items(row, today)
     context = {
         "account": shown(row.account, level=request.visit.level),
-        "plan": _about(row, items)
+        "plan": _about(row, today)
         | {
             "method": means_of_method(row.method).label(language()) if row.method else "",
             "authorization_id": row.authorization_id,
@@ -64,20 +67,29 @@ def summary(at: Standing) -> dict[str, Any] | None:
     if row is None:
         return None
     row.account = at.account
-    return _about(row, items_of(row, at.today))
+    return _about(row, at.today)
 
 
-def _about(row: Arrangement, items: list[dict[str, Any]]) -> dict[str, Any]:
-    paid_cents = sum(item["amount_cents"] for item in items if item["state"] == "paid")
+def _about(row: Arrangement, today: date) -> dict[str, Any]:
+    """Add up what was paid, whoever took it, and find the first payment of the schedule that it does not cover."""
+    paid_cents = received([row])[row.pk].counted_cents
+    due = [Due(date.fromisoformat(on), cents) for on, cents in row.due or row.schedule]
+    paid = covered(due, paid_cents)
+    left, rest_cents = due[paid:], sum(one.amount_cents for one in due[: paid + 1]) - paid_cents
     settling = row.kind == Arrangement.Kind.SETTLEMENT
     return progress(row, paid_cents) | {
         "saving_cents": row.saving_cents if settling else 0,
         "linked": row.authorization_id is not None,
-        "next": next((item for item in items if item["state"] in ("planned", "held", "late")), None),
+        "next": _next(left[0].due_on, rest_cents) if left else None,
+        "late": bool(left) and left[0].due_on < today,
     }
 
 
-def items_of(row: Arrangement, today: date) -> list[dict[str, Any]]:
+def _next(on: date, cents: int) -> dict[str, Any]:
+    return {"on": on, "amount_cents": cents, "amount": f"{from_cents(cents)}"}
+
+
+def _items(row: Arrangement, today: date) -> list[dict[str, Any]]:
     """List the payments of an arrangement by date, each with its state."""
     postdates = list(row.postdates.order_by("due_on", "number"))
     own = Q(arrangement=row) | Q(postdate__arrangement=row)

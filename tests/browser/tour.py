@@ -157,7 +157,7 @@ class Tour:
         one.go(f"{here}?way=ach")
         self.at(one, "method_bank")
         one.type_bank(routing="123456789", number="12")
-        one.press("main form button[type=submit]")
+        one.press("form:has([name=routing_number]) button[type=submit]")
         self.at(one, "method_bank_wrong")
         one.go(f"{here}?way=card")
         one.give_card(VISA_CREDIT)

@@ -318,6 +318,7 @@ def shown_by_host(sure, shop):
             kind=kind,
             host_id=f"SC-{number}",
             portal_id=portal_id,
+            matched=portal_id is not None,
             on=day,
             amount_cents=125_00,
             method="ACH" if status == "ACH REVERSAL" else "CARD",
