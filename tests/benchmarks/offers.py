@@ -28,7 +28,8 @@ def run(stage: Stage, *, rounds: int, full: bool) -> Section:
     assert len(set(found["simulate done"])) == len(set(found["simulate changed"])) == 1, found
     note = (
         f"{found['simulate done'][0]:,.0f} of the {count:,} accounts are open with a balance;"
-        f" {found['simulate changed'][0]:,.0f} would be offered something else. Staging took {staged['seconds']:.0f} s. Processor time leaves out what other processes took of the cores."
+        f" {found['simulate changed'][0]:,.0f} would be offered something else. Staging took"
+        f" {staged['seconds']:.0f} s. Processor time leaves out what other processes took of the cores."
     )
     drop(own.database)
     return Section("offers", "6. Offers over a portfolio", TOLD.format(count=count), lines(found), [note])
