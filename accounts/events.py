@@ -23,7 +23,7 @@ balance.changed consumer.identified consumer.identification_failed consumer.logg
 consumer.contact_changed language.set consent.granted consent.withdrawn esign.granted esign.withdrawn optout.address
 optout.medium cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired offer.withdrawn
 offer.broken offer.completed rule_set.published rule_set.withdrawn affordability.submitted affordability.decided
-hardship.requested hardship.granted hardship.declined hardship.ended method.added method.removed authorization.created
+hardship.requested hardship.granted hardship.declined hardship.ended method.added method.removed method.blocked method.updated authorization.created
 authorization.revoked payment.started payment.intended payment.succeeded payment.declined payment.pending
 payment.returned payment.charged_back payment.refunded payment.voided payment.posted postdate.scheduled
 postdate.changed postdate.cancel_requested postdate.cancelled postdate.due postdate.skipped postdate.hold_requested
@@ -107,7 +107,7 @@ def record_all(facts: list[tuple[str, Account, dict[str, Any]]], *, now: datetim
         made.append(
             Event(
                 agency_id=account.agency_id,
-                account=account,
+                account_id=account.pk,
                 consumer_id=account.consumer_id,
                 account_seq=last_seq[account.pk],
                 kind=kind,

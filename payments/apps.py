@@ -7,12 +7,15 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Tell the floor below what is owed less by payments not shown yet, and rest arrangements with a hardship."""
+        from accounts.services import place
         from payments import tasks
+        from payments.services import status
         from payments.services.budget import stands
         from payments.services.unposted import unposted
         from settlements.services import affordability, hardship, portfolio
 
         portfolio.unposted = unposted
         affordability.stands = stands
+        place.on_status.append(status.account_status_changed)
         if tasks.rest not in hardship.on_pause:
             hardship.on_pause.append(tasks.rest)

@@ -34,6 +34,9 @@ WRITTEN = ["client", "consumer", "reference_key", "host_version", "updated_at", 
 QUIET = ("as_of", "body_hash", "balance_cents", "status")
 """Columns whose change is no `account.updated`: a newer look at the same facts, or an event of their own."""
 
+on_status: list[Callable[..., None]] = []
+"""Port: called in the transaction that places a new status, with `account`, `before`, `after` and `now`."""
+
 CARD_FACTS = ("original_creditor", "description", "contract_on")
 """CARD-02: without each of these a card is not accepted (the reference is always there)."""
 
@@ -114,6 +117,7 @@ class _Chunk:
         self.connection_id, self.placements, self.now = connection_id, placements, now
         self.agency = Agency.objects.get(pk=acting())
         self.facts: list[tuple[str, Account, dict[str, Any]]] = []
+        self.statuses: list[tuple[Account, str]] = []
 
     def place(self) -> list[Outcome]:
         with connection.cursor() as cursor:
@@ -153,9 +157,18 @@ class _Chunk:
             Account, sorted((outcome.account for outcome in applied), key=lambda account: account.pk), update=WRITTEN
         )
         events.record_all(self.facts, now=self.now)
+        self._tell_statuses()
         visiting = Visit.objects.filter(consumer_id__in=people.moved, ended_at__isnull=True)
         for consumer_id in set(visiting.values_list("consumer_id", flat=True)):
             visits.end_all_of(consumer_id=consumer_id, reason="relinked", now=self.now)
+
+    def _tell_statuses(self) -> None:
+        """Let the floors above act on new statuses before anybody else can read them (STS-07)."""
+        for account, before in sorted(self.statuses, key=lambda pair: pair[0].pk):
+            for hook in on_status:
+                hook(account=account, before=before, after=account.status, now=self.now)
+            # They write events of their own, and more may follow in this transaction.
+            account.event_seq = Account.objects.values_list("event_seq", flat=True).get(pk=account.pk)
 
     def _new_account(self, placement: Placement) -> Account:
         return Account(
@@ -219,6 +232,7 @@ class _Chunk:
             sums = {"before_cents": before["balance_cents"], "after_cents": account.balance_cents}
             self.facts.append(("balance.changed", account, about | sums | {"currency": account.currency}))
         if "status" in before:
+            self.statuses.append((account, before["status"]))
             words = {"before": before["status"], "after": account.status, "host_status": account.host_status}
             self.facts.append(("account.status_changed", account, about | words))
             if account.status == Account.Status.RECALLED:

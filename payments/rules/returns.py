@@ -90,6 +90,8 @@ _CHANGES = (
     Return("C07", "incorrect routing number, account number and account type", plan=HOLD, method=UPDATE),
 )
 TABLE = {row.code: row for row in (*_ROWS, *_CHANGES)}
+BLOCKING = tuple(row.code for row in TABLE.values() if row.method == BLOCK)
+"""After these the bank account is not debited again, whoever gives it."""
 _FROM_STRIPE = {
     "insufficient_funds": "R01",
     "account_closed": "R02",

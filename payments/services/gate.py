@@ -8,7 +8,8 @@ from accounts.calendars import local_date
 from accounts.models import Account, Consumer, Event
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.services import consent
-from payments.models import Arrangement, Checkout, Payment
+from payments.models import Arrangement, Checkout, Method, Payment
+from payments.rules import returns
 from payments.rules.attempts import FailedAttempt
 from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates, sol_notice_needed
 from payments.rules.notices import check_letters, notice_needed, predebit_window
@@ -303,6 +304,9 @@ def facts_of(
         unposted_cents=account.balance_cents - payable,
         method=means.kind if means else "",
         method_live=method is None or method.removed_at is None,
+        method_blocked=means is not None and ruled_out(means),
+        update_pending=method is not None and bool(method.update_pending),
+        bank_payments_paused=debits_paused(means),
         method_allowed=means is not None and means.kind in at.allowed.methods(len(lines)),
         executor=executor,
         undecided_attempt=any(payment.status == Payment.Status.INTENDED for payment in at.owed.waiting),
@@ -320,6 +324,26 @@ def facts_of(
         failed=failed_attempts(means) if means else (),
         currency=account.currency,
     )
+
+
+def ruled_out(means: Means) -> bool:
+    """Tell whether a bank or network ruled this card or bank account out, here or for another of our consumers."""
+    if means.method is not None and means.method.blocked_at is not None:
+        return True
+    if not means.fingerprint:
+        return False
+    same = Method.objects.filter(kind=means.kind, fingerprint=means.fingerprint, blocked_at__isnull=False)
+    if means.kind == Method.Kind.ACH:
+        # A closed account or a stopped payment rules out one entry of it; what was never authorized, all of them.
+        same = same.filter(blocked_reason__in=returns.BLOCKING)
+    return same.exists()
+
+
+def debits_paused(means: Means | None) -> bool:
+    """Tell whether new bank payments are paused at the merchant account of this bank account (ACH-11)."""
+    method = means.method if means is not None and means.kind == Method.Kind.ACH else None
+    merchant = method.processor_account if method is not None else None
+    return merchant is not None and merchant.debits_paused_at is not None
 
 
 def sol_needed(at: Standing) -> bool:

@@ -17,7 +17,7 @@ from accounts import events
 from accounts.models import Account
 from payments.models import HostItem, Payment, Postdate
 from payments.processors import Outcome
-from payments.services import life, settle
+from payments.services import incidents, life, settle
 from payments.services import postdates as own_postdates
 from payments.services.methods import wipe_acknowledged
 
@@ -144,8 +144,16 @@ def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
         stopped = postdate.status in (Postdate.Status.CANCELLED, Postdate.Status.HELD)
         taken = _take(postdate, line, account, now)
         if stopped:
-            about = settle.snapshot(taken, account, now) | {"what": "charged_after_stop"}
-            events.record("incident.opened", account=account, now=now, data=about)
+            told = settle.snapshot(taken, account, now)
+            incidents.open(
+                kind="charged_after_stop",
+                key=str(taken.pk),
+                severity="urgent",
+                now=now,
+                account=account,
+                payment=taken,
+                data=told,
+            )
     if line.status != POSTED:
         _payment_of(taken, line, account, now)
 

@@ -10,24 +10,23 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from accounts import events
+from accounts import events, statuses
 from accounts.calendars import local_date
-from accounts.models import Account, Event, Visit
-from payments.models import Checkout, LedgerEntry, Method, Payment, Postdate
+from accounts.models import Account, Visit
+from payments.models import Checkout, LedgerEntry, Method, Payment
 from payments.processors import Outcome
-from payments.services import contact_plans, gate, life, postdates, tries
+from payments.services import consequences, contact_plans, gate, incidents, life, tries
 from payments.services.arrange import arrange_paid
 from payments.services.authority import revoke
 from payments.services.locks import lock_account
 from payments.services.owed import owed
+from payments.services.status import tell_late_debit
 from settlements.services import individual, offers
 
 log = structlog.get_logger(__name__)
 
 Status = Payment.Status
 FINAL_NO = (Status.DECLINED, Status.VOIDED)
-RETRYABLE_RETURNS = ("R01", "R09", "insufficient_funds")
-"""After these a bank account is kept; any other return pauses what is still planned from it (section 4)."""
 
 
 @transaction.atomic
@@ -114,6 +113,8 @@ def _paid(payment: Payment, account: Account, now: datetime, origin: str) -> Non
         reason="payment",
         now=now,
     )
+    if statuses.of(account.status).charge == statuses.CANCEL and account.status != Account.Status.PAID:
+        tell_late_debit(payment, account=account, status=account.status, now=now)
     kind = "payment.posted" if origin == "host" else "payment.succeeded"
     _move(payment, account, Status.SUCCEEDED, kind, now, origin)
     if first:
@@ -175,23 +176,45 @@ def _refused(
         if follows.get("gave_up") == tries.REFUSES:
             _incident(payment, account, tries.REFUSES, outcome, now)
         life.after_money(account=account, now=now)
-        return
-    _move(payment, account, status, kind, now, origin)
-    revoke(payment.authorization, account=account, by=f"payment {status}", now=now)
+    else:
+        _move(payment, account, status, kind, now, origin)
+        revoke(payment.authorization, account=account, by=f"payment {status}", now=now)
+    if status == Status.DECLINED:
+        consequences.after_no(payment, account=account, now=now)
 
 
 def _returned(payment: Payment, account: Account, outcome: Outcome, now: datetime, origin: str) -> None:
     """Record that a bank sent a debit back; what was counted is counted no more."""
     _codes(payment, outcome)
-    if payment.status == Status.SUCCEEDED:
+    was_settled = payment.status == Status.SUCCEEDED
+    if was_settled:
         book(payment, cents=-net_cents(payment), against=_counter_book(payment), reason="return", now=now)
     follows = tries.failed(payment, now=now)
     _move(payment, account, Status.RETURNED, "payment.returned", now, origin, **follows)
     life.after_money(account=account, now=now)
-    if {payment.decline_code, payment.network_decline_code} & set(RETRYABLE_RETURNS):
-        return
-    for postdate in Postdate.objects.filter(method_id=payment.method_id, status=Postdate.Status.SCHEDULED):
-        postdates.hold(postdate=postdate, reason="bank_account_returned", now=now)
+    if was_settled:
+        _reopen(payment, account, now)
+    consequences.after_return(payment, account=account, now=now)
+
+
+def _reopen(payment: Payment, account: Account, now: datetime) -> None:
+    """Tell that a settlement paid at once is none after all: all of the debt is owed again (ACH-14)."""
+    if payment.purpose in gate.SETTLING and payment.authorization and payment.authorization.kind == "single":
+        told = {"payment": str(payment.pk), "reference": payment.reference, "currency": payment.currency}
+        told |= {"reason": "returned", "reinstates": "balance", "owed_cents": owed(account).cents}
+        events.record("settlement.broken", account=account, now=now, data=told)
+
+
+@transaction.atomic
+def record_return(*, payment_id: UUID, outcome: Outcome, now: datetime, origin: str = "processor") -> Payment:
+    """Record that a bank sent a debit back, also one that was settled long ago (ACH-14); told twice it counts once."""
+    payment, account = _both(payment_id)
+    if payment.kind != Method.Kind.ACH:
+        return payment
+    if payment.status in (Status.PENDING, Status.SUCCEEDED):
+        _returned(payment, account, outcome, now, origin)
+        return payment
+    return apply(payment, account=account, outcome=outcome, now=now, origin=origin)
 
 
 @transaction.atomic
@@ -200,7 +223,9 @@ def record_dispute(*, payment_id: UUID, said: str, now: datetime, origin: str = 
     payment, account = _both(payment_id)
     if said == "opened" and payment.status == Status.SUCCEEDED:
         if payment.kind == Method.Kind.ACH:
-            _returned(payment, account, Outcome(status="declined", decline_code="disputed"), now, origin)
+            # A bank's dispute means unauthorized; a host that says only `reversal` may mean any return.
+            said_by_bank = "disputed" if origin == "processor" else ""
+            _returned(payment, account, Outcome(status="declined", decline_code=said_by_bank), now, origin)
         else:
             book(payment, cents=-net_cents(payment), against=_counter_book(payment), reason="chargeback", now=now)
             _move(payment, account, Status.CHARGED_BACK, "payment.charged_back", now, origin)
@@ -319,11 +344,9 @@ def _counter_book(payment: Payment) -> str:
 
 def _incident(payment: Payment, account: Account, what: str, outcome: Outcome, now: datetime) -> Payment:
     """Tell staff, once per payment and kind, of what must never happen."""
-    if not Event.objects.filter(
-        account=account, kind="incident.opened", data__payment=str(payment.pk), data__what=what
-    ).exists():
-        about = {"what": what, "said": outcome.status, "processor_ref": outcome.ref}
-        about["said_cents"] = outcome.amount_cents
-        told = snapshot(payment, account, now) | about
-        events.record("incident.opened", account=account, now=now, data=told)
+    said = {"said": outcome.status, "processor_ref": outcome.ref, "said_cents": outcome.amount_cents}
+    told = snapshot(payment, account, now) | said
+    incidents.open(
+        kind=what, key=str(payment.pk), severity="urgent", now=now, account=account, payment=payment, data=told
+    )
     return payment

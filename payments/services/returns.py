@@ -1,0 +1,129 @@
+"""Take a bank's return or notification of change, from whoever tells it; in any order, however often (section 4)."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts import events
+from accounts.crypto import blind_index
+from accounts.models import Account
+from accounts.refusals import Refusal
+from payments.models import Arrangement, Method, Payment, Postdate
+from payments.processors import Outcome
+from payments.rules import returns
+from payments.rules.bank import check_bank_account, last4, typed_digits
+from payments.services import consequences, items, settle
+from payments.services.locks import lock_account
+
+
+def apply_return(*, payment: Payment, code: str, now: datetime, origin: str = "processor") -> Payment:
+    """Apply a return code to a debit, submitted or long settled: 60 days are the consumer's right (ACH-14).
+
+    What was counted is counted no more, the debt and a settlement it completed are open again, and the plan and the
+    bank account follow the code's row. The same return told again changes nothing.
+    """
+    assert not returns.is_change(code), "a notification of change sends nothing back"
+    outcome = Outcome(status="declined", network_decline_code=code)
+    return settle.record_return(payment_id=payment.pk, outcome=outcome, now=now, origin=origin)
+
+
+def apply_notification_of_change(*, method: Method, code: str, now: datetime) -> Method:
+    """Hold what is planned from a bank account until the change its bank told is applied (ACH-13)."""
+    assert returns.is_change(code), code
+    for number, account_id in enumerate(_accounts(method) or [_latest_account(method)]):
+        with transaction.atomic():
+            account = lock_account(account_id)
+            found = Method.objects.select_for_update().get(pk=method.pk)
+            if number == 0:
+                consequences.ask_for_update(method=found, code=code, account=account, now=now)
+            items.hold_all(_planned(method, account), consequences.UPDATE_PENDING, account=account, now=now)
+    return Method.objects.get(pk=method.pk)
+
+
+def apply_update(
+    *,
+    method: Method,
+    by: str,
+    now: datetime,
+    routing: str = "",
+    number: str = "",
+    account_type: str = "",
+    processor_method: str = "",
+) -> list[Refusal]:
+    """Apply a change: corrected numbers as the bank said them, or the processor's word that it has them already.
+
+    What was held for it goes on, where its day is still to come. The account was validated by the bank's own answer.
+    """
+    account_ids = _accounts(method) or [_latest_account(method)]
+    with transaction.atomic():
+        for account_id in sorted(account_ids):
+            lock_account(account_id)
+        found = Method.objects.select_for_update().get(pk=method.pk)
+        values: dict[str, object] = {"update_pending": None}
+        if routing or number:
+            routing = typed_digits(routing) or found.routing
+            number = typed_digits(number) or found.number
+            if refusals := check_bank_account(routing, number, account_type or found.account_type):
+                return refusals
+            fingerprint = blind_index(f"{routing}:{number}", agency_id=found.agency_id, field="bank")
+            values |= {"routing": routing, "number": number, "last4": last4(number), "fingerprint": fingerprint}
+        values |= {"account_type": account_type} if account_type else {}
+        values |= {"processor_method": processor_method} if processor_method else {}
+        for name, value in values.items():
+            setattr(found, name, value)
+        found.save(update_fields=list(values))
+        about = {"method": str(found.pk), "kind": found.kind, "last4": found.last4, "pending": False, "by": by}
+        for index, account_id in enumerate(sorted(account_ids)):
+            account = lock_account(account_id)
+            if index == 0:
+                events.record("method.updated", account=account, now=now, data=about)
+            items.release_all(_planned(found, account), consequences.UPDATE_PENDING, account=account, now=now)
+    return []
+
+
+@transaction.atomic
+def card_updated(
+    *, method: Method, last4: str, exp_month: int | None, exp_year: int | None, now: datetime, **more: str
+) -> bool:
+    """Take over what the network's account updater says of a stored card; the consumer is told once (CARD-13).
+
+    The authorization covers the same card account, so that nothing is asked again.
+
+    :param more: `brand`, `funding`, `fingerprint`, where the processor says them.
+    """
+    account = lock_account(_latest_account(method))
+    found = Method.objects.select_for_update().get(pk=method.pk)
+    wanted = {"last4": last4, "exp_month": exp_month, "exp_year": exp_year}
+    wanted |= {name: value for name, value in more.items() if value}
+    changed = {name: value for name, value in wanted.items() if getattr(found, name) != value}
+    if not changed:
+        return False
+    before = found.last4
+    for name, value in changed.items():
+        setattr(found, name, value)
+    found.update_pending = None
+    found.save(update_fields=[*changed, "update_pending"])
+    about = {"method": str(found.pk), "kind": found.kind, "brand": found.brand, "last4": found.last4, "pending": False}
+    expiry = f"{exp_month:02d}/{exp_year}" if exp_month and exp_year else ""
+    about |= {"last4_before": before, "expiry": expiry, "by": "network"}
+    events.record("method.updated", account=account, now=now, data=about)
+    items.release_all(_planned(found, account), consequences.UPDATE_PENDING, account=account, now=now)
+    return True
+
+
+def _accounts(method: Method) -> list[UUID]:
+    """List the accounts on which something is planned from a card or bank account."""
+    open_ = Postdate.objects.filter(method=method, status__in=Postdate.OPEN)
+    return sorted(set(open_.values_list("account_id", flat=True)))
+
+
+def _latest_account(method: Method) -> UUID:
+    """Find the account that a card or bank account was last signed for: news of it are told there."""
+    return method.authorizations.order_by("-accepted_at").values_list("account_id", flat=True)[0]
+
+
+def _planned(method: Method, account: Account) -> list[Postdate]:
+    joined = Postdate.objects.select_related("method__processor_account", "arrangement")
+    mine = joined.filter(method=method, account=account, arrangement__status__in=Arrangement.LIVE)
+    return list(mine.order_by("due_on", "number"))
