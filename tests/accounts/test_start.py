@@ -35,7 +35,7 @@ def body(answer, *typed: str) -> str:
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("page", ["/", "/help/", "/session-ended/", "/nothing-here/", "/brand.css"])
 def test_before_identification_no_page_says_anything_about_a_debt(visitor, page, language):
-    html = visitor.get(page, headers={"Accept-Language": language}).content.decode().lower()
+    html = body(visitor.get(page, headers={"Accept-Language": language})).lower()
     assert [word for word in DEBT_WORDS if word in html] == []
 
 

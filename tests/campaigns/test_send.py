@@ -241,6 +241,6 @@ def test_many_nudges_ask_for_one_run(monkeypatch):
 
 
 def test_the_task_does_all_of_it(message, provider, mails, monkeypatch, now):
-    monkeypatch.setattr(tasks.timezone, "now", lambda: now)
+    monkeypatch.setattr(tasks.clock, "now", lambda: now)
     tasks.poll()
     assert len(mails()) == 1
