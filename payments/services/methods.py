@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q
 
 from accounts.calendars import local_date
 from accounts.crypto import blind_index
@@ -68,28 +69,29 @@ def adapter_of(account: ProcessorAccount) -> Processor:
     )
 
 
-def active_processor() -> ProcessorAccount:
-    """Find the acting agency's merchant account.
+def active_processor(account: Account) -> ProcessorAccount:
+    """Find the merchant account that takes an account's money: its client's own, else the agency's for all others.
 
-    :raises NoProcessor: it has none.
+    :raises NoProcessor: there is neither.
     """
-    found = ProcessorAccount.objects.filter(is_active=True).first()
+    fitting = ProcessorAccount.objects.filter(Q(client=account.client_id) | Q(client=None), is_active=True)
+    found = fitting.order_by(F("client").asc(nulls_last=True)).first()
     if found is None:
-        raise NoProcessor("The agency has no active merchant account.")
+        raise NoProcessor("Neither the client nor the agency has an active merchant account.")
     return found
 
 
 def take_card(*, checkout: Checkout, confirmation_token: str, now: datetime) -> list[Refusal]:
     """Take the token of a new card after reading brand and funding at the processor, before any charge (CARD-01)."""
+    account = _account(checkout)
     try:
-        card = adapter_of(active_processor()).preview(confirmation_token)
+        card = adapter_of(active_processor(account)).preview(confirmation_token)
     except NoProcessor:
         return [_no("no_processor", "card")]
     except NotReadable:
         return [_no("card_not_readable", "card")]
     except Unreachable:
         return [_no("processor_unreachable", "card")]
-    account = _account(checkout)
     lines = gate.lines_of(checkout)
     by_bank = "ach" in offers.allowed(account).methods(len(lines) or 1)
     found = check_card(card.brand, card.funding, card_policy(account), ach_allowed=by_bank)
@@ -132,7 +134,7 @@ def take_bank(
         "created_at": now,
     }
     try:
-        merchant = active_processor()
+        merchant = active_processor(account)
         validated = _validated(checkout, account, merchant, values, now)
     except NoProcessor:
         return [_no("no_processor", "number")]
@@ -203,10 +205,10 @@ def take_stored(*, checkout: Checkout, method_id: UUID, now: datetime) -> list[R
     """Take a card that the consumer agreed to keep; needs a confirmed visit (AUTH-02)."""
     if checkout.visit.level < checkout.visit.Level.CONFIRMED:
         return [_no("step_up_required", "method")]
-    method = stored_of(checkout.consumer_id).filter(pk=method_id).first()
+    account = _account(checkout)
+    method = usable_for(account).filter(pk=method_id).first()
     if method is None:
         return [_no("method_unknown", "method")]
-    account = _account(checkout)
     found = check_card(method.brand, method.funding, card_policy(account))
     found += _not_for_these_lines(checkout, account, method.kind, now)
     if found:
@@ -225,6 +227,15 @@ def stored_of(consumer_id: UUID):
         removed_at=None,
         processor_account__is_active=True,
     ).exclude(processor_method="")
+
+
+def usable_for(account: Account):
+    """List the kept cards that can pay this account: a card is known to one merchant account only."""
+    try:
+        merchant = active_processor(account)
+    except NoProcessor:
+        return Method.objects.none()
+    return stored_of(account.consumer_id).filter(processor_account=merchant)
 
 
 def _account(checkout: Checkout) -> Account:

@@ -100,7 +100,7 @@ def _method(checkout: Checkout, means: Means, *, kept: bool, now: datetime) -> M
     """Find the bank account or stored card, or write down the new card as the server saw it."""
     if means.method is not None:
         return means.method
-    merchant = active_processor()
+    merchant = active_processor(checkout.account)
     known = stored_of(checkout.consumer_id).filter(processor_account=merchant).exclude(processor_customer="")
     customer = known.values_list("processor_customer", flat=True).first() if kept else None
     return Method.objects.create(
