@@ -15,10 +15,11 @@ from payments.rules.authorization import text_sha256
 from payments.rules.gates import handover_gates, promise_gates
 from payments.services import authority, gate, settle
 from payments.services.arrange import BY_THEMSELVES, Agreed, arrange, breach_of
+from payments.services.authorize import authorize, usable
 from payments.services.gate import SETTLING, Standing
 from payments.services.means import Means, means_of_method
 from payments.services.route import Route
-from payments.services.sign import Refused, tell_authorization
+from payments.services.sign import Refused
 from settlements.models import Quote
 from settlements.rules.quotes import Wish
 from settlements.rules.schedules import Line
@@ -95,7 +96,7 @@ def accept(
     if method is not None:
         mine = Method.objects.select_related("processor_account").filter(pk=method.pk)
         method = mine.filter(consumer_id=account.consumer_id).first()
-        means = means_of_method(method) if method and _usable(method) else None
+        means = means_of_method(method) if method and usable(method) else None
         if means is None:
             raise Refused([*against, refuse(_SENTENCES["method_unknown"], "method_unknown", field="method")])
         route = _route(account, means, lines, at)
@@ -140,13 +141,6 @@ def _against(quote: Quote, at: Standing, *, now: datetime) -> list[Refusal]:
     return [refuse(_SENTENCES["quote_changed"], "quote_changed"), *changed] if changed else []
 
 
-def _usable(method: Method) -> bool:
-    """Tell whether a method can be charged later without the consumer: a card that is kept, a validated account."""
-    if method.kind == Method.Kind.CARD:
-        return method.stored and bool(method.processor_method)
-    return method.validated_at is not None and method.wiped_at is None
-
-
 def _route(account: Account, means: Means, lines: tuple[Line, ...], at: Standing) -> Route | None:
     """Find who takes every payment, the one for today included: nobody is at the page to be charged now."""
     (_now, later), _complete = gate.routes(account, means.kind, (*lines, lines[-1]), at.today)
@@ -184,26 +178,16 @@ def _authorize(
     )
     if text is not None and text_sha256(text) != sha256:
         raise Refused([gate.no("text_changed")])
-    authorization = Authorization.objects.create(
-        consumer_id=account.consumer_id,
+    return authorize(
         account=account,
         method=means.method,
-        kind="schedule" if len(lines) > 1 else "later",
-        text=written,
-        text_sha256=sha256,
-        version=version,
-        language=language[:2],
-        total_cents=quote.total_cents,
-        lines=quote.lines,
-        sec_code="" if means.kind == Method.Kind.CARD else "WEB",
-        accepted_at=now,
-        time_zone=account.consumer.time_zone,
+        lines=lines,
+        text=(written, sha256, version),
+        language=language,
         ip=ip,
-        level=0,
         evidence={"by": by, "quote": str(quote.pk), "later": list(route)},
+        now=now,
     )
-    tell_authorization(authorization, account=account, now=now)
-    return authorization
 
 
 def _once(found: list[Refusal]) -> list[Refusal]:

@@ -33,12 +33,14 @@ def write(
     settlement_of_cents: int | None,
     language: str,
     breach: Breach | None = None,
+    settling: bool = False,
 ) -> tuple[str, str, str]:
     """Write the authorization: its text, the SHA-256 of the text and the version of the wording.
 
     Paragraphs are parted by an empty line, the first one is the title.
 
     :param settlement_of_cents: the balance that the payments settle in full, None for any other payment.
+    :param settling: the payments belong to a settlement, though they are not all of it.
     :param breach: what it means when a planned payment fails; None for one payment now.
     :raises IncompleteAuthorization: a fact that must be said is blank.
     """
@@ -64,7 +66,7 @@ def write(
             account_type=means.account_type,
             currency=account.currency,
             breach=breach,
-            settling=settlement_of_cents is not None,
+            settling=settling or settlement_of_cents is not None,
         ),
         code,
     )

@@ -61,7 +61,9 @@ def _marks(row: Arrangement, planned: Sequence[Postdate], got: Received, today: 
 
 def _trims(row: Arrangement, planned: Sequence[Postdate], got: Received, today: date) -> list[Change]:
     """Let go of what would take more than is left to pay: first what a hold kept past its day, then the last ones."""
-    open_ = [item for item in planned if item.method_id is not None and item.status in MOVABLE]
+    # What is being planned anew counts with the lines that follow it, whatever becomes of the request.
+    standing = [item for item in planned if not item.replacement]
+    open_ = [item for item in standing if item.method_id is not None and item.status in MOVABLE]
     asked = {item.replacement["batch"]: item.replacement["lines"] for item in planned if item.replacement}
     going = sum(cents for lines in asked.values() for _on, cents in lines)
     too_much = sum(item.amount_cents for item in open_) + going - max(0, row.total_cents - got.counted_cents)

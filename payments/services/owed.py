@@ -20,7 +20,7 @@ class Owed:
     """Hold what is owed, the payments that the host has not shown yet, and how old the host's picture is.
 
     `scheduled_cents` is what post-dates will still take; it is part of what is owed, not less of it. `arranged` tells
-    that an arrangement runs.
+    that an arrangement runs, `plan_left_cents` what is left of one that somebody charges.
     """
 
     cents: int
@@ -29,10 +29,17 @@ class Owed:
     waiting_cents: int
     scheduled_cents: int = 0
     arranged: bool = False
+    plan_left_cents: int | None = None
 
     @property
     def single_most_cents(self) -> int:
-        """Give the most a single payment may be, so that scheduled ones never take more than is owed."""
+        """Give the most a single payment may be, so that no more than is owed is ever taken.
+
+        While an arrangement is charged by somebody, what is paid extra shortens it from its end: so all that is left
+        of it can be paid, but for what is on its way today or tomorrow (`plan_left_cents`).
+        """
+        if self.plan_left_cents is not None:
+            return max(0, min(self.cents, self.plan_left_cents))
         return max(0, self.cents - self.scheduled_cents)
 
 

@@ -1,15 +1,17 @@
 """What was paid towards arrangements: by us, by the host, early, in part or by another method; set-wise."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, Sum
 
 from accounts.calendars import local_date
-from payments.models import Arrangement, HostItem, Payment
+from payments.models import Arrangement, HostItem, Payment, Postdate
+from payments.rules.changes import NEAR_DAYS
 
 POSTED = "POSTED"
 """The host's word for a payment that stands (see services.mirror)."""
@@ -96,3 +98,31 @@ def _host_items(
                     found[one.pk].add(item.amount_cents, item.on, cleared=True)
                 break
     return on_of
+
+
+class Left(NamedTuple):
+    """Say what can still be paid on one account's arrangement without meeting a charge that is on its way."""
+
+    account_id: UUID
+    cents: int
+
+
+def plans_left(arrangements: Iterable[Arrangement], today: Mapping[UUID, date]) -> list[Left]:
+    """Work out what is left of the arrangements that somebody charges; none of the others is listed.
+
+    :param today: the local date per account; what is due until tomorrow is on its way and stays.
+    """
+    wanted = list(arrangements)
+    if not wanted:
+        return []
+    open_ = Postdate.objects.filter(arrangement__in=wanted, status__in=Postdate.OPEN, method__isnull=False)
+    near: dict[UUID, int] = {}
+    for account_id, due_on, cents in open_.values_list("account_id", "due_on", "amount_cents"):
+        on_its_way = due_on <= today[account_id] + timedelta(days=NEAR_DAYS)
+        near[account_id] = near.get(account_id, 0) + (cents if on_its_way else 0)
+    charged = [one for one in wanted if one.account_id in near]
+    got = received(charged) if charged else {}
+    return [
+        Left(one.account_id, max(0, one.total_cents - got[one.pk].counted_cents - near[one.account_id]))
+        for one in charged
+    ]

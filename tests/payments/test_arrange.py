@@ -201,10 +201,10 @@ def test_a_second_plan_and_a_full_payment_wait_until_the_first_plan_is_over(shop
     for choice in ("parts", "settlement", "full"):
         found = checkouts.choose(checkout=checkout, choice=choice, now=later)
         assert "arrangement_active" in [one.code for one in found]
-    # 1,000 less 125 taken, less 625 planned.
-    (refusal,) = checkouts.choose(checkout=checkout, choice="amount", lines=[(today(), 250_01)], now=later)
+    # What is left of the settlement can be paid early, and not a cent more: 750 less 125 taken.
+    (refusal,) = checkouts.choose(checkout=checkout, choice="amount", lines=[(today(), 625_01)], now=later)
     assert refusal.code == "more_than_owed"
-    assert checkouts.choose(checkout=checkout, choice="amount", lines=[(today(), 250_00)], now=later) == []
+    assert checkouts.choose(checkout=checkout, choice="amount", lines=[(today(), 625_00)], now=later) == []
 
 
 def test_without_a_route_nothing_is_guessed(shop, monkeypatch):

@@ -1,0 +1,316 @@
+"""What a change of an arrangement comes to, with its effect on the settlement, before anybody confirms it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from accounts.calendars import add_months, local_date
+from accounts.models import Account
+from accounts.refusals import Refusal, gettext_noop, refuse
+from payments.models import Arrangement, Method, Postdate
+from payments.rules import changes as rules
+from payments.rules.changes import Changed, Planned
+from payments.services import authority, gate, life, replan
+from payments.services.arrange import BY_THEMSELVES, breach_of
+from payments.services.authorize import usable
+from payments.services.gate import Standing
+from payments.services.means import means_of_method
+from payments.services.owed import owed
+from payments.services.received import received
+from payments.services.route import Route
+from settlements.rules.offers import METHODS, MOST_DAYS, MOST_PAYMENTS, Allowed, Terms
+from settlements.rules.schedules import Line
+
+_UNCHANGED = Changed()
+KINDS = ("move", "skip", "frequency", "method", "pay_extra", "pay_off", "cancel")
+COUNTED = ("move", "skip", "frequency", "method")
+"""What the rules limit in number; nobody is kept from paying or from cancelling."""
+_SENTENCES = {
+    "change_unknown": gettext_noop("Please choose what you would like to change."),
+    "arrangement_not_running": gettext_noop("This arrangement cannot be changed now."),
+    "changes_used_up": gettext_noop("This arrangement was changed %(count)s times. Please call to change it again."),
+    "change_under_way": gettext_noop("An earlier change is still being confirmed. Please try again later."),
+    "method_unknown": gettext_noop("Please choose one of your saved ways to pay."),
+    "nothing_changes": gettext_noop("This is how it is planned already."),
+    "payment_not_positive": gettext_noop("Enter an amount."),
+    "more_than_left": gettext_noop("The most you can pay now is %(left_cents)s."),
+}
+_EFFECTS = {
+    "settlement_kept": gettext_noop(
+        "The settlement stays as it is: %(total_cents)s in all, which saves you %(saving_cents)s."
+    ),
+    "total_kept": gettext_noop("You pay %(total_cents)s in all, as agreed."),
+    "last_moves": gettext_noop("The last payment moves from %(before_on)s to %(after_on)s."),
+    "payments_left": gettext_noop("Payments that remain: %(count)s, %(rest_cents)s in all."),
+    "changes_left": gettext_noop("Changes that you can still make after this one: %(count)s."),
+    "host_confirms": gettext_noop("The agency's own system has to confirm this. You will see it here."),
+    "all_paid": gettext_noop("This pays everything that is left. No later payments are taken."),
+    "settlement_ends": gettext_noop("The settlement ends. You then owe %(owed_cents)s."),
+    "plan_ends": gettext_noop("The plan ends. You then owe %(owed_cents)s."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Say what is to change; `payment` is a post-date, `method` a kept card or bank account of the consumer."""
+
+    kind: str
+    payment: UUID | None = None
+    to_on: date | None = None
+    frequency: str = ""
+    method: Method | None = None
+    amount_cents: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """Show what a change comes to; with refusals it cannot be confirmed.
+
+    `lines` are the payments that would be planned, `effects` sentences of the catalogue (`Refusal.say`), first of
+    all what becomes of the settlement. `text` is the new authorization, empty where nothing is charged by us.
+    `pay_now_cents` is what `pay_extra` and `pay_off` come to.
+    """
+
+    refusals: tuple[Refusal, ...] = ()
+    lines: tuple[tuple[date, int], ...] = ()
+    effects: tuple[Refusal, ...] = ()
+    text: str = ""
+    text_sha256: str = ""
+    text_version: str = ""
+    pay_now_cents: int = 0
+    changed: Changed = _UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    row: Arrangement
+    account: Account
+    at: Standing
+    items: tuple[Postdate, ...]
+    planned: tuple[Planned, ...]
+    counted_cents: int
+    today: date
+    by_staff: bool
+
+
+def preview(*, arrangement: Arrangement, wish: Wish, now: datetime, by: str, language: str = "en") -> Preview:
+    """Work out what a change comes to, with its effect on the settlement; nothing is written."""
+    account = Account.objects.select_related("consumer", "client", "agency").get(pk=arrangement.account_id)
+    return work_out(facts_of(arrangement.pk, account, by, now), wish, language)
+
+
+def facts_of(arrangement_id: UUID, account: Account, by: str, now: datetime) -> Facts:
+    row = Arrangement.objects.select_related("authorization", "method__processor_account").get(pk=arrangement_id)
+    row.account = account
+    joined = row.postdates.select_related("method__processor_account", "arrangement")
+    items = tuple(joined.filter(status__in=Postdate.OPEN).order_by("due_on"))
+    planned = tuple(
+        Planned(str(item.pk), item.due_on, item.amount_cents, item.status in replan.MOVABLE) for item in items
+    )
+    today = local_date(now, account.consumer.time_zone)
+    counted = received([row])[row.pk].counted_cents
+    at = gate.standing(account, now=now)
+    return Facts(row, account, at, items, planned, counted, today, by.startswith("staff:"))
+
+
+def _no(code: str, field: str | None = None, **params: Any) -> Refusal:
+    return refuse(_SENTENCES[code], code, field=field, **params)
+
+
+def _against(facts: Facts, wish: Wish) -> list[Refusal]:
+    if wish.kind not in KINDS:
+        return [_no("change_unknown", "kind")]
+    row = facts.row
+    found = []
+    if row.status not in (Arrangement.Status.PERFORMING, Arrangement.Status.LATE):
+        # A resting or broken one can still be paid off or cancelled.
+        open_for = ("cancel", "pay_off", "pay_extra") if row.status in life.WATCHED else ()
+        if wish.kind not in open_for or (row.status == Arrangement.Status.BROKEN and row.ended_at is not None):
+            found.append(_no("arrangement_not_running"))
+    if wish.kind in COUNTED:
+        most = limit_of(row.terms, "max_changes")
+        if most is not None and row.changes >= most and not facts.by_staff:
+            found.append(_no("changes_used_up", count=row.changes))
+        if any(item.replacement for item in facts.items):
+            found.append(_no("change_under_way"))
+    return found
+
+
+def limit_of(terms: dict[str, Any], number: str) -> Any:
+    """Read a number of the accepted terms from their trace; None where nothing was said."""
+    return next((value for name, *_from, value in terms.get("trace", ()) if name == number), None)
+
+
+def work_out(facts: Facts, wish: Wish, language: str) -> Preview:
+    if found := _against(facts, wish):
+        return Preview(refusals=tuple(found))
+    if wish.kind == "cancel":
+        code = "settlement_ends" if facts.row.kind == Arrangement.Kind.SETTLEMENT else "plan_ends"
+        return Preview(effects=(_effect(facts, code, owed_cents=owed(facts.account).cents),))
+    if wish.kind in ("pay_extra", "pay_off"):
+        return _paying(facts, wish)
+    return _changing(facts, wish, language)
+
+
+def _paying(facts: Facts, wish: Wish) -> Preview:
+    left = min(facts.row.total_cents - facts.counted_cents, facts.at.owed.single_most_cents)
+    amount = left if wish.kind == "pay_off" else wish.amount_cents
+    if amount <= 0:
+        return Preview(refusals=(_no("payment_not_positive", "amount_cents"),))
+    if amount > left:
+        return Preview(refusals=(_no("more_than_left", "amount_cents", left_cents=left),))
+    rest = facts.row.total_cents - facts.counted_cents - amount
+    charged = [one for one, item in zip(facts.planned, facts.items, strict=True) if item.method_id]
+    stays = rules.after_payment(charged, sum(one.amount_cents for one in charged) - rest)
+    kept = [_kept(facts)]
+    if rest <= 0:
+        kept.append(_effect(facts, "all_paid"))
+    else:
+        kept.append(_effect(facts, "payments_left", count=len(stays), rest_cents=rest))
+    lines = tuple((one.due_on, one.amount_cents) for one in stays)
+    return Preview(lines=lines, effects=tuple(kept), pay_now_cents=amount)
+
+
+def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
+    row, today, limit = facts.row, facts.today, _limit_on(facts)
+    kind = row.method.kind if row.method else ""
+    if wish.kind == "move":
+        # Without a day it is refused like any day that is not later.
+        to_on = wish.to_on or today
+        changed = rules.move(facts.planned, str(wish.payment), to_on, today=today, limit_on=limit, method=kind)
+    elif wish.kind == "skip":
+        changed = rules.skip(
+            facts.planned, str(wish.payment), frequency=row.frequency, today=today, limit_on=limit, method=kind
+        )
+    elif wish.kind == "frequency":
+        changed = rules.reschedule(
+            facts.planned, wish.frequency, terms=_terms(facts), today=today, limit_on=limit, method=kind or "card"
+        )
+    else:
+        changed = _other_method(facts, wish)
+    if changed.refusals:
+        return Preview(refusals=changed.refusals)
+    stay = [(one.due_on, one.amount_cents) for one in facts.planned if one.key not in changed.gone]
+    lines = tuple(sorted([*stay, *((line.due_on, line.amount_cents) for line in changed.lines)]))
+    method, _route = method_of(facts, wish)
+    if method is not None:
+        ahead = [Line(on, cents) for on, cents in lines]
+        channel = gate.channel_for(facts.account.consumer)
+        if late := gate.check_channel(channel, [line for line in ahead if line in changed.lines], today):
+            return Preview(refusals=tuple(late))
+    text, sha256, version = _text(facts, method, lines, language) if method else ("", "", "")
+    return Preview(
+        lines=lines,
+        effects=tuple(_effects(facts, changed, lines)),
+        text=text,
+        text_sha256=sha256,
+        text_version=version,
+        changed=changed,
+    )
+
+
+def _other_method(facts: Facts, wish: Wish) -> Changed:
+    mine = wish.method is not None and wish.method.consumer_id == facts.account.consumer_id
+    if wish.method is None or not mine or not usable(wish.method):
+        return Changed(refusals=(_no("method_unknown", "method"),))
+    if wish.method.pk == facts.row.method_id:
+        return Changed(refusals=(_no("nothing_changes", "method"),))
+    near = facts.today + timedelta(days=rules.NEAR_DAYS)
+    moving = [one for one in facts.planned if one.movable and one.due_on > near]
+    lines = tuple(Line(one.due_on, one.amount_cents) for one in moving)
+    if wish.method.kind not in facts.at.allowed.methods(max(len(lines), 2)):
+        return Changed(refusals=(gate.no("method_not_routed", "method"),))
+    if not lines or _route_for(facts, wish.method, lines) is None:
+        return Changed(refusals=(gate.no("method_not_routed", "method"),))
+    return Changed(tuple(one.key for one in moving), lines)
+
+
+def _route_for(facts: Facts, method: Method, lines: tuple[Line, ...]) -> Route | None:
+    (_now, later), _complete = gate.routes(facts.account, method.kind, lines, facts.today)
+    return later
+
+
+def method_of(facts: Facts, wish: Wish) -> tuple[Method | None, Route]:
+    method = wish.method if wish.kind == "method" else facts.row.method
+    if method is None:
+        return None, BY_THEMSELVES
+    first = Line(facts.today + timedelta(days=1), 1)
+    route = _route_for(facts, method, (first,))
+    return (method, route) if route is not None else (None, BY_THEMSELVES)
+
+
+def _limit_on(facts: Facts) -> date:
+    """Give the last day that the accepted terms allow; what was moved behind it by agreement stays possible."""
+    terms, row = facts.row.terms, facts.row
+    first = date.fromisoformat(row.schedule[0][0])
+    last_planned = max((one.due_on for one in facts.planned), default=facts.today)
+    months = terms.get("max_months") or 0
+    if months and not limit_of(terms, "ends_on"):
+        limit = add_months(first, months)
+    elif "last_on" in terms:
+        limit = date.fromisoformat(terms["last_on"])
+    else:
+        limit = facts.today + timedelta(days=MOST_DAYS)
+    return max(limit, last_planned)
+
+
+def _terms(facts: Facts) -> Terms:
+    """Make the limits of the remaining payments out of what was accepted."""
+    said, row = facts.row.terms, facts.row
+    return Terms(
+        balance_cents=row.total_cents,
+        amount_cents=row.total_cents,
+        saving_cents=0,
+        max_payments=MOST_PAYMENTS,
+        last_date=_limit_on(facts),
+        minimum_payment_cents=said.get("minimum_payment_cents", 0),
+        allowed=Allowed(recurring_methods=METHODS),
+        text="",
+        level=said.get("level") or "",
+        version=said.get("version"),
+        trace=(),
+        kind=row.kind,
+        monthly_minimum_cents=said.get("monthly_minimum_cents", 0),
+        conversion=limit_of(said, "conversion") or "annual",
+    )
+
+
+def _text(facts: Facts, method: Method, lines: tuple[tuple[date, int], ...], language: str) -> tuple[str, str, str]:
+    settling = facts.row.kind == Arrangement.Kind.SETTLEMENT
+    return authority.write(
+        account=facts.account,
+        means=means_of_method(method),
+        lines=lines,
+        today=facts.today,
+        settlement_of_cents=None,
+        language=language,
+        breach=breach_of(facts.row.terms) if "breach" in facts.row.terms else None,
+        settling=settling,
+    )
+
+
+def _effect(facts: Facts, code: str, **params: Any) -> Refusal:
+    return refuse(_EFFECTS[code], code, currency=facts.account.currency, **params)
+
+
+def _kept(facts: Facts) -> Refusal:
+    row = facts.row
+    if row.kind == Arrangement.Kind.SETTLEMENT:
+        return _effect(facts, "settlement_kept", total_cents=row.total_cents, saving_cents=row.saving_cents)
+    return _effect(facts, "total_kept", total_cents=row.total_cents)
+
+
+def _effects(facts: Facts, changed: Changed, lines: tuple[tuple[date, int], ...]) -> list[Refusal]:
+    found = [_kept(facts)]
+    before, after = max(one.due_on for one in facts.planned), lines[-1][0]
+    if before != after:
+        found.append(_effect(facts, "last_moves", before_on=before, after_on=after))
+    rest = sum(cents for _on, cents in lines)
+    found.append(_effect(facts, "payments_left", count=len(lines), rest_cents=rest))
+    if any(item.executor == "host" for item in facts.items if str(item.pk) in changed.gone):
+        found.append(_effect(facts, "host_confirms"))
+    most = limit_of(facts.row.terms, "max_changes")
+    if most is not None and not facts.by_staff:
+        found.append(_effect(facts, "changes_left", count=most - facts.row.changes - 1))
+    return found

@@ -1,0 +1,296 @@
+"""Changes in mid-life: previewed with their effect on the settlement, then confirmed as previewed."""
+
+import datetime as dt
+
+import pytest
+
+from accounts.models import Event
+from accounts.tenancy import acting_for
+from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate
+from payments.services import change, life, postdates
+from payments.services.change import Wish
+from tests.conftest import NOW
+from tests.payments.conftest import MASTERCARD, VISA_DEBIT, today
+from tests.payments.test_agree import accept, quoted
+from tests.payments.test_arrange import agree_to_email
+from tests.payments.test_later import publish_rules
+from tests.payments.test_pay import kinds, refused
+
+SOON = NOW + dt.timedelta(minutes=5)
+ME = "consumer:1"
+JAN, FEB, MAR = dt.date(2027, 1, 1), dt.date(2027, 2, 1), dt.date(2027, 3, 1)
+
+
+@pytest.fixture
+def plan(shop):
+    """Five payments of $200.00 by card: the first one now, four at the host; three changes are allowed."""
+    publish_rules(max_months_unsettled=6)
+    agree_to_email(shop)
+    lines = [(today(), 200_00), (JAN, 200_00), (FEB, 200_00), (MAR, 200_00), (dt.date(2027, 4, 1), 200_00)]
+    return shop.confirm(shop.checkout("plan", lines)).arrangement
+
+
+def item(number):
+    return Postdate.objects.filter(number=number).latest("turn")
+
+
+def look(arrangement, by=ME, now=SOON, **wish):
+    return change.preview(arrangement=arrangement, wish=Wish(**wish), by=by, now=now)
+
+
+def codes(preview):
+    return [one.code for one in preview.refusals]
+
+
+def confirm(arrangement, by=ME, now=SOON, **wish):
+    seen = look(arrangement, by=by, now=now, **wish)
+    return change.confirm(
+        arrangement=arrangement, wish=Wish(**wish), by=by, now=now, text_sha256=seen.text_sha256, ip="127.0.0.1"
+    )
+
+
+def host_lets_go(*, cancelled=True, now=SOON):
+    for one in Postdate.objects.filter(status="cancel_req"):
+        postdates.settle_cancel(postdate_id=one.pk, cancelled=cancelled, reason="", now=now)
+
+
+def scheduled():
+    rows = Postdate.objects.filter(status="scheduled").order_by("due_on")
+    return list(rows.values_list("number", "turn", "due_on", "amount_cents"))
+
+
+def fresh(arrangement):
+    return Arrangement.objects.get(pk=arrangement.pk)
+
+
+def test_a_preview_shows_the_payments_and_the_effect_and_writes_nothing(plan, shop):
+    before = kinds(shop.account)
+    seen = look(plan, kind="move", payment=item(2).pk, to_on=dt.date(2027, 1, 15))
+    assert seen.refusals == ()
+    assert [on for on, _cents in seen.lines] == [dt.date(2027, 1, 15), FEB, MAR, dt.date(2027, 4, 1)]
+    assert [one.code for one in seen.effects] == ["total_kept", "payments_left", "host_confirms", "changes_left"]
+    assert seen.effects[0].sentence == "You pay $1,000.00 in all, as agreed."
+    assert seen.effects[3].sentence == "Changes that you can still make after this one: 2."
+    assert "1. January 15, 2027: $200.00" in seen.text
+    assert "I have 10 days to pay what is due; after that this plan ends." in seen.text
+    assert kinds(shop.account) == before
+    assert Authorization.objects.count() == 1
+
+
+def test_a_moved_date_is_asked_of_the_host_and_planned_when_it_let_go(plan, shop):
+    confirm(plan, kind="move", payment=item(2).pk, to_on=dt.date(2027, 1, 15))
+    old = item(2)
+    assert (old.status, old.turn) == ("cancel_req", 0)
+    assert fresh(plan).due[1] == ["2027-01-01", 200_00]
+    assert [one[2] for one in scheduled()] == [FEB, MAR, dt.date(2027, 4, 1)]
+    host_lets_go()
+    assert scheduled()[0] == (2, 1, dt.date(2027, 1, 15), 200_00)
+    moved = fresh(plan)
+    assert moved.due[1] == ["2027-01-15", 200_00]
+    assert moved.schedule[1] == ["2027-01-01", 200_00]
+    assert moved.changes == 1
+    told = Event.objects.get(kind="arrangement.changed").data
+    assert (told["change"], told["changes"], told["by"]) == ("move", 1, ME)
+    assert Notice.objects.filter(postdate=item(2)).count() == 1
+    assert moved.authorization.evidence["before"] == str(plan.authorization_id)
+    assert ["2027-01-15", 200_00] in moved.authorization.lines
+
+
+def test_what_the_host_does_not_let_go_stays_as_it_was(plan, shop):
+    confirm(plan, kind="move", payment=item(2).pk, to_on=dt.date(2027, 1, 15))
+    host_lets_go(cancelled=False)
+    assert scheduled()[0] == (2, 0, JAN, 200_00)
+    assert fresh(plan).due == plan.schedule
+    assert Event.objects.filter(kind="arrangement.changed", data__change_refused=True).count() == 1
+
+
+def test_while_a_change_is_under_way_no_second_one_begins(plan, shop):
+    confirm(plan, kind="move", payment=item(2).pk, to_on=dt.date(2027, 1, 15))
+    assert codes(look(plan, kind="skip", payment=item(3).pk)) == ["change_under_way"]
+
+
+def test_a_skipped_payment_comes_after_the_last_one(plan, shop):
+    confirm(plan, kind="skip", payment=item(2).pk)
+    host_lets_go()
+    assert [one[2] for one in scheduled()] == [FEB, MAR, dt.date(2027, 4, 1), dt.date(2027, 5, 1)]
+    effects = [one.sentence for one in look(plan, kind="skip", payment=item(3).pk).effects]
+    assert "The last payment moves from May 1, 2027 to June 1, 2027." in effects
+
+
+def test_a_settlement_never_passes_its_last_day(shop):
+    agree_to_email(shop)
+    arrangement = shop.confirm(shop.checkout("parts")).arrangement
+    assert codes(look(arrangement, kind="skip", payment=item(2).pk)) == ["date_too_late"]
+    late = look(arrangement, kind="move", payment=item(6).pk, to_on=dt.date(2027, 7, 1))
+    assert [(one.code, one.field) for one in late.refusals] == [("date_too_late", "to_on")]
+    seen = look(arrangement, kind="move", payment=item(6).pk, to_on=dt.date(2027, 5, 20))
+    assert seen.effects[0].sentence == ("The settlement stays as it is: $750.00 in all, which saves you $250.00.")
+
+
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        ({"kind": "move", "to_on": dt.date(2027, 1, 1)}, "nothing_changes"),
+        ({"kind": "move", "to_on": dt.date(2026, 12, 1)}, "date_not_later"),
+        ({"kind": "move", "to_on": None}, "date_not_later"),
+        ({"kind": "move", "to_on": FEB}, "date_taken"),
+        ({"kind": "move", "to_on": dt.date(2030, 1, 1)}, "date_too_late"),
+        ({"kind": "frequency", "frequency": "daily"}, "frequency_unknown"),
+        ({"kind": "frequency", "frequency": "monthly"}, "nothing_changes"),
+        ({"kind": "method"}, "method_unknown"),
+        ({"kind": "dance"}, "change_unknown"),
+        ({"kind": "pay_extra", "amount_cents": 0}, "payment_not_positive"),
+        ({"kind": "pay_extra", "amount_cents": 800_01}, "more_than_left"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_by_code_and_writes_nothing(plan, shop, wish, code):
+    before = kinds(shop.account)
+    assert codes(look(plan, payment=item(2).pk, **wish)) == [code]
+    assert refused(confirm, plan, payment=item(2).pk, **wish) == [code]
+    assert (fresh(plan).changes, kinds(shop.account)) == (0, before)
+
+
+def test_a_payment_of_tomorrow_stays(plan, shop):
+    eve = dt.datetime(2026, 12, 31, 15, 0, tzinfo=dt.UTC)
+    assert codes(look(plan, now=eve, kind="move", payment=item(2).pk, to_on=dt.date(2027, 1, 15))) == [
+        "payment_too_near"
+    ]
+
+
+def test_more_changes_than_the_rules_allow_are_for_staff_only(plan, shop):
+    Arrangement.objects.update(changes=3)
+    wish = {"kind": "move", "payment": item(2).pk, "to_on": dt.date(2027, 1, 15)}
+    assert codes(look(plan, **wish)) == ["changes_used_up"]
+    assert codes(look(plan, by="staff:7", **wish)) == []
+    assert codes(look(plan, kind="pay_off")) == []
+
+
+def test_another_rhythm_spreads_what_is_left_to_the_same_last_day(plan, shop):
+    confirm(plan, kind="frequency", frequency="biweekly")
+    assert scheduled() == []
+    host_lets_go()
+    rows = scheduled()
+    assert [one[2] for one in rows] == [JAN + dt.timedelta(weeks=2 * n) for n in range(7)]
+    assert sum(one[3] for one in rows) == 800_00
+    assert fresh(plan).frequency == "biweekly"
+    assert sum(cents for _on, cents in fresh(plan).due) == 1_000_00
+    assert len({one[0] for one in rows}) == 7
+
+
+def test_a_rhythm_of_which_the_host_keeps_one_payment_is_all_as_before(plan, shop):
+    confirm(plan, kind="frequency", frequency="biweekly")
+    kept = item(3)
+    postdates.settle_cancel(postdate_id=kept.pk, cancelled=False, reason="being_charged", now=SOON)
+    host_lets_go()
+    assert [one[2:] for one in scheduled()] == [(day, 200_00) for day in (JAN, FEB, MAR, dt.date(2027, 4, 1))]
+    assert fresh(plan).due == plan.schedule
+
+
+def other_card(shop):
+    """A second kept card of the same consumer."""
+    token = shop.merchant.token(MASTERCARD)
+    intent = shop.merchant.v1.setup_intents.create(
+        {
+            "confirm": True,
+            "usage": "off_session",
+            "customer": shop.merchant.v1.customers.create({}).id,
+            "confirmation_token": token,
+            "allowed_payment_method_types": ["card"],
+            "payment_method_options": {"card": {"setup_credential_usage": "installment"}},
+        }
+    )
+    first = Method.objects.get()
+    return Method.objects.create(
+        consumer=first.consumer,
+        kind="card",
+        processor_account=first.processor_account,
+        processor_method=intent.payment_method,
+        processor_customer=intent.customer,
+        brand="mastercard",
+        funding="credit",
+        last4="4444",
+        stored=True,
+        created_at=NOW,
+    )
+
+
+def test_another_card_takes_over_every_payment_and_the_old_text_ends(plan, shop):
+    card = other_card(shop)
+    confirm(plan, kind="method", method=card)
+    assert Postdate.objects.filter(status="cancel_req").count() == 4
+    host_lets_go()
+    assert set(Postdate.objects.filter(status="scheduled").values_list("method", flat=True)) == {card.pk}
+    assert [one[2:] for one in scheduled()] == [(day, 200_00) for day in (JAN, FEB, MAR, dt.date(2027, 4, 1))]
+    changed = fresh(plan)
+    assert changed.method == card
+    assert changed.due == plan.schedule
+    assert Authorization.objects.get(pk=plan.authorization_id).revoked_by == ME
+    assert "my Mastercard credit card ending in 4444" in changed.authorization.text
+    told = Event.objects.filter(kind="postdate.scheduled").latest("account_seq").data
+    assert told["token"]["payment_method"] == card.processor_method
+
+
+def test_a_plan_without_a_method_is_linked_to_a_card(plan, shop):
+    life.cancel(arrangement=plan, by=ME, reason="", now=SOON)
+    host_lets_go()
+    promise = accept(quoted(shop, now=SOON), now=SOON)
+    assert promise.method is None
+    card = Method.objects.get()
+    confirm(promise, kind="method", method=card)
+    linked = Postdate.objects.filter(arrangement=promise, status="scheduled", method=card)
+    # Today's own payment stays with the consumer.
+    assert linked.count() == 5
+    assert fresh(promise).authorization.kind == "schedule"
+
+
+def test_another_consumers_card_is_unknown(plan, shop, other_shop):
+    with acting_for(other_shop.agency):
+        agree_to_email(other_shop)
+        theirs = other_shop.confirm(other_shop.checkout("parts")).method
+    assert codes(look(plan, kind="method", method=theirs)) == ["method_unknown"]
+
+
+def test_a_text_that_is_not_the_one_shown_is_refused(plan):
+    wish = Wish(kind="move", payment=item(2).pk, to_on=dt.date(2027, 1, 15))
+    assert refused(change.confirm, arrangement=plan, wish=wish, by=ME, now=SOON, text_sha256="0") == ["text_changed"]
+    assert fresh(plan).changes == 0
+
+
+def test_paying_extra_shows_what_falls_away_and_then_it_does(plan, shop):
+    seen = look(plan, kind="pay_extra", amount_cents=300_00)
+    assert seen.pay_now_cents == 300_00
+    assert seen.lines == ((JAN, 200_00), (FEB, 200_00), (MAR, 100_00))
+    assert [one.code for one in seen.effects] == ["total_kept", "payments_left"]
+    shop.confirm(shop.checkout(lines=[(today(), 300_00)], now=SOON), now=SOON)
+    host_lets_go()
+    assert [one[2:] for one in scheduled()] == [(JAN, 200_00), (FEB, 200_00), (MAR, 100_00)]
+    assert fresh(plan).status == "performing"
+
+
+def test_paying_off_early_completes_it_and_nothing_more_is_taken(plan, shop):
+    seen = look(plan, kind="pay_off")
+    assert (seen.pay_now_cents, seen.lines) == (800_00, ())
+    assert [one.code for one in seen.effects] == ["total_kept", "all_paid"]
+    payment = shop.confirm(shop.checkout(lines=[(today(), 800_00)], now=SOON, card=VISA_DEBIT), now=SOON)
+    assert payment.status == Payment.Status.SUCCEEDED
+    assert fresh(plan).status == "completed"
+    assert Postdate.objects.filter(status="scheduled").count() == 0
+    assert "account.paid_in_full" in kinds(shop.account)
+
+
+def test_cancelling_shows_what_is_owed_then(plan, shop):
+    seen = look(plan, kind="cancel")
+    assert [one.sentence for one in seen.effects] == ["The plan ends. You then owe $800.00."]
+    assert confirm(plan, kind="cancel").status == "cancelled"
+
+
+def test_an_arrangement_that_is_over_is_not_changed(plan):
+    life.cancel(arrangement=plan, by=ME, reason="", now=SOON)
+    for kind in ("move", "cancel", "pay_off"):
+        assert codes(look(plan, kind=kind, payment=item(2).pk)) == ["arrangement_not_running"]
+
+
+def test_a_resting_arrangement_can_be_paid_but_not_moved(plan, shop):
+    life.pause(account=shop.account, until=dt.date(2027, 1, 20), reason="hardship", now=SOON)
+    assert codes(look(plan, kind="skip", payment=item(2).pk)) == ["arrangement_not_running"]
+    assert codes(look(plan, kind="pay_off")) == []
