@@ -9,7 +9,7 @@ from django.core.cache import cache
 from accounts import clock, events
 from accounts.models import Account
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from payments.services import ask, life
+from payments.services import ask, due, life
 
 log = logging.getLogger("quittance.payments")
 
@@ -42,6 +42,13 @@ def sweep() -> int:
         now = clock.now()
         ask.apply_events(now=now)
         return ask.sweep(now=now)
+
+
+@shared_task
+def run_due() -> int:
+    """Charge what the portal executes and what is due now; overlapping runs share the work."""
+    with acting_for(ALL_AGENCIES), events.context(actor="system:due"):
+        return due.run(now=clock.now()).intended
 
 
 @shared_task

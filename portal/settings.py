@@ -210,6 +210,7 @@ CELERY_BEAT_SCHEDULE = {
     "route-and-drain": {"task": "integrations.tasks.poll", "schedule": 2.0},
     "fulfil-messages": {"task": "campaigns.tasks.poll", "schedule": 2.0},
     "settle-undecided": {"task": "payments.tasks.sweep", "schedule": 10.0},
+    "due-payments": {"task": "payments.tasks.run_due", "schedule": 60.0},
     "reviewed-arrangements": {"task": "payments.tasks.review_arrangements", "schedule": 900.0},
     "go-on-simulating": {"task": "settlements.tasks.simulate", "schedule": 30.0},
     "expired-offers": {"task": "settlements.tasks.expire_offers", "schedule": 300.0},
@@ -230,6 +231,8 @@ HOST_TIMEOUT = 10.0  # seconds for one delivery to a host
 HOST_ANSWER_LIMIT = 1 * 2**20  # bytes read of a host's answer
 PROCESSOR_TIMEOUT = 20.0  # seconds; then the outcome is unknown and the sweep asks
 INTENT_LIFE = 15 * 60  # seconds an undecided intent may live before it is voided at the processor and released
+DUE_SECONDS = 50.0  # of one due run: the next one begins every minute and goes on where it stopped
+DUE_CONNECTIONS, DUE_CONNECTIONS_PER_MERCHANT = 16, 8  # of one due run to processors, far below what Stripe allows
 IDLE_SECONDS = 15 * 60  # AUTH-08, A11Y-08
 IDLE_WARNING_SECONDS = 14 * 60
 CODE_SECONDS = 600  # AUTH-07

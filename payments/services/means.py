@@ -76,12 +76,14 @@ def means_of_method(method: Method) -> Means:
 
 def card_policy(account: Account) -> CardPolicy:
     """Say which cards are taken: the client's word on Visa credit, else the agency's (CARD-01)."""
-    client, agency = account.client, account.agency
-    said = client.allow_visa_credit
-    return CardPolicy(
-        visa_credit=agency.allow_visa_credit if said is None else said,
-        payday_loan="payday" in account.debt_type.casefold(),
-    )
+    said, agency = account.client.allow_visa_credit, account.agency.allow_visa_credit
+    return policy_of(client=said, agency=agency, debt_type=account.debt_type)
+
+
+def policy_of(*, client: bool | None, agency: bool, debt_type: str) -> CardPolicy:
+    """Say it from what client and agency said, and what kind of debt it is."""
+    visa_credit = agency if client is None else client
+    return CardPolicy(visa_credit=visa_credit, payday_loan="payday" in debt_type.casefold())
 
 
 def disclosures(account: Account) -> CardDisclosures:

@@ -14,13 +14,13 @@ from django.db import transaction
 from accounts import events
 from payments import crash
 from payments.models import Arrangement, Checkout, Method, Payment
-from payments.processors import Order, Outcome
+from payments.processors import Order, Outcome, Processor
 from payments.services import later, settle
 from payments.services.later import RESEND_WITHIN
 from payments.services.methods import adapter_of
 from payments.services.sign import Agreement, Refused, sign
 
-__all__ = ["Refused", "charge", "confirm", "intend", "order_of", "resume"]
+__all__ = ["Refused", "charge", "confirm", "intend", "order_of", "resume", "send"]
 
 RESUME_LOOKS, RESUME_PAUSE = 10, 0.2
 """How often and how far apart, in seconds, a repeated request looks for the answer of the one before it."""
@@ -122,8 +122,11 @@ def charge(*, payment: Payment, fresh: bool) -> Outcome:
 
     A refused request proves that nothing moved only if no earlier request of this payment can have got through.
     """
-    processor = adapter_of(payment.processor_account)
-    order = order_of(payment)
+    return send(order_of(payment), processor=adapter_of(payment.processor_account), fresh=fresh)
+
+
+def send(order: Order, *, processor: Processor, fresh: bool) -> Outcome:
+    """Send one request, and once more under the same key when its answer is lost at once; touches no row."""
     began = time.monotonic()
     outcome = processor.charge(order)
     if outcome.status == "unknown" and time.monotonic() - began < RESEND_WITHIN:

@@ -1,0 +1,385 @@
+"""The due run: claim what is due, gate and intend it a thousand at a time, charge it, record what came of it.
+
+One transaction per batch: items claimed with SKIP LOCKED and a lease, their accounts locked in the order of ids, facts
+read set-wise, the pure gates asked for each, payments, events and items written set-wise. Then the processor is asked
+over several connections with no transaction open, and every answer goes through the one door (`settle`).
+
+Run it as often and as many at a time as you like: an item is claimed by one run, its payment has a key made of the
+item and the number of the try, and what a run left behind is continued when its lease has ended.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import UUID, uuid5
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+
+from accounts import events
+from accounts.models import Account
+from accounts.tenancy import acting_for, uuid7
+from payments import crash
+from payments.models import Arrangement, Payment, Postdate
+from payments.rules.skips import Skipped, after_skip
+from payments.services import charging, incidents, ready, settle
+from payments.services.ready import Item, Locked
+from payments.services.tries import retry
+
+__all__ = ["Ran", "retry", "run"]
+
+log = structlog.get_logger(__name__)
+
+Status = Postdate.Status
+
+BATCH = 1_000
+"""Fewer would read the same facts more often; more would hold more accounts for longer."""
+LEASE = timedelta(minutes=5)
+"""How long a run that died keeps its items; shorter than the life of an intent, so that they are continued in time."""
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+CLAIM = """
+WITH due AS MATERIALIZED (
+    SELECT id, coalesce(run_at, not_before_at) AS at FROM payments_postdate
+    WHERE status = 'scheduled' AND executor = 'portal'
+        AND coalesce(run_at, not_before_at) <= %(now)s
+        AND (coalesce(run_at, not_before_at), id) > (%(after_at)s, %(after)s)
+        AND (claimed_until IS NULL OR claimed_until <= %(now)s)
+        AND (%(only)s::uuid[] IS NULL OR id = ANY(%(only)s::uuid[]))
+    ORDER BY coalesce(run_at, not_before_at), id
+    LIMIT %(limit)s
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE payments_postdate SET claimed_until = %(until)s, tries = tries + 1
+FROM due WHERE payments_postdate.id = due.id
+RETURNING payments_postdate.id, payments_postdate.account_id, due.at
+"""
+
+LEAVE = """
+UPDATE payments_postdate SET tries = tries - 1, status = given.status, held_for = given.held_for,
+    run_at = coalesce(given.run_at, payments_postdate.run_at), claimed_until = given.claimed_until
+FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[])
+    AS given(id, status, run_at, held_for, claimed_until)
+WHERE payments_postdate.id = given.id
+"""
+
+
+INTEND = """
+INSERT INTO payments_payment ({names}) SELECT {picked}
+FROM unnest(%(ids)s::uuid[], %(items)s::uuid[], %(keys)s::uuid[], %(hashes)s::text[], %(firsts)s::uuid[])
+    AS given(id, postdate_id, key, hash, first_try)
+JOIN payments_postdate postdate ON postdate.id = given.postdate_id
+JOIN payments_arrangement arrangement ON arrangement.id = postdate.arrangement_id
+JOIN payments_method method ON method.id = postdate.method_id
+JOIN accounts_account account ON account.id = postdate.account_id
+"""
+FROM_ROWS = {
+    "id": "given.id",
+    "agency_id": "postdate.agency_id",
+    "account_id": "postdate.account_id",
+    "consumer_id": "account.consumer_id",
+    "method_id": "postdate.method_id",
+    "authorization_id": "arrangement.authorization_id",
+    "arrangement_id": "arrangement.id",
+    "postdate_id": "postdate.id",
+    "processor_account_id": "method.processor_account_id",
+    "idempotency_key": "given.key",
+    "retry_of": "given.first_try",
+    "request_hash": "given.hash",
+    "kind": "method.kind",
+    "executor": "postdate.executor",
+    "purpose": "CASE arrangement.kind WHEN 'settlement' THEN 'parts' ELSE 'plan' END",
+    "amount_cents": "postdate.amount_cents",
+    "currency": "account.currency",
+    "intended_at": "%(now)s",
+    "expires_at": "%(expires)s",
+}
+"""Every other column of a payment has its model's default."""
+
+
+@dataclass(slots=True)
+class Ran:
+    """Count what a run did; `left` says that it stopped before everything was looked at."""
+
+    claimed: int = 0
+    intended: int = 0
+    resumed: int = 0
+    skipped: int = 0
+    charged: int = 0
+    left: bool = False
+
+
+@dataclass(slots=True)
+class Batch:
+    """Hold what one transaction claimed and decided; `place` is the last item, from where the next batch goes on."""
+
+    place: tuple[datetime, UUID]
+    claimed: list[UUID] = field(default_factory=list)
+    intended: list[UUID] = field(default_factory=list)
+    resumed: list[UUID] = field(default_factory=list)
+    skipped: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Left:
+    """Say how an item goes back: with `held_for` it is held, else it is tried at `run_at`, or when it was due."""
+
+    pk: UUID
+    run_at: datetime | None = None
+    held_for: str = ""
+    claimed_until: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Intended:
+    """Hold a payment about to be written, as events tell it (settle.snapshot); names as in the table."""
+
+    id: UUID
+    item: Item
+    idempotency_key: UUID
+    currency: str
+    executor: str = "portal"
+    status: str = Payment.Status.INTENDED
+    processor_ref: str = ""
+    decline_code: str = ""
+    advice_code: str = ""
+    network_decline_code: str = ""
+    network_advice_code: str = ""
+    reference = Payment.reference
+
+    @property
+    def pk(self) -> UUID:
+        return self.id
+
+    @property
+    def purpose(self) -> str:
+        return "parts" if self.item.arrangement_kind == Arrangement.Kind.SETTLEMENT else "plan"
+
+    @property
+    def request_hash(self) -> str:
+        asked = f"{self.idempotency_key}:{self.authorization_id}:{self.method_id}:{self.amount_cents}"
+        return sha256(asked.encode()).hexdigest()
+
+    @property
+    def method(self) -> Item:
+        return self.item
+
+    @property
+    def kind(self) -> str:
+        return self.item.kind
+
+    @property
+    def amount_cents(self) -> int:
+        return self.item.amount_cents
+
+    @property
+    def method_id(self) -> UUID:
+        return self.item.method_id
+
+    @property
+    def authorization_id(self) -> UUID | None:
+        return self.item.authorization_id
+
+    @property
+    def arrangement_id(self) -> UUID:
+        return self.item.arrangement_id
+
+    @property
+    def postdate_id(self) -> UUID:
+        return self.item.pk
+
+
+def run(*, now: datetime, limit: int = BATCH, charge: bool = True) -> Ran:
+    """Take everything that is due, batch after batch, until nothing is left or the time of one run is over.
+
+    :param limit: items of one batch.
+    :param charge: without, payments are intended only; the next run charges them (benchmarks).
+    """
+    ran, deadline = Ran(), charging.deadline()
+    place: tuple[datetime, UUID | str] = (datetime.min.replace(tzinfo=now.tzinfo), NOBODY)
+    while (batch := _safely(now=now, after=place, limit=limit)) is not None:
+        ran.claimed += len(batch.claimed)
+        ran.intended += len(batch.intended)
+        ran.resumed += len(batch.resumed)
+        ran.skipped += batch.skipped
+        place = batch.place
+        crash.point("due_after_intent")
+        if charge and (batch.intended or batch.resumed):
+            asked = charging.charge(fresh=batch.intended, resumed=batch.resumed, now=now, deadline=deadline)
+            ran.charged += asked.done
+            ran.left |= asked.left
+        if charging.is_over(deadline):
+            ran.left = True
+            break
+    return ran
+
+
+def _safely(*, now: datetime, after: tuple, limit: int, only: Sequence[UUID] | None = None) -> Batch | None:
+    """Queue one batch; when one item of it cannot be worked out, the others are queued without it."""
+    claimed: list[tuple] = []
+    try:
+        return queue(now=now, after=after, limit=limit, only=only, claimed=claimed)
+    except Exception:
+        if not claimed:
+            raise
+        if len(claimed) == 1:
+            log.exception("due_item_failed", postdate=str(claimed[0][0]))
+            return _put_aside(claimed[0], now)
+    place = max((at, pk) for pk, _account, at in claimed)
+    whole, ids = Batch(place), [row[0] for row in claimed]
+    for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+        part = _safely(now=now, after=after, limit=limit, only=half)
+        if part is not None:
+            whole.claimed += part.claimed
+            whole.intended += part.intended
+            whole.resumed += part.resumed
+            whole.skipped += part.skipped
+    return whole
+
+
+def _put_aside(row: tuple, now: datetime) -> Batch:
+    """Leave an item that breaks the run for an hour and tell staff."""
+    pk, account_id, at = row
+    Postdate.objects.filter(pk=pk, status=Postdate.Status.SCHEDULED).update(run_at=now + timedelta(hours=1))
+    account = Account.objects.get(pk=account_id)
+    with acting_for(account.agency_id):
+        incidents.open(kind="due_item_failed", key=str(pk), now=now, account=account, data={"postdate": str(pk)})
+    return Batch((at, pk), claimed=[pk], skipped=1)
+
+
+@transaction.atomic(durable=True)
+def queue(
+    *, now: datetime, after: tuple, limit: int, only: Sequence[UUID] | None = None, claimed: list[tuple]
+) -> Batch | None:
+    """Claim, gate and intend one batch in one transaction; None when nothing is due behind that place.
+
+    :param claimed: is filled with what was claimed (id, account, moment), for whoever must do without it.
+    """
+    given = {"now": now, "until": now + LEASE, "after_at": after[0], "after": after[1], "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, given | {"only": list(only) if only is not None else None})
+        claimed += cursor.fetchall()
+    if not claimed:
+        return None
+    crash.point("due_after_claim")
+    batch = Batch(max((at, pk) for pk, _account, at in claimed), claimed=[row[0] for row in claimed])
+    accounts = ready.lock(sorted({row[1] for row in claimed}))
+    items = ready.read([row[0] for row in claimed if row[1] in accounts], now=now)
+    told: list[tuple[str, Locked, dict]] = []
+    going: list[Intended] = []
+    # An account that somebody works on now, or that has another item in this batch, is the next run's.
+    left = [Left(pk=row[0]) for row in claimed if row[1] not in accounts]
+    stopped: list[tuple[Item, Skipped]] = []
+    busy: set[UUID] = set()
+    for item in items:
+        account = accounts[item.account_id]
+        account.consumer.time_zone = item.zone
+        if item.undecided_is_mine:
+            # An earlier run intended it and did not come to an end; its key makes the charge the same one.
+            assert item.undecided is not None
+            batch.resumed.append(item.undecided)
+            left.append(Left(pk=item.pk, claimed_until=now + LEASE))
+        elif item.account_id in busy:
+            left.append(Left(pk=item.pk))
+        elif codes := ready.refusals(item, now=now):
+            skipped = after_skip(codes, now=now, zone=item.zone, due_on=item.run_on, since=item.since)
+            stopped.append((item, skipped))
+            left.append(Left(pk=item.pk, run_at=skipped.at, held_for=skipped.held_for))
+            told.append(("postdate.skipped", account, _about(item, account) | _why(codes, skipped)))
+        else:
+            intended = Intended(
+                id=uuid7(), item=item, idempotency_key=key_of(item.pk, item.tries), currency=item.currency
+            )
+            going.append(intended)
+            busy.add(item.account_id)
+            told += [
+                ("postdate.due", account, _about(item, account) | {"payment": str(intended.id), "try": item.tries}),
+                ("payment.intended", account, settle.snapshot(intended, account, now, origin="portal")),
+            ]
+    _insert(going, now)
+    _leave(left)
+    events.record_all(told, now=now)
+    _tell_staff(stopped, now)
+    batch.intended, batch.skipped = [one.id for one in going], len(stopped)
+    return batch
+
+
+def key_of(postdate_id: UUID, number: int) -> UUID:
+    """Make the key of one try of an item: written down once, whoever makes the try and however often (PDC-06)."""
+    return uuid5(postdate_id, f"try {number}")
+
+
+def _about(item: Item, account: Locked) -> dict:
+    return {
+        "postdate": str(item.pk),
+        "arrangement": str(item.arrangement_id),
+        "number": item.number,
+        "of": item.of,
+        "date": item.due_on.isoformat(),
+        "amount_cents": item.amount_cents,
+        "currency": item.currency,
+        "executor": item.executor,
+    }
+
+
+def _why(codes: Sequence[str], skipped: Skipped) -> dict:
+    return {
+        "reasons": list(codes),
+        "status": Status.HELD if skipped.at is None else Status.SCHEDULED,
+        "next_try_at": skipped.at.isoformat() if skipped.at else None,
+    }
+
+
+def _insert(going: Sequence[Intended], now: datetime) -> None:
+    """Write the payments, from the rows that they are about and in one statement."""
+    if not going:
+        return
+    given = {
+        "ids": [one.id for one in going],
+        "items": [one.item.pk for one in going],
+        "keys": [one.idempotency_key for one in going],
+        "hashes": [one.request_hash for one in going],
+        "firsts": [one.item.first_try for one in going],
+        "now": now,
+        "expires": now + timedelta(seconds=settings.INTENT_LIFE),
+    }
+    columns = Payment._meta.concrete_fields
+    picked = []
+    for line in columns:
+        if line.column not in FROM_ROWS:
+            given[line.column] = line.get_db_prep_save(line.get_default(), connection)
+        picked.append(FROM_ROWS.get(line.column, f"%({line.column})s"))
+    names = ", ".join(connection.ops.quote_name(line.column) for line in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(INTEND.format(names=names, picked=", ".join(picked)), given)
+
+
+def _leave(left: Sequence[Left]) -> None:
+    if not left:
+        return
+    columns = [
+        [one.pk for one in left],
+        [Status.HELD.value if one.held_for else Status.SCHEDULED.value for one in left],
+        [one.run_at for one in left],
+        [one.held_for for one in left],
+        [one.claimed_until for one in left],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(LEAVE, columns)
+
+
+def _tell_staff(stopped: Sequence[tuple[Item, Skipped]], now: datetime) -> None:
+    """Open an incident for every item that is held for something that should never have come so far."""
+    matters = {item.account_id: (item, skipped) for item, skipped in stopped if skipped.incident}
+    for account in Account.objects.filter(pk__in=matters) if matters else ():
+        item, skipped = matters[account.pk]
+        with acting_for(account.agency_id):
+            incidents.open(
+                kind=skipped.incident,
+                key=str(item.pk),
+                now=now,
+                account=account,
+                data={"postdate": str(item.pk), "reason": skipped.held_for, "amount_cents": item.amount_cents},
+            )
