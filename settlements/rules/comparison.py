@@ -1,5 +1,7 @@
 """Two headlines of one account side by side: what a change of the rules gives and takes."""
 
+from functools import lru_cache
+
 from settlements.rules.portfolio import Headline
 
 OUTCOMES = ("gained", "lost", "changed", "same", "none")
@@ -105,6 +107,7 @@ def marks(live: Headline, draft: Headline) -> int:
     return found | _CHANGED if found & _MOVES else found
 
 
+@lru_cache(maxsize=4_096)
 def names(marked: int) -> tuple[str, ...]:
     """Name what was marked, in the order of COUNTS; the first name is `changed` where there is any change at all."""
     return tuple(name for name, bit in _BIT.items() if marked & bit)

@@ -177,6 +177,7 @@ class _Sheet:
         self.bps, self.level = governing.offered_bps, governing.offered_from.level
         self.most = limits.most_payments(governing, "settlement") if several else 1
         self.last_on = limits.ends(governing, self.today, "settlement")[1]
+        self.listed = _window(governing, self.today)
         self.reason = None
         if not governing.covered:
             self.reason = _none("no_band")
@@ -188,6 +189,18 @@ class _Sheet:
             self.plan_most = limits.most_payments(governing, "plan") if fits else 0
 
 
+_WINDOWS: dict[Any, dict[date | None, _Settlement | None]] = {}
+
+
+def _window(governing: Governing, today: date) -> dict[date | None, _Settlement | None]:
+    """Find what is known of listed dates; every sheet with the same months and day shares it."""
+    months = (governing["months_before_settlement"], governing["months_until_settlement"])
+    if (*months, today) not in _WINDOWS and len(_WINDOWS) >= _MOST_WINDOWS:
+        _WINDOWS.clear()
+    return _WINDOWS.setdefault((*months, today), {})
+
+
+_MOST_WINDOWS = 256
 _DEFAULTS: dict[Any, Any] = {}
 _MOST_KEPT = 4_096
 

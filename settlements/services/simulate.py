@@ -25,8 +25,10 @@ id: {"change": name, "account": id, "reference", "client": id, "state", "band", 
 """
 
 import csv
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -154,7 +156,8 @@ def _page(row: Simulation, whole: Portfolio, now: datetime) -> bool:
             row.started_at, row.total = now, whole.count()
     page = whole.page(str(row.last_account) if row.last_account else None)
     tallies = Tallies(row.tallies, row.samples)
-    row.done += tallies.add(whole.lines(page))
+    with _no_search_for_cycles():
+        row.done += tallies.add(whole.lines(page))
     row.tallies, row.samples = tallies.cells, tallies.samples
     over = page.upto is None
     if over:
@@ -164,6 +167,18 @@ def _page(row: Simulation, whole: Portfolio, now: datetime) -> bool:
         row.total = max(row.total, row.done)
     row.save()
     return over
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Leave the collector out of a page: a hundred thousand values without a cycle cost it a sixth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Tallies:
