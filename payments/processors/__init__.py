@@ -240,6 +240,9 @@ class Processor(Protocol):
     def kept_for(self, body: dict[str, Any]) -> str:
         """Give the checkout whose card an event says something about, else an empty string."""
 
+    def renewed(self, body: dict[str, Any]) -> Card | None:
+        """Give the stored card that the network's updater changed, by its method's id, else None (CARD-13)."""
+
     def dispute(self, body: dict[str, Any]) -> str:
         """Give `opened`, `won` or `lost` for an event about a dispute, else an empty string."""
 

@@ -200,6 +200,13 @@ class Stripe(StripeMoney):
         named = subject.get("metadata") or {}
         return named.get("checkout", "") if subject["object"] == "setup_intent" else ""
 
+    def renewed(self, body: dict[str, Any]) -> Card | None:
+        """Read the card of an account updater's event."""
+        subject = body["data"]["object"]
+        if body["type"] != "payment_method.automatically_updated" or subject.get("type") != "card":
+            return None
+        return card_of(subject["card"], method=subject["id"], customer=subject.get("customer") or "")
+
     def dispute(self, body: dict[str, Any]) -> str:
         """Tell an opened dispute from one that came back, or is over."""
         if body["type"] == "charge.dispute.closed":

@@ -12,7 +12,8 @@ import structlog
 from accounts.tenancy import acting_for
 from payments import crash
 from payments.models import Checkout, Method, Payment, ProcessorAccount, ProcessorEvent
-from payments.services import later, settle
+from payments.processors import Card
+from payments.services import later, returns, settle
 from payments.services.methods import adapter_of, wipe_unused
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,8 @@ def apply_event(event: ProcessorEvent, *, now: datetime) -> str:
     :returns: the outcome written beside the event; an empty string leaves it for the next try.
     """
     adapter = adapter_of(event.processor_account)
+    if (card := adapter.renewed(event.body)) is not None:
+        return _renew(event.processor_account, card, now=now)
     ours, ref = adapter.about(event.body)
     payment = _payment_of(event.processor_account, ours=ours, ref=ref)
     if payment is None:
@@ -82,6 +85,25 @@ def apply_event(event: ProcessorEvent, *, now: datetime) -> str:
     else:
         found = settle.record_outcome(payment_id=payment.pk, outcome=outcome, now=now)
     return found.status
+
+
+def _renew(merchant: ProcessorAccount, card: Card, *, now: datetime) -> str:
+    """Take over what the network's updater says of a stored card of this merchant account (CARD-13)."""
+    mine = Method.objects.filter(processor_account=merchant, processor_method=card.method, stored=True)
+    changed = [
+        returns.card_updated(
+            method=method,
+            last4=card.last4,
+            exp_month=card.exp_month,
+            exp_year=card.exp_year,
+            brand=card.brand,
+            funding=card.funding,
+            fingerprint=card.fingerprint,
+            now=now,
+        )
+        for method in mine
+    ]
+    return "card renewed" if any(changed) else "nothing new" if changed else "not ours"
 
 
 def _apply_kept(checkout: str, *, now: datetime) -> str:

@@ -16,10 +16,11 @@ from payments.models import (
     Payment,
     Postdate,
     ProcessorAccount,
+    ProcessorEvent,
 )
 from payments.processors import Outcome
 from payments.rules import returns as rules
-from payments.services import consequences, gate, incidents, returns, settle
+from payments.services import ask, consequences, gate, incidents, returns, settle
 from payments.services.means import means_of_method
 from payments.services.owed import owed
 from tests.conftest import NOW, make_account, make_agency
@@ -332,3 +333,30 @@ def test_one_matter_is_one_incident_however_often_it_is_found(account):
     assert (closed.closed_by, closed.closed_at) == ("staff:1", NOW + DAY)
     assert incidents.open(kind="x", key="1", account=account, now=NOW + 2 * DAY).pk != first.pk
     assert kinds(account).count("incident.opened") == 2
+
+
+def updater(account, method, **card_):
+    """The processor's event that a stored card has new numbers."""
+    shown = {"brand": "visa", "funding": "debit", "last4": "1881", "exp_month": 2, "exp_year": 2031} | card_
+    body = {
+        "id": "evt_1",
+        "type": "payment_method.automatically_updated",
+        "data": {"object": {"object": "payment_method", "id": method, "type": "card", "card": shown}},
+    }
+    merchant = ProcessorAccount.objects.get()
+    event = ProcessorEvent.objects.create(
+        processor_account=merchant, external_id="evt_1", kind=body["type"], body=body, received_at=NOW
+    )
+    return ask.apply_event(event, now=NOW)
+
+
+def test_the_updaters_webhook_changes_the_stored_card_and_nobody_elses_card_13(account):
+    method = card(account, last4="4242", processor_method="pm_1")
+    sign(account, method, [(DUE[0], 1_00)])
+    assert updater(account, "pm_other") == "not ours"
+    ProcessorEvent.objects.all().delete()
+    assert updater(account, "pm_1") == "card renewed"
+    ProcessorEvent.objects.all().delete()
+    assert updater(account, "pm_1") == "nothing new"
+    assert (fresh(method).last4, fresh(method).exp_year) == ("1881", 2031)
+    assert kinds(account).count("method.updated") == 1
