@@ -4,7 +4,7 @@ import datetime as dt
 import threading
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from accounts.models import Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
@@ -287,8 +287,8 @@ def test_two_tabs_that_plan_at_once_make_one_arrangement(open_shop):
     for one in tabs:
         one.join()
     assert sorted(type(one).__name__ for one in found) == ["Arrangement", "list"]
-    assert ["arrangement_active"] in found
-    assert connection.connection is None or Arrangement.objects.count() == 1
+    assert any("arrangement_active" in one for one in found if isinstance(one, list))
+    assert Arrangement.objects.count() == 1
 
 
 def test_a_plan_pays_the_whole_balance_within_the_rules(shop):

@@ -171,7 +171,10 @@ def test_a_card_that_was_refused_for_good_is_not_tried_again(shop):
     })  # fmt: skip
     shop.confirm(shop.checkout(card="5555555555552224"))
     again = shop.checkout(card="5555555555552224", now=NOW + dt.timedelta(minutes=1))
-    assert refused(shop.confirm, again, now=NOW + dt.timedelta(minutes=1)) == ["card_never_again"]
+    assert refused(shop.confirm, again, now=NOW + dt.timedelta(minutes=1)) == [
+        "method_blocked",
+        "card_never_again",
+    ]
     assert len(shop.merchant.ledger()) == 1
 
 

@@ -17,6 +17,7 @@ from payments.processors.stripe import (
     bank_params,
     charge_params,
     customer_params,
+    keep_params,
     outcome_of,
     placeholder_params,
 )
@@ -93,6 +94,12 @@ def test_the_other_requests_are_known_too(intent_request):
     setup = allowed("_setup_intent_create_params", "SetupIntentCreateParams")
     assert setup.validate_python(bank_params(**BANK, customer=""))
     assert setup.validate_python(bank_params(**BANK, customer="cus_1"))
+    kept = keep_params(KeepOrder(checkout="c", consumer="p", confirmation_token="ctoken_1"), customer="cus_1")
+    assert setup.validate_python(kept)
+    assert (kept["usage"], kept["payment_method_options"]) == (
+        "off_session",
+        {"card": {"setup_credential_usage": "installment"}},
+    )
     assert allowed("_customer_create_params", "CustomerCreateParams").validate_python(customer_params("c"))
 
 
