@@ -27,6 +27,7 @@ _SENTENCES = {
     "bank_not_verified": gettext_noop(
         "This bank account could not be verified. Check the numbers or use another account."
     ),
+    "bank_payments_paused": gettext_noop("Bank payments cannot be taken now. Please choose another way to pay."),
     "holder_missing": gettext_noop("Enter the name of the account holder."),
     "method_unknown": gettext_noop("Please choose one of your saved ways to pay."),
     "step_up_required": gettext_noop("Please confirm who you are with a code before you use a saved way to pay."),
@@ -135,6 +136,8 @@ def take_bank(
     }
     try:
         merchant = active_processor(account)
+        if merchant.debits_paused_at is not None:
+            return [_no("bank_payments_paused", "number")]
         validated = _validated(checkout, account, merchant, values, now)
     except NoProcessor:
         return [_no("no_processor", "number")]
@@ -225,6 +228,7 @@ def stored_of(consumer_id: UUID):
         kind=Method.Kind.CARD,
         stored=True,
         removed_at=None,
+        blocked_at=None,
         processor_account__is_active=True,
     ).exclude(processor_method="")
 

@@ -153,3 +153,10 @@ def test_another_agencys_returns_are_not_ours(here):
         assert ProcessorAccount.objects.get().debits_paused_at == NOW
     assert meters.meters(now=NOW) == {}
     assert ProcessorAccount.objects.get().debits_paused_at is None
+
+
+def test_no_bank_account_is_even_asked_for_while_new_bank_payments_are_paused(shop):
+    meters.pause(merchant=ProcessorAccount.objects.get().pk, reason="x", now=NOW)
+    (refused,) = shop.take_bank(shop.checkout(card=None))
+    assert refused.code == "bank_payments_paused"
+    assert shop.checkout().confirmation_token
