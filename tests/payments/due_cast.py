@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from django.db import transaction
+
 from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import Arrangement, Authorization, Method, Notice, Postdate, ProcessorAccount
@@ -82,6 +84,7 @@ def keep_bank(shop, number="000123456789", **values) -> Method:
     )
 
 
+@transaction.atomic
 def plan(shop, lines=((DAY, 125_00),), *, method=None, account=None, now=NOW, route=OURS, kind="plan", **terms):
     """Sign and arrange payments that the portal takes on their days."""
     account = lock_account((account or shop.account).pk)
