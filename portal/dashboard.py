@@ -32,6 +32,9 @@ PLACES = (
         ("Payments", "payments", "payments.payment"),
         ("Arrangements", "handshake", "payments.arrangement"),
         ("Post-dates", "event_upcoming", "payments.postdate"),
+        ("To look at", "report", "payments.incident"),
+        ("Refunds", "undo", "payments.refund"),
+        ("Batches", "inventory_2", "payments.paymentbatch"),
         ("Notices", "outgoing_mail", "payments.notice"),
         ("Authorizations", "signature", "payments.authorization"),
         ("Methods", "credit_card", "payments.method"),
@@ -64,6 +67,7 @@ PLACES = (
         ("Staff", "badge", "accounts.user"),
         ("Clients", "domain", "accounts.client"),
         ("Processor", "account_balance", "payments.processoraccount"),
+        ("Bank files", "account_balance_wallet", "payments.achorigin"),
         ("E-mail", "alternate_email", "campaigns.mailprovider"),
     ),
     (

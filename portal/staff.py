@@ -51,7 +51,9 @@ MONEY = (
 MESSAGES = "campaigns.message "
 HOSTS = "integrations.hostconnection integrations.delivery integrations.deliveryattempt integrations.apikey "
 INBOXES = "payments.processorevent campaigns.mailevent accounts.identifyattempt "
-OFFICE = "accounts.agency accounts.user admin.logentry payments.processoraccount campaigns.mailprovider "
+OFFICE = (
+    "accounts.agency accounts.user admin.logentry payments.processoraccount payments.achorigin campaigns.mailprovider "
+)
 
 ACTIONS = {
     "integrations.replay_delivery": "Can deliver again",
@@ -61,6 +63,16 @@ ACTIONS = {
     "integrations.rotate_apikey": "Can give an API key a new secret",
     "integrations.revoke_apikey": "Can revoke an API key",
     "accounts.reset_user": "Can remove a second factor",
+    "payments.resolve_dispute": "Can read disputes and resolve them",
+    "payments.answer_creditorrequest": "Can note that a question for the original creditor was answered",
+    "payments.revoke_authorization": "Can revoke an authorization for the consumer",
+    "payments.export_payment": "Can save the evidence of a payment",
+    "payments.export_arrangement": "Can save the evidence of an arrangement",
+    "payments.approve_refund": "Can approve and reject refunds that others asked for",
+    "payments.void_payment": "Can stop a payment that is undecided",
+    "payments.close_incident": "Can close what was found, with a note",
+    "payments.approve_paymentbatch": "Can approve payment batches",
+    "payments.export_paymentbatch": "Can save the files of payment batches, with bank numbers",
     "settlements.publish_ruleset": "Can publish, withdraw and roll back rule sets",
     "settlements.import_ruleset": "Can import rule sets",
     "settlements.exceed_individualoffer": "Can make an offer beyond the rules",
@@ -79,10 +91,23 @@ DRAFT_RULES = "settlements.add_ruleset settlements.change_ruleset settlements.ad
 RULE = DRAFT_RULES + "settlements.publish_ruleset settlements.import_ruleset "
 OFFER = "settlements.add_individualoffer settlements.change_individualoffer "
 DECIDE = "settlements.decide_affordability settlements.decide_hardship "
+ANSWER = "payments.resolve_dispute payments.answer_creditorrequest payments.revoke_authorization "
+EVIDENCE = "payments.export_payment payments.export_arrangement "
+REFUND = "payments.add_refund payments.approve_refund payments.void_payment payments.close_incident "
+BATCH = "payments.change_paymentbatch payments.approve_paymentbatch payments.export_paymentbatch "
 ROLES = {
     "agency admin": Role(
         PEOPLE + OFFERS + CARE + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE,
-        RUN_HOSTS + RULE + OFFER + DECIDE + "settlements.edit_affordabilityform settlements.add_hardshippolicy "
+        RUN_HOSTS
+        + RULE
+        + OFFER
+        + DECIDE
+        + ANSWER
+        + EVIDENCE
+        + REFUND
+        + BATCH
+        + "payments.add_achorigin payments.change_achorigin "
+        + "settlements.edit_affordabilityform settlements.add_hardshippolicy "
         "settlements.change_hardshippolicy "
         "settlements.exceed_individualoffer accounts.change_agency accounts.change_client "
         "accounts.add_user accounts.change_user "
@@ -95,6 +120,10 @@ ROLES = {
         RULE
         + OFFER
         + DECIDE
+        + ANSWER
+        + EVIDENCE
+        + REFUND
+        + BATCH
         + "settlements.exceed_individualoffer integrations.replay_delivery integrations.skip_delivery "
         "accounts.change_client settlements.change_globaloffer",
     ),
@@ -109,7 +138,7 @@ ROLES = {
         "payments.notice payments.payment payments.postdate",
         OFFER,
     ),
-    "auditor": Role(PEOPLE + OFFERS + CARE + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE),
+    "auditor": Role(PEOPLE + OFFERS + CARE + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE, EVIDENCE),
     "integration engineer": Role(
         "accounts.account accounts.client accounts.event payments.hostitem payments.payment payments.postdate "
         + HOSTS

@@ -20,6 +20,7 @@ SECRET = "sealed-and-never-shown"
 NEEDED = {
     "settlements.IndividualOffer": {"amount_cents": 750_00},
     "payments.Postdate": {"executor": "host", "notifier": "portal"},
+    "payments.AchOrigin": {"bank_routing": "021000021"},
     "accounts.Account": {"balance_cents": 1_000_00},
 }
 

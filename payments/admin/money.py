@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import RangeDateFilter, RangeDateTimeFilter
 from accounts.columns import status_of
 from accounts.desk import AgencyAdmin, FactAdmin, FactInline
 from accounts.keys import reference_key
+from payments.admin.giving import GiveBack
 from payments.models import (
     Arrangement,
     Authorization,
@@ -63,9 +64,9 @@ class OfAccount(FactAdmin):
 class ProcessorAccountAdmin(AgencyAdmin):
     """The agency's own merchant account. Keys are written, never shown."""
 
-    list_display = ["name", "processor", "account_ref", "is_active"]
+    list_display = ["name", "client", "processor", "account_ref", "is_active"]
     fieldsets = [
-        (None, {"fields": ["name", "client", "processor", "account_ref", "is_active"]}),
+        (None, {"fields": ["name", "client", "processor", "account_ref", "is_active", "refund_alone_cents"]}),
         (_("Keys"), {"fields": ["publishable_key", "secret_key", "webhook_secret"]}),
         (_("Addresses"), {"fields": ["api_base", "script_url"]}),
     ]
@@ -78,7 +79,7 @@ class Entries(FactInline):
 
 
 @admin.register(Payment)
-class PaymentAdmin(OfAccount):
+class PaymentAdmin(GiveBack, OfAccount):
     """Money intended once, its one outcome and its ledger."""
 
     list_display = ["intended_at", "account", "amount_cents", "method", status, "purpose", "acknowledged_at"]

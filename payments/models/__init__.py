@@ -1,13 +1,14 @@
 """The tables of the money floor."""
 
 from payments.models.arrangement import Arrangement, Notice, Postdate
-from payments.models.batch import BatchItem, PaymentBatch
+from payments.models.batch import AchOrigin, BatchItem, PaymentBatch
 from payments.models.method import Authorization, Method, ProcessorAccount
 from payments.models.payment import Checkout, HostItem, LedgerEntry, Payment, ProcessorEvent
 from payments.models.refund import Incident, Refund
 from payments.models.rights import CreditorRequest, Dispute, PayLink
 
 __all__ = [
+    "AchOrigin",
     "Arrangement",
     "Authorization",
     "BatchItem",

@@ -40,6 +40,7 @@ class ProcessorAccount(Row):
                 fields=["agency", "client"],
                 condition=models.Q(is_active=True),
                 nulls_distinct=False,
+                violation_error_message=_("There is an active merchant account for this already: switch it off first."),
             )
         ]
 

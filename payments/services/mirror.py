@@ -154,6 +154,9 @@ def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
                 payment=taken,
                 data=told,
             )
+    elif taken.acknowledged_at is None:
+        # A batch posted it before the host showed it: from now on the host's balance counts it.
+        Payment.objects.filter(pk=taken.pk).update(acknowledged_at=now)
     if line.status != POSTED:
         _payment_of(taken, line, account, now)
 

@@ -109,7 +109,7 @@ def _paid(payment: Payment, account: Account, now: datetime, origin: str) -> Non
     book(
         payment,
         cents=payment.amount_cents,
-        against="host" if origin == "host" else "processor",
+        against="processor" if origin == "processor" else "host",
         reason="payment",
         now=now,
     )

@@ -156,6 +156,7 @@ def test_the_settings_are_all_that_an_administrator_can_change(house):
         "campaigns.MailProvider",
         "integrations.ApiKey",
         "integrations.HostConnection",
+        "payments.AchOrigin",
         "payments.ProcessorAccount",
         "settlements.GlobalOffer",
         "settlements.HardshipPolicy",

@@ -453,7 +453,7 @@ def test_the_dashboard_counts_the_agencys_own_money_in_a_few_queries(
 
             Payment.objects.update(amount_cents=cents)
             Payment.objects.update(status="succeeded", decided_at=timezone.now())
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         answer = desk.get(reverse("admin:index"))
     figures = {card["title"]: card["figure"] for card in answer.context["cards"]}
     assert figures["Collected today"] == figures["Collected this month"] == "$125.00"

@@ -1,0 +1,142 @@
+"""Staff give back, stop, collect, approve, export, post and close on pages, each by permission and with a reason."""
+
+import datetime as dt
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+
+from accounts.tenancy import acting_for
+from payments.models import Incident, PaymentBatch, ProcessorAccount, Refund
+from payments.services import batches, incidents
+from tests.payments import conftest as payments
+from tests.payments.test_batches import collected, items, serve
+from tests.payments.test_refunds import given_back
+from tests.staff import member, signed_in
+
+processor_program, processor, shop = payments.processor_program, payments.processor, payments.shop
+other_shop, _scollect_routes = payments.other_shop, payments._scollect_routes
+
+
+def address(row, name):
+    return reverse(f"admin:payments_{row._meta.model_name}_{name}", args=[row.pk])
+
+
+def desk(shop, role="payments supervisor", username=""):
+    return signed_in(member(shop.agency, role, username))
+
+
+def act(browser, row, action, **form):
+    return browser.post(address(row, action), form, follow=True)
+
+
+@pytest.fixture
+def paid(shop):
+    return shop.confirm(shop.checkout())
+
+
+def test_one_person_asks_and_another_approves_on_pages(shop, paid):
+    ann, bea = desk(shop, username="ann"), desk(shop, username="bea")
+    page = ann.get(reverse("admin:payments_payment_change", args=[paid.pk])).content.decode()
+    assert "Give back" in page
+    assert address(paid, "stop") not in page
+    assert (
+        "Another person must approve"
+        in act(ann, paid, "give_back", amount_cents="125.00", reason="Twice").content.decode()
+    )
+    refund = Refund.objects.get()
+    assert (refund.status, refund.amount_cents) == ("asked", 125_00)
+    assert "Another person than the one who asked" in act(ann, refund, "approve").content.decode()
+    assert given_back(shop) == []
+    act(bea, refund, "approve")
+    assert given_back(shop) == [125_00]
+    assert LogEntry.objects.filter(change_message="Approved.").count() == 1
+
+
+def test_too_much_is_refused_in_words_and_a_reason_is_needed(shop, paid):
+    said = act(desk(shop), paid, "give_back", amount_cents="125.01", reason="Twice").content.decode()
+    assert "At most $125.00 of this payment" in said
+    act(desk(shop, username="bea"), paid, "give_back", amount_cents="1.00", reason="")
+    assert Refund.objects.count() == 0
+
+
+@pytest.mark.parametrize("role", ["collector", "auditor", "campaign manager"])
+def test_others_may_not_give_back(shop, paid, role):
+    assert desk(shop, role).post(address(paid, "give_back"), {"amount_cents": "1", "reason": "x"}).status_code == 403
+    assert Refund.objects.count() == 0
+
+
+def test_another_agencys_payment_is_not_found(shop, other_shop, paid):
+    assert desk(other_shop).get(address(paid, "give_back")).status_code == 404
+
+
+def test_a_batch_goes_its_way_on_pages(shop, monkeypatch):
+    # Pages take the time of the request, so what is due is made due long ago.
+    serve(shop, monkeypatch, moment=dt.datetime.now(dt.UTC))
+    monkeypatch.setattr(batches, "not_ready", lambda batch, now: [])
+    ann, bea = desk(shop, username="ann"), desk(shop, username="bea")
+    form = {"method": "ach", "until": "2027-01-04"}
+    ann.post(reverse("admin:payments_paymentbatch_collect"), form)
+    batch = PaymentBatch.objects.get()
+    assert (batch.status, batch.items_count) == ("open", 2)
+    assert "Nobody approves" in bea.get(address(batch, "approve")).content.decode()
+    assert "Another person than those who made" in act(ann, batch, "approve").content.decode()
+    assert act(bea, batch, "approve").status_code == 200
+    saved = bea.post(address(batch, "export"), {"format": "nacha"})
+    assert saved["Content-Disposition"] == 'attachment; filename="batch-1-ach.ach"'
+    assert saved.content.startswith(b"101 021000021")
+    assert bea.post(address(batch, "export"), {"format": "nacha"}).content == saved.content
+    assert act(ann, items(batch)[0], "failed", code="R02").status_code == 200
+    act(ann, batch, "post")
+    batch.refresh_from_db()
+    assert batch.status == "posted"
+    assert sorted(one.status for one in items(batch)) == ["failed", "posted"]
+
+
+def test_a_payment_is_taken_out_of_a_batch_with_a_reason_on_its_page(shop, monkeypatch):
+    serve(shop, monkeypatch)
+    item = items(collected())[1]
+    assert act(desk(shop), item, "take_out", reason="").status_code == 200
+    assert PaymentBatch.objects.get().items_count == 2
+    act(desk(shop, username="bea"), item, "take_out", reason="Called.")
+    assert PaymentBatch.objects.get().items_count == 1
+
+
+def test_the_queue_shows_the_oldest_open_matter_first_and_closes_with_a_note(shop, paid):
+    for days, kind in ((1, "ledger_only"), (3, "processor_only")):
+        opened_at = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
+        incidents.open(kind=kind, key="1", severity="urgent", now=opened_at, payment=paid, account=paid.account)
+    browser = desk(shop)
+    listed = reverse("admin:payments_incident_changelist")
+    page = browser.get(listed).content.decode()
+    assert page.index("processor_only") < page.index("ledger_only")
+    assert "3 days" in page
+    row = Incident.objects.get(kind="processor_only")
+    act(browser, row, "close", note="")
+    assert Incident.objects.filter(closed_at=None).count() == 2
+    act(browser, row, "close", note="Terminal in the office.")
+    row.refresh_from_db()
+    assert (row.note, row.closed_by) == ("Terminal in the office.", f"staff:{browser.session['_auth_user_id']}")
+    shown = [one.kind for one in browser.get(listed).context["cl"].result_list]
+    assert shown == ["ledger_only"]
+
+
+def test_a_second_active_merchant_account_of_a_client_is_refused_in_words(shop):
+    browser = desk(shop, "agency admin")
+    sent = {
+        "name": "Second",
+        "client": str(shop.account.client_id),
+        "processor": "stripe",
+        "account_ref": "acct_2",
+        "publishable_key": "pk",
+        "secret_key": "sk",
+        "script_url": "https://js.stripe.com/v3/",
+        "refund_alone_cents": "10000",
+        "is_active": "on",
+    }
+    page = reverse("admin:payments_processoraccount_add")
+    assert browser.post(page, sent).status_code == 302
+    said = browser.post(page, sent | {"account_ref": "acct_3"}).content.decode()
+    assert "There is an active merchant account for this already" in said
+    with acting_for(shop.agency):
+        assert ProcessorAccount.objects.filter(client=shop.account.client).count() == 1
