@@ -9,7 +9,7 @@ from django.core.cache import cache
 from accounts import clock, events
 from accounts.models import Account
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from payments.services import ask, due, life
+from payments.services import ask, due, life, refunds
 
 log = logging.getLogger("quittance.payments")
 
@@ -41,7 +41,7 @@ def sweep() -> int:
     with acting_for(ALL_AGENCIES), events.context(actor="system:sweep"):
         now = clock.now()
         ask.apply_events(now=now)
-        return ask.sweep(now=now)
+        return ask.sweep(now=now) + refunds.sweep(now=now)
 
 
 @shared_task

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
@@ -216,6 +217,7 @@ CELERY_BEAT_SCHEDULE = {
     "expired-offers": {"task": "settlements.tasks.expire_offers", "schedule": 300.0},
     "ended-pauses": {"task": "settlements.tasks.end_pauses", "schedule": 300.0},
     "expired-budgets": {"task": "settlements.tasks.expire_budgets", "schedule": 3600.0},
+    "compared-books": {"task": "portal.tasks.reconcile", "schedule": crontab(hour=3, minute=10)},
     "abandoned-visits": {"task": "portal.tasks.end_idle_visits", "schedule": 60.0},
 }
 

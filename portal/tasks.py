@@ -1,10 +1,17 @@
 """The site's own beat."""
 
+import logging
+from datetime import timedelta
+
 from celery import shared_task
 
-from accounts import clock
+from accounts import clock, events
+from accounts.models import Agency
 from accounts.services import visits
 from accounts.tenancy import ALL_AGENCIES, acting_for
+from payments.services import reconcile as books
+
+log = logging.getLogger("quittance.portal")
 
 
 @shared_task
@@ -12,3 +19,18 @@ def end_idle_visits() -> int:
     """End visits that were left alone; abandoned payments are told to the host here."""
     with acting_for(ALL_AGENCIES):
         return visits.end_idle(now=clock.now())
+
+
+@shared_task
+def reconcile() -> int:
+    """Compare every agency's three books for yesterday; a failure of one leaves the others to be compared."""
+    now, found = clock.now(), 0
+    with acting_for(ALL_AGENCIES):
+        agencies = list(Agency.objects.filter(is_active=True))
+    for agency in agencies:
+        with acting_for(agency), events.context(actor="system:reconcile"):
+            try:
+                found += len(books.run(day=(now - timedelta(days=1)).date(), now=now))
+            except Exception:
+                log.exception("the books of %s were not compared", agency.slug)
+    return found

@@ -83,12 +83,13 @@ def refund_of(refund: dict[str, Any]) -> RefundOutcome:
 
 
 def charge_moved(charge: dict[str, Any]) -> Movement:
-    """Read a charge of a list."""
+    """Read a charge of a list; one that a host made with a token of ours names what it was for as `portal_id`."""
+    named = charge.get("metadata") or {}
     return Movement(
         kind="charge",
         ref=charge["id"],
         intent=charge.get("payment_intent") or "",
-        payment=(charge.get("metadata") or {}).get("payment", ""),
+        payment=named.get("payment") or named.get("portal_id", ""),
         amount_cents=charge["amount"],
         refunded_cents=charge.get("amount_refunded") or 0,
         currency=charge["currency"],
