@@ -35,6 +35,7 @@ letter.required dispute.opened dispute.resolved document.uploaded callback.reque
 campaign.stopped campaign.finished session.started session.abandoned session.ended page.viewed notice.due notice.sent
 notice.failed oc_request.opened sol_notice.acknowledged incident.opened contact_plan.requested batch.created
 batch.approved batch.exported batch.posted host.unreachable host.recovered delivery.abandoned
+oc_request.answered
 """
 KINDS = frozenset(CATALOGUE.split())
 

@@ -53,7 +53,7 @@ def problems(refusals: Sequence[Refusal], targets: dict[str, str] | None = None)
 def cannot_pay(at: Standing, *, now: datetime) -> str:
     """Say why nothing can be paid: `disputed`, `paid`, `closed`, `arranged` or `stale`; empty when it can."""
     account = at.account
-    if account.status == Account.Status.DISPUTED:
+    if at.owed.disputed or account.status == Account.Status.DISPUTED:
         return "disputed"
     if at.owed.cents <= 0:
         return "paid"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.views import adjust, agreeing, checkout, keeping, outcome, paying, plan, tabs
+from payments.views import adjust, agreeing, checkout, keeping, outcome, paying, plan, rights, tabs
 
 app_name = "payments"
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("post-dates/<uuid:postdate_id>/cancel/", tabs.cancel_postdate, name="cancel_postdate"),
     path("accounts/<uuid:account_id>/pay/", checkout.choose, name="choose"),
     path("accounts/<uuid:account_id>/age-of-debt/", checkout.age_notice, name="age_notice"),
+    path("accounts/<uuid:account_id>/wrong/", rights.wrong, name="wrong"),
+    path("accounts/<uuid:account_id>/creditor/", rights.creditor, name="creditor"),
     path("accounts/<uuid:account_id>/promise/", agreeing.promise, name="promise"),
     path("pay/<uuid:checkout_id>/by-hand/", agreeing.by_hand, name="by_hand"),
     path("agree/<uuid:quote_id>/", agreeing.agree, name="agree"),

@@ -18,6 +18,7 @@ from campaigns.models import Message
 from campaigns.services import notices
 from campaigns.services.compose import TEMPLATES, compose
 from payments.models import Authorization
+from payments.services.standstill import stands_still
 from settlements.services import hardship
 
 ANSWERS = timedelta(hours=1)
@@ -46,10 +47,12 @@ REQUIRED = frozenset(
 """What the law wants sent or what answers the consumer: a hardship pause holds back everything else."""
 
 
-def silenced(*, template: str, consumer: Consumer, now: datetime) -> str:
-    """Say that the consumer's hardship pause holds a message back; empty when it may leave."""
+def silenced(*, template: str, consumer: Consumer, account_id: UUID | None, now: datetime) -> str:
+    """Say what holds a message back: a dispute of its account (RF-32) or a hardship pause; empty when it may leave."""
     if template in REQUIRED:
         return ""
+    if account_id is not None and stands_still(account_id):
+        return "dispute"
     pause = hardship.active(consumer=consumer, today=local_date(now, consumer.time_zone))
     return "hardship" if pause is not None else ""
 
@@ -100,7 +103,9 @@ def queue(
         template=template, agency=agency, contact_point=contact_point, language=language, facts=facts, names=names
     )
     stream = TEMPLATES[template].stream
-    reason = blocked(contact_point, stream=stream) or silenced(template=template, consumer=consumer, now=now)
+    reason = blocked(contact_point, stream=stream) or silenced(
+        template=template, consumer=consumer, account_id=account.pk if account else None, now=now
+    )
     message = Message.objects.create(
         consumer=consumer,
         account=account,

@@ -102,7 +102,9 @@ def _hopeless(message: Message, *, now: datetime) -> str:
     """Look once more at dispatch: say why a message must not leave at all, or nothing."""
     if reason := blocked(message.contact_point, stream=message.stream):
         return reason
-    if reason := outbox.silenced(template=message.template, consumer=message.consumer, now=now):
+    if reason := outbox.silenced(
+        template=message.template, consumer=message.consumer, account_id=message.account_id, now=now
+    ):
         return reason
     if message.stream == "security":
         return "" if outbox.digits_for(message, now=now) else "code_expired"

@@ -295,7 +295,7 @@ def facts_of(
         amount_cents=first.amount_cents,
         due_on=first.due_on,
         account_status=account.status,
-        dispute_open=False,
+        dispute_open=at.owed.disputed,
         sol_notice_needed=needed,
         sol_acknowledged=needed and acknowledged,
         balance_cents=account.balance_cents,

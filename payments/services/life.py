@@ -24,6 +24,7 @@ from payments.services.items import Change
 from payments.services.locks import lock_account
 from payments.services.owed import owed
 from payments.services.received import Received, received
+from payments.services.standstill import stands_still
 from settlements.services import individual
 
 log = structlog.get_logger(__name__)
@@ -70,7 +71,8 @@ def _items(row: Arrangement) -> list[Postdate]:
 
 
 def _rested(row: Arrangement, today: date) -> bool:
-    return row.status == Status.PAUSED and row.paused_until is not None and row.paused_until < today
+    over = row.status == Status.PAUSED and row.paused_until is not None and row.paused_until < today
+    return over and not stands_still(row.account_id)
 
 
 def _apply(changes: Sequence[Change], row: Arrangement, *, account: Account, now: datetime) -> None:

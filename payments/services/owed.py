@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, Sum
 
 from accounts.models import Account
-from payments.models import Arrangement, Payment, Postdate
+from payments.models import Arrangement, Dispute, Payment, Postdate
 
 LOOKS = 3
 """A host that posts faster than we read three times is believed as it is; a charge looks again under the lock."""
@@ -20,7 +20,8 @@ class Owed:
     """Hold what is owed, the payments that the host has not shown yet, and how old the host's picture is.
 
     `scheduled_cents` is what post-dates will still take; it is part of what is owed, not less of it. `arranged` tells
-    that an arrangement runs, `plan_left_cents` what is left of one that somebody charges.
+    that an arrangement runs, `plan_left_cents` what is left of one that somebody charges; `disputed` that a dispute is
+    open.
     """
 
     cents: int
@@ -30,6 +31,7 @@ class Owed:
     scheduled_cents: int = 0
     arranged: bool = False
     plan_left_cents: int | None = None
+    disputed: bool = False
 
     @property
     def single_most_cents(self) -> int:
@@ -74,7 +76,7 @@ def _waiting(accounts: Sequence[Account]) -> dict[UUID, list[Payment]]:
     return waiting
 
 
-def _read_again(accounts: Sequence[Account]) -> tuple[dict[UUID, tuple[int, bool]], bool]:
+def _read_again(accounts: Sequence[Account]) -> tuple[dict[UUID, tuple[int, bool, bool]], bool]:
     """Return what post-dates will take and whether an arrangement runs, and whether a host changed an account.
 
     Its new balance is taken over.
@@ -84,15 +86,16 @@ def _read_again(accounts: Sequence[Account]) -> tuple[dict[UUID, tuple[int, bool
     planned = Sum("postdates__amount_cents", filter=taken)
     live = Exists(Arrangement.objects.filter(account=OuterRef("pk"), status__in=Arrangement.LIVE))
     rows = Account.objects.filter(pk__in=[one.pk for one in accounts]).annotate(planned_cents=planned, arranged=live)
-    columns = ("pk", "planned_cents", "arranged", "balance_cents", "as_of")
+    rows = rows.annotate(disputed=Exists(Dispute.objects.filter(account=OuterRef("pk"), status=Dispute.Status.OPEN)))
+    columns = ("pk", "planned_cents", "arranged", "disputed", "balance_cents", "as_of")
     said = {pk: rest for pk, *rest in rows.values_list(*columns)}
-    moved = [one for one in accounts if said[one.pk][2:] != [one.balance_cents, one.as_of]]
+    moved = [one for one in accounts if said[one.pk][3:] != [one.balance_cents, one.as_of]]
     for one in moved:
-        one.balance_cents, one.as_of = said[one.pk][2:]
-    return {pk: (cents or 0, arranged) for pk, (cents, arranged, *_rest) in said.items()}, bool(moved)
+        one.balance_cents, one.as_of = said[one.pk][3:]
+    return {pk: (cents or 0, *flags) for pk, (cents, *flags, _balance, _as_of) in said.items()}, bool(moved)
 
 
-def _owed(account: Account, waiting: list[Payment], scheduled_cents: int, arranged: bool) -> Owed:
+def _owed(account: Account, waiting: list[Payment], scheduled_cents: int, arranged: bool, disputed: bool) -> Owed:
     waiting_cents = sum(payment.amount_cents - (payment.back_cents or 0) for payment in waiting)
     settled = any(payment.purpose == "settlement" and payment.status != Payment.Status.INTENDED for payment in waiting)
     return Owed(
@@ -102,4 +105,5 @@ def _owed(account: Account, waiting: list[Payment], scheduled_cents: int, arrang
         waiting_cents=waiting_cents,
         scheduled_cents=scheduled_cents,
         arranged=arranged,
+        disputed=disputed,
     )

@@ -37,6 +37,8 @@ LEVEL_1 = {
     "payments:again",
     "payments:receipt",
     "payments:authorization",
+    "payments:wrong",
+    "payments:creditor",
 }
 LEVEL_2 = {
     "accounts:details",

@@ -1,0 +1,222 @@
+"""“This is wrong”: one transaction holds what is planned and what campaigns send, until it is resolved (RF-32)."""
+
+import datetime as dt
+
+import pytest
+
+from accounts.models import Account, Event
+from accounts.tenancy import acting_for
+from campaigns.services import outbox
+from payments.models import Arrangement, CreditorRequest, Dispute, Payment, Postdate
+from payments.services import disputes, life
+from settlements.models import Hardship
+from tests.conftest import NOW
+from tests.payments.test_life import at, three_parts
+from tests.payments.test_pay import kinds, refused
+
+WORDS = "I paid this in March, see my statement."
+LATER = NOW + dt.timedelta(days=3)
+
+
+def dispute(shop, *, now=NOW, **changes):
+    given = {"reason": "paid", "text": WORDS, "amount_cents": None} | changes
+    return disputes.open_dispute(account=shop.account, visit=None, now=now, **given)
+
+
+def resolve(row, *, now=LATER, **changes):
+    given = {"by": "staff:1", "note": "Proof sent.", "verified_on": dt.date(2026, 12, 4)} | changes
+    return [one.code for one in disputes.resolve(dispute=row, now=now, **given)]
+
+
+def states():
+    return list(Postdate.objects.order_by("due_on", "turn").values_list("status", "held_for"))
+
+
+def silent(shop, template="payment_declined"):
+    shop.account.refresh_from_db()
+    return outbox.silenced(template=template, consumer=shop.account.consumer, account_id=shop.account.pk, now=NOW)
+
+
+def test_a_dispute_holds_what_is_planned_and_what_campaigns_send_and_tells_the_host_codes_only(shop):
+    three_parts(shop)
+    row = dispute(shop, amount_cents=400_00)
+    assert (row.reason, row.text, row.amount_cents, row.status) == ("paid", WORDS, 400_00, "open")
+    assert states() == [("held", "paused"), ("held", "paused")]
+    assert Arrangement.objects.get().status == "paused"
+    assert silent(shop) == "dispute"
+    told = Event.objects.get(kind="dispute.opened").data
+    assert (told["reason"], told["amount_cents"], told["all"], told["words"]) == ("paid", 400_00, False, True)
+    assert WORDS not in str([event.data for event in Event.objects.all()])
+    assert kinds(shop.account)[-4:] == [
+        "dispute.opened",
+        "postdate.hold_requested",
+        "postdate.hold_requested",
+        "arrangement.paused",
+    ]
+
+
+def test_what_the_law_wants_sent_is_sent_while_a_debt_is_disputed(shop):
+    dispute(shop)
+    assert silent(shop, "receipt") == ""
+    assert silent(shop, "predebit") == ""
+
+
+def test_nothing_is_taken_for_a_disputed_debt(shop):
+    checkout = shop.checkout()
+    dispute(shop)
+    assert "dispute_open" in refused(shop.confirm, checkout)
+    assert Payment.objects.count() == 0
+
+
+def test_disputing_again_is_the_same_dispute(shop):
+    first = dispute(shop)
+    assert dispute(shop, reason="fraud") == first
+    assert (Dispute.objects.count(), kinds(shop.account).count("dispute.opened")) == (1, 1)
+
+
+def test_a_dispute_fails_whole(shop, monkeypatch):
+    three_parts(shop)
+    monkeypatch.setattr(disputes.life, "pause", lambda **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        dispute(shop)
+    assert Dispute.objects.count() == 0
+    assert "dispute.opened" not in kinds(shop.account)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"reason": "lottery"}, "dispute_reason_unknown"),
+        ({"reason": "other", "text": " "}, "dispute_words_missing"),
+        ({"text": "x" * 4_001}, "dispute_words_too_long"),
+        ({"amount_cents": 0}, "dispute_amount_wrong"),
+        ({"amount_cents": 1_000_01}, "dispute_amount_wrong"),
+    ],
+)
+def test_a_dispute_that_cannot_be_read_says_why_and_holds_nothing(shop, changes, code):
+    three_parts(shop)
+    assert [one.code for one in dispute(shop, **changes)] == [code]
+    assert (Dispute.objects.count(), Arrangement.objects.get().status) == (0, "performing")
+
+
+@pytest.mark.parametrize(
+    ("sent_on", "within"),
+    [
+        (None, True),
+        (dt.date(2026, 12, 1), True),
+        # RF-30: five business days to arrive, then thirty days. The last day is December 1, or was the day before.
+        (dt.date(2026, 10, 26), True),
+        (dt.date(2026, 10, 23), False),
+    ],
+)
+def test_the_validation_period_decides_whether_the_proof_must_be_sent_first(shop, sent_on, within):
+    Account.objects.update(validation_sent_on=sent_on)
+    row = dispute(shop)
+    assert row.in_validation_period is within
+    assert resolve(row, verified_on=None) == (["verification_missing"] if within else [])
+
+
+def test_resolved_with_its_proof_what_was_held_goes_on(shop):
+    three_parts(shop)
+    row = dispute(shop)
+    assert resolve(row) == []
+    assert states() == [("scheduled", ""), ("scheduled", "")]
+    assert Arrangement.objects.get().status == "performing"
+    assert silent(shop) == ""
+    assert Event.objects.get(kind="dispute.resolved").data["verified_on"] == "2026-12-04"
+    assert (row.status, row.resolved_by, row.resolution) == ("resolved", "staff:1", "Proof sent.")
+    assert resolve(row) == ["dispute_not_open"]
+
+
+def test_a_dispute_is_not_resolved_without_saying_what_was_found(shop):
+    assert resolve(dispute(shop), note="  ") == ["note_missing"]
+
+
+def test_a_payment_whose_day_passed_in_the_dispute_is_never_taken_afterwards(shop):
+    three_parts(shop)
+    row = dispute(shop)
+    assert resolve(row, now=at(2027, 1, 10)) == []
+    late = Postdate.objects.filter(due_on=dt.date(2027, 1, 4)).order_by("turn").first()
+    assert late.status in ("cancelled", "cancel_req")
+
+
+def test_while_it_is_open_no_day_and_no_hardship_pause_that_ends_lets_a_charge_go(shop):
+    three_parts(shop)
+    row = dispute(shop)
+    life.pause(account=shop.account, until=dt.date(2026, 12, 10), reason="hardship", now=NOW)
+    life.resume(account=shop.account, now=at(2026, 12, 5))
+    life.review(arrangement=Arrangement.objects.get(), now=at(2026, 12, 20))
+    assert Arrangement.objects.get().status == "paused"
+    assert states() == [("held", "paused"), ("held", "paused")]
+    assert resolve(row, now=at(2026, 12, 20)) == []
+    assert Arrangement.objects.get().status == "performing"
+
+
+def test_a_hardship_pause_outlives_the_dispute(shop):
+    three_parts(shop)
+    row = dispute(shop)
+    Hardship.objects.create(
+        account=shop.account,
+        consumer=shop.account.consumer,
+        cause="other",
+        consent="x",
+        status="granted",
+        asked_days=30,
+        asked_at=NOW,
+        decided_at=NOW,
+        decided_by="system",
+        review_on=dt.date(2026, 12, 20),
+        starts_on=dt.date(2026, 12, 1),
+        ends_on=dt.date(2026, 12, 30),
+    )
+    assert resolve(row) == []
+    resting = Arrangement.objects.get()
+    assert (resting.status, resting.paused_until) == ("paused", dt.date(2026, 12, 30))
+    assert {status for status, _why in states()} == {"held"}
+
+
+def test_what_the_accounts_status_holds_stays_held_when_the_dispute_is_over(shop):
+    three_parts(shop)
+    row = dispute(shop)
+    Account.objects.update(status="attorney")
+    assert resolve(row) == []
+    assert states() == [("held", "account_status"), ("held", "account_status")]
+
+
+def test_the_question_for_the_creditor_stops_collection_within_the_validation_period_only(shop):
+    three_parts(shop)
+    Account.objects.update(validation_sent_on=dt.date(2026, 10, 1))
+    disputes.ask_original_creditor(account=shop.account, now=NOW)
+    assert (Arrangement.objects.get().status, silent(shop)) == ("performing", "")
+    CreditorRequest.objects.update(answered_at=NOW)
+    Account.objects.update(validation_sent_on=dt.date(2026, 11, 30))
+    asked = disputes.ask_original_creditor(account=shop.account, now=NOW)
+    assert disputes.ask_original_creditor(account=shop.account, now=NOW) == asked
+    assert (Arrangement.objects.get().status, silent(shop)) == ("paused", "dispute")
+    sent_on = dt.date(2026, 12, 3)
+    assert disputes.answer_creditor(request=asked, by="staff:1", sent_on=sent_on, now=LATER) == []
+    assert (Arrangement.objects.get().status, silent(shop)) == ("performing", "")
+    again = disputes.answer_creditor(request=asked, by="staff:1", sent_on=sent_on, now=LATER)
+    assert [one.code for one in again] == ["creditor_answered"]
+    assert kinds(shop.account).count("oc_request.opened") == 2
+
+
+def test_either_of_both_keeps_it_still(shop):
+    three_parts(shop)
+    asked = disputes.ask_original_creditor(account=shop.account, now=NOW)
+    row = dispute(shop)
+    assert resolve(row) == []
+    assert Arrangement.objects.get().status == "paused"
+    disputes.answer_creditor(request=asked, by="staff:1", sent_on=dt.date(2026, 12, 3), now=LATER)
+    assert Arrangement.objects.get().status == "performing"
+
+
+def test_a_dispute_of_another_agencys_account_is_not_there(shop, other_shop):
+    with acting_for(other_shop.agency):
+        dispute(other_shop)
+    assert Dispute.objects.count() == 0
+    assert not disputes.stands_still(other_shop.account.pk)
+    with pytest.raises(Account.DoesNotExist):
+        disputes.open_dispute(
+            account=other_shop.account, visit=None, reason="paid", text="", amount_cents=None, now=NOW
+        )
