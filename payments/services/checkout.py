@@ -254,7 +254,7 @@ def acknowledge_sol(*, visit: Visit, account: Account, wording: str, version: st
 
 def ways(*, checkout: Checkout, now: datetime) -> tuple[Way, ...]:
     """Say which methods this checkout can be paid by, with the reason for each that cannot."""
-    at, lines = standing_of(account=checkout.account, now=now), lines_of(checkout)
+    at, lines = gate.standing(checkout.account, now=now), lines_of(checkout)
     found = []
     for code in ("card", "ach"):
         refusal = None

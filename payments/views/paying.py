@@ -42,7 +42,9 @@ STRIPE_FRAMES = "https://hooks.stripe.com"
 def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
     """Take a card (by the processor's own field), a bank account, or a way to pay used before."""
     sure = request.visit.level >= Visit.Level.CONFIRMED
-    stored = list(methods.usable_for(checkout.account)[:10]) if sure else []
+    merchant = _merchant(checkout)
+    kept = methods.stored_of(checkout.consumer_id).filter(processor_account=merchant)
+    stored = list(kept[:10]) if sure and merchant else []
     ways = _ways(checkout, request, stored=bool(stored))
     offered = [way["code"] for way in ways if way["available"]]
     selected = request.POST.get("way") or request.GET.get("way") or (offered[0] if offered else "")
@@ -58,7 +60,7 @@ def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
             return redirect("payments:review", checkout.pk)
         if (cause := next((REFUSED_CARDS[one.code] for one in found if one.code in REFUSED_CARDS), "")) != "":
             return _card_refused(request, checkout, cause, found)
-    merchant = _merchant(checkout) if selected == "card" else None
+    merchant = merchant if selected == "card" else None
     today = local_date(request.now, checkout.account.consumer.time_zone)
     now, later = _parted(checkout, today)
     context = {

@@ -28,7 +28,6 @@ NO_PAGES = {
     "portal:brand",  # a style sheet
     "settlements:budget_pdf",  # a paper, a file, and an address that only takes one
     "settlements:budget_json",
-    "settlements:hardship_document",
 }
 SAME_IN_SPANISH = {"Total", "No"}
 ENGLISH = re.compile(
