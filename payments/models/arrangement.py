@@ -156,6 +156,7 @@ class Postdate(Row):
         indexes = [
             models.Index(
                 Coalesce("run_at", "not_before_at"),
+                "id",
                 name="postdate_due",
                 condition=models.Q(status="scheduled", executor="portal"),
             )

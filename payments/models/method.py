@@ -92,6 +92,14 @@ class Method(Row):
                 condition=models.Q(is_default=True, removed_at__isnull=True),
             )
         ]
+        indexes = [
+            # The networks' limits count by card, whoever's entry of it was tried (CARD-07).
+            models.Index(
+                name="method_by_fingerprint",
+                fields=["agency", "fingerprint"],
+                condition=~models.Q(fingerprint=""),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.label

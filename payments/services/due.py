@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts import events
 from accounts.models import Account
@@ -221,6 +221,9 @@ def _safely(*, now: datetime, after: tuple, limit: int, only: Sequence[UUID] | N
     claimed: list[tuple] = []
     try:
         return queue(now=now, after=after, limit=limit, only=only, claimed=claimed)
+    except (OperationalError, InterfaceError):
+        # The database is away: no item is to blame, and the next run goes on.
+        raise
     except Exception:
         if not claimed:
             raise
