@@ -11,11 +11,12 @@ class IntegrationsConfig(AppConfig):
         from accounts.services import fresh
         from integrations import wake
         from integrations.services import receive, route
+        from payments.services import batches, visible
         from payments.services import route as payment_route
-        from payments.services import visible
 
         fresh.ask_host = receive.fetch
         payment_route.table = route.routing_table
+        batches.file_hosts = route.file_hosts
         visible.of_connection = route.visible_statuses
         if wake.wake not in events.listeners:
             events.listeners.append(wake.wake)

@@ -18,6 +18,8 @@ LANES = 64
 """Power of two, never changed while deliveries wait: a lane is a hash of connection and account."""
 ROUTED_AT_ONCE = 2_000
 READER = "hosts"
+FILE_STYLES = ("intelec",)
+"""Hosts that take payments in batches; any other style is told at once, and what it is told is never in a batch."""
 
 
 def route(*, now: datetime, limit: int = ROUTED_AT_ONCE) -> list[Delivery]:
@@ -84,6 +86,11 @@ def lane_of(connection_id: UUID, account_id: UUID | None) -> int:
 def message_id(event_id: UUID, account_id: UUID | None, *, about_account: bool) -> UUID:
     """Give the id by which a host knows a delivery: the event's own, or for a consumer's event one per account."""
     return event_id if about_account or account_id is None else uuid5(event_id, str(account_id))
+
+
+def file_hosts() -> list[UUID]:
+    """List the acting agency's connections whose host takes payments in batches."""
+    return list(HostConnection.objects.filter(style__in=FILE_STYLES, is_active=True).values_list("pk", flat=True))
 
 
 def routing_table(account: Account) -> dict:

@@ -11,6 +11,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
+from integrations.models import HostConnection
+from integrations.services import route
 from payments.models import AchOrigin, BatchItem, LedgerEntry, Method, Notice, Payment, PaymentBatch, Postdate
 from payments.rules.bank import routing_number_is_valid
 from payments.services import batch_files, batches, mirror, settle
@@ -101,8 +103,14 @@ def test_what_is_due_is_collected_by_method_and_day_and_nothing_else(served):
 
 
 def test_a_host_that_is_told_at_once_is_never_in_a_batch(served, monkeypatch):
-    monkeypatch.setattr(batches, "file_hosts", None)
+    monkeypatch.setattr(batches, "file_hosts", route.file_hosts)
     assert codes(collected) == ["batch_nothing_due"]
+
+
+def test_a_host_of_the_style_that_takes_files_is(served, monkeypatch):
+    monkeypatch.setattr(batches, "file_hosts", route.file_hosts)
+    HostConnection.objects.update(style="intelec")
+    assert collected().items_count == 2
 
 
 def test_an_item_is_in_one_batch_only_even_after_it_was_taken_out(served):
@@ -303,7 +311,8 @@ def test_two_people_who_post_at_once_record_each_payment_once(open_shop, monkeyp
     serve(open_shop, monkeypatch)
     batch, _body = exported()
     call = lambda: batches.post(batch=batch, by=ANN, now=DUE)  # noqa: E731
-    at_once(call, call, agency=open_shop.agency)
+    results = at_once(call, call, agency=open_shop.agency)
+    assert [getattr(one, "status", one) for one in results] == ["posted", "posted"]
     assert Payment.objects.filter(status="succeeded").count() == 2
     assert LedgerEntry.objects.count() == 4
     assert Event.objects.filter(kind="batch.posted").count() == 1
