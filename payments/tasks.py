@@ -9,7 +9,7 @@ from django.core.cache import cache
 from accounts import clock, events
 from accounts.models import Account
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from payments.services import ask, due, life, refunds
+from payments.services import ask, due, life, refunds, wallet
 
 log = logging.getLogger("quittance.payments")
 
@@ -56,6 +56,13 @@ def review_arrangements() -> int:
     """Review every arrangement that the day alone may have changed: late, broken, rested long enough."""
     with acting_for(ALL_AGENCIES), events.context(actor="system:arrangements"):
         return life.review_due(now=clock.now())
+
+
+@shared_task
+def forget_finished() -> int:
+    """Delete cards and bank accounts that only accounts that are over had use for."""
+    with acting_for(ALL_AGENCIES), events.context(actor="system:wallet"):
+        return wallet.forget_finished(now=clock.now())
 
 
 def rest(account: Account, until: date | None) -> None:

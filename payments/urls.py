@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.views import adjust, agreeing, checkout, keeping, outcome, paying, plan, rights, tabs
+from payments.views import adjust, agreeing, checkout, keeping, outcome, paying, plan, rights, tabs, wallet
 
 app_name = "payments"
 urlpatterns = [
@@ -26,5 +26,9 @@ urlpatterns = [
     path("paid/<uuid:payment_id>/", outcome.result, name="result"),
     path("paid/<uuid:payment_id>/again/", outcome.again, name="again"),
     path("paid/<uuid:payment_id>/receipt.pdf", outcome.receipt, name="receipt"),
+    path("wallet/", wallet.wallet, name="wallet"),
+    path("wallet/<uuid:method_id>/remove/", wallet.remove, name="remove_method"),
+    path("authorizations/", wallet.authorizations, name="authorizations"),
+    path("authorizations/<uuid:authorization_id>/revoke/", wallet.revoke, name="revoke"),
     path("authorizations/<uuid:authorization_id>.pdf", outcome.authorization, name="authorization"),
 ]

@@ -212,6 +212,7 @@ CELERY_BEAT_SCHEDULE = {
     "fulfil-messages": {"task": "campaigns.tasks.poll", "schedule": 2.0},
     "settle-undecided": {"task": "payments.tasks.sweep", "schedule": 10.0},
     "due-payments": {"task": "payments.tasks.run_due", "schedule": 60.0},
+    "forgotten-methods": {"task": "payments.tasks.forget_finished", "schedule": 3600.0},
     "reviewed-arrangements": {"task": "payments.tasks.review_arrangements", "schedule": 900.0},
     "go-on-simulating": {"task": "settlements.tasks.simulate", "schedule": 30.0},
     "expired-offers": {"task": "settlements.tasks.expire_offers", "schedule": 300.0},

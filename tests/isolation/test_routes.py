@@ -53,6 +53,10 @@ LEVEL_2 = {
     "payments:promise",
     "payments:agree",
     "payments:by_hand",
+    "payments:wallet",
+    "payments:remove_method",
+    "payments:authorizations",
+    "payments:revoke",
     "settlements:budget",
     "settlements:budget_section",
     "settlements:budget_review",
@@ -202,6 +206,7 @@ def furnish(account) -> dict[str, object]:
         "arrangement_id": arrangement.pk,
         "quote_id": quote.pk,
         "authorization_id": authorization.pk,
+        "method_id": method.pk,
         "token": token,
         "section": "income",
     }
