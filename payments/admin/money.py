@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import RangeDateFilter, RangeDateTimeFilter
 from accounts.columns import status_of
 from accounts.desk import AgencyAdmin, FactAdmin, FactInline
 from accounts.keys import reference_key
+from payments.admin.evidence import Revocable, WithEvidence
 from payments.admin.giving import GiveBack
 from payments.models import (
     Arrangement,
@@ -79,9 +80,10 @@ class Entries(FactInline):
 
 
 @admin.register(Payment)
-class PaymentAdmin(GiveBack, OfAccount):
+class PaymentAdmin(WithEvidence, GiveBack, OfAccount):
     """Money intended once, its one outcome and its ledger."""
 
+    actions_detail = [*GiveBack.actions_detail, *WithEvidence.actions_detail]
     list_display = ["intended_at", "account", "amount_cents", "method", status, "purpose", "acknowledged_at"]
     list_filter = ["status", "kind", "executor", ("decided_at", RangeDateFilter)]
     search_help_text = _("Reference number of the account, or of the payment")
@@ -129,7 +131,7 @@ class PaymentsOfArrangement(FactInline):
 
 
 @admin.register(Arrangement)
-class ArrangementAdmin(OfAccount):
+class ArrangementAdmin(WithEvidence, OfAccount):
     """A promise in writing, with its post-dates and what was paid of it."""
 
     list_display = ["accepted_at", "account", "kind", "total_cents", "saving_cents", status]
@@ -166,7 +168,7 @@ class MethodAdmin(FactAdmin):
 
 
 @admin.register(Authorization)
-class AuthorizationAdmin(OfAccount):
+class AuthorizationAdmin(Revocable, OfAccount):
     """What the consumer signed, word for word, with the evidence."""
 
     list_display = ["accepted_at", "account", "consumer", "kind", "total_cents", "method", "revoked_at"]
