@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Exists, QuerySet
 
 from accounts.calendars import local_date
 from accounts.models import Account, Consumer, Event
@@ -66,6 +69,8 @@ class Standing:
     owed: Owed
     offered: Offered
     arrangement: Arrangement | None
+    paid_cents: int | None = None
+    """What was paid towards the arrangement, where it was added up already."""
 
     @property
     def terms(self) -> Terms | None:
@@ -98,9 +103,12 @@ def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
     running = Arrangement.objects.filter(account__in=arranged, status__in=Arrangement.LIVE) if arranged else ()
     arrangements = {arrangement.account_id: arrangement for arrangement in running}
     today = {account.pk: local_date(now, account.consumer.time_zone) for account in accounts}
+    paid: dict[UUID, int] = {}
     for left in plans_left(arrangements.values(), today):
+        paid[left.account_id] = left.paid_cents
         due[left.account_id] = replace(due[left.account_id], plan_left_cents=left.cents)
-    offered = offers.offered_to(due={one: (due[one.pk].cents, today[one.pk]) for one in accounts}, now=now)
+    at = {one: (due[one.pk].cents, today[one.pk]) for one in accounts}
+    offered = offers.offered_to(due=at, arranged=set(arrangements), now=now)
     return [
         Standing(
             account=account,
@@ -108,6 +116,7 @@ def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
             owed=due[account.pk],
             offered=offered[account.pk],
             arrangement=arrangements.get(account.pk),
+            paid_cents=paid.get(account.pk),
         )
         for account in accounts
     ]
@@ -233,7 +242,8 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     if terms is not None and not _same_terms(terms, checkout.terms):
         found.append(no("offer_changed", "choice"))
     found += check_lines(at, checkout.choice, lines, method=means.kind if means else None)
-    if paid_since(checkout):
+    paid, blocked = _paid_or_ruled_out(checkout, means)
+    if paid:
         found.append(no("already_paid_since"))
     if plans_ahead(lines, at.today):
         if checkout.visit.level < checkout.visit.Level.CONFIRMED:
@@ -247,7 +257,9 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     acknowledged = sol_needed(at) and sol_acknowledged(checkout.visit_id, account)
     route = now_route or later_route
     single = checkout.choice in SINGLE
-    facts = facts_of(at, lines, means, route.executor, single=single, acknowledged=acknowledged, now=now)
+    facts = facts_of(
+        at, lines, means, route.executor, single=single, acknowledged=acknowledged, blocked=blocked, now=now
+    )
     # What the host executes is handed over now, after the same gates; what is all for later is not charged now.
     handed_over = facts.executor == "host"
     against = charge_gates(facts) if now_route is not None else handover_gates(facts)
@@ -263,9 +275,22 @@ def _same_terms(terms: Terms, shown: dict) -> bool:
 
 def paid_since(checkout: Checkout) -> bool:
     """Tell whether the account was paid, or may have been, after this checkout began: two tabs, two devices."""
+    return _since(checkout).exists()
+
+
+def _since(checkout: Checkout) -> QuerySet:
     since = Payment.objects.filter(account_id=checkout.account_id, intended_at__gte=checkout.created_at)
     nothing_moved = (Payment.Status.DECLINED, Payment.Status.VOIDED)
-    return since.exclude(status__in=nothing_moved).exclude(idempotency_key=checkout.pk).exists()
+    return since.exclude(status__in=nothing_moved).exclude(idempotency_key=checkout.pk)
+
+
+def _paid_or_ruled_out(checkout: Checkout, means: Means | None) -> tuple[bool, bool]:
+    """Ask `paid_since` and `ruled_out` in one query."""
+    known = means is not None and means.method is not None and means.method.blocked_at is not None
+    if means is None or known or not means.fingerprint:
+        return paid_since(checkout), known
+    both = Exists(_since(checkout)), Exists(_ruled_out(means))
+    return Checkout.objects.filter(pk=checkout.pk).values_list(*both)[0]
 
 
 def facts_of(
@@ -276,12 +301,14 @@ def facts_of(
     *,
     single: bool,
     acknowledged: bool,
+    blocked: bool | None = None,
     now: datetime,
 ) -> ChargeFacts:
     """Gather what the gates look at for the first of these payments; without means nothing can be charged.
 
     :param single: it is beside what is planned, so what is planned is not there to be paid.
     :param acknowledged: the notice about the age of the debt was read, where one is needed.
+    :param blocked: what `ruled_out` said, where the caller has asked already.
     """
     account, consumer, agency = at.account, at.account.consumer, at.account.agency
     method = means.method if means else None
@@ -304,7 +331,7 @@ def facts_of(
         unposted_cents=account.balance_cents - payable,
         method=means.kind if means else "",
         method_live=method is None or method.removed_at is None,
-        method_blocked=means is not None and ruled_out(means),
+        method_blocked=means is not None and ruled_out(means) if blocked is None else blocked,
         update_pending=method is not None and bool(method.update_pending),
         bank_payments_paused=debits_paused(means),
         method_allowed=means is not None and means.kind in at.allowed.methods(len(lines)),
@@ -330,13 +357,15 @@ def ruled_out(means: Means) -> bool:
     """Tell whether a bank or network ruled this card or bank account out, here or for another of our consumers."""
     if means.method is not None and means.method.blocked_at is not None:
         return True
-    if not means.fingerprint:
-        return False
+    return bool(means.fingerprint) and _ruled_out(means).exists()
+
+
+def _ruled_out(means: Means) -> QuerySet:
     same = Method.objects.filter(kind=means.kind, fingerprint=means.fingerprint, blocked_at__isnull=False)
     if means.kind == Method.Kind.ACH:
         # A closed account or a stopped payment rules out one entry of it; what was never authorized, all of them.
         same = same.filter(blocked_reason__in=returns.BLOCKING)
-    return same.exists()
+    return same
 
 
 def debits_paused(means: Means | None) -> bool:

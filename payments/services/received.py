@@ -105,6 +105,7 @@ class Left(NamedTuple):
 
     account_id: UUID
     cents: int
+    paid_cents: int
 
 
 def plans_left(arrangements: Iterable[Arrangement], today: Mapping[UUID, date]) -> list[Left]:
@@ -123,6 +124,10 @@ def plans_left(arrangements: Iterable[Arrangement], today: Mapping[UUID, date]) 
     charged = [one for one in wanted if one.account_id in near]
     got = received(charged) if charged else {}
     return [
-        Left(one.account_id, max(0, one.total_cents - got[one.pk].counted_cents - near[one.account_id]))
+        Left(
+            one.account_id,
+            max(0, one.total_cents - got[one.pk].counted_cents - near[one.account_id]),
+            got[one.pk].counted_cents,
+        )
         for one in charged
     ]

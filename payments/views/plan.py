@@ -67,12 +67,13 @@ def summary(at: Standing) -> dict[str, Any] | None:
     if row is None:
         return None
     row.account = at.account
-    return _about(row, at.today)
+    return _about(row, at.today, paid_cents=at.paid_cents)
 
 
-def _about(row: Arrangement, today: date) -> dict[str, Any]:
+def _about(row: Arrangement, today: date, *, paid_cents: int | None = None) -> dict[str, Any]:
     """Add up what was paid, whoever took it, and find the first payment of the schedule that it does not cover."""
-    paid_cents = received([row])[row.pk].counted_cents
+    if paid_cents is None:
+        paid_cents = received([row])[row.pk].counted_cents
     due = [Due(date.fromisoformat(on), cents) for on, cents in row.due or row.schedule]
     paid = covered(due, paid_cents)
     left, rest_cents = due[paid:], sum(one.amount_cents for one in due[: paid + 1]) - paid_cents
@@ -91,7 +92,9 @@ def _next(on: date, cents: int) -> dict[str, Any]:
 
 def _items(row: Arrangement, today: date) -> list[dict[str, Any]]:
     """List the payments of an arrangement by date, each with its state."""
-    postdates = list(row.postdates.order_by("due_on", "number"))
+    # What was planned anew stays as a cancelled row with its reason; its place is taken by the new one.
+    planned = row.postdates.exclude(~Q(held_for=""), status=Postdate.Status.CANCELLED)
+    postdates = list(planned.order_by("due_on", "number"))
     own = Q(arrangement=row) | Q(postdate__arrangement=row)
     payments = list(Payment.objects.filter(own, status__in=PAID).order_by("intended_at"))
     by_postdate = {payment.postdate_id: payment for payment in payments}

@@ -1,7 +1,7 @@
 """Make, withdraw and show settlement offers; the arithmetic is in settlements.rules."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -137,10 +137,13 @@ def terms_for(*, account: Account, owed_cents: int, today: date, now: datetime |
     return offered_to(due={account: (owed_cents, today)}, now=now)[account.pk].settlement
 
 
-def offered_to(*, due: Mapping[Account, tuple[int, date]], now: datetime | None = None) -> dict[UUID, Offered]:
+def offered_to(
+    *, due: Mapping[Account, tuple[int, date]], arranged: Collection[UUID] = (), now: datetime | None = None
+) -> dict[UUID, Offered]:
     """Work out what is open to several accounts at once, in at most three queries per agency.
 
     :param due: per account what is owed in cents and the consumer's local date.
+    :param arranged: accounts with an arrangement: the default offer is not read for them.
     :param now: which rule sets are in force; by default the present.
     """
     now = now or clock.now()
@@ -159,7 +162,8 @@ def offered_to(*, due: Mapping[Account, tuple[int, date]], now: datetime | None 
     }
     in_force = rulesets.in_force(clients={account.client_id for account in due}, now=now)
     default = None
-    if any(account.pk not in latest and not in_force.get(account.client_id) for account in due):
+    free = [account for account in due if account.pk not in latest and account.pk not in arranged]
+    if any(not in_force.get(account.client_id) for account in free):
         default = GlobalOffer.objects.filter(superseded_at=None).first()
     return {
         account.pk: quotes.offered(
