@@ -39,6 +39,7 @@ PAGES = [
     *("budget", "budget_section", "budget_wrong", "budget_above", "budget_review", "budget_result", "budget_again"),
     *("pause", "pause_wrong", "pause_asked", "pause_no_file", "pause_end"),
     *("age_of_debt", "account_old", "cards_off"),
+    *("wallet", "authorizations", "revoke", "remove_method", "creditor", "wrong", "wrong_unsaid", "wrong_said"),
     *("payments_many", "postdates_many", "home_two", "account_disputed"),
     *("stop", "stopped", "session_ended", "locked"),
 ]
@@ -66,6 +67,7 @@ class Tour:
         self.promise()
         self.other_outcomes()
         self.cannot_afford()
+        self.rights()
         self.other_accounts()
         self.leave(one)
 
@@ -180,6 +182,7 @@ class Tour:
         self.at(one, "postdates")
         self.at(one, "account_paid", one.account)
         self.at(one, "home_paid", "/home/")
+        self.keep_and_end(one)
         self.details(one)
         one.go(f"{one.account}post-dates/")
         one.press(".ledger a[href$='/cancel/'] >> nth=-1")
@@ -191,6 +194,27 @@ class Tour:
             self.at(one, "cancelling")
         finally:
             call(host, "/_sandbox/faults", method="DELETE")
+
+    def keep_and_end(self, one: Consumer) -> None:
+        """See what is kept and what was signed, and what would end with either; nothing is ended."""
+        self.at(one, "wallet", "/wallet/")
+        self.at(one, "authorizations", "/authorizations/")
+        one.press("main a[href$='/revoke/'] >> nth=0")
+        self.at(one, "revoke")
+        one.go("/wallet/")
+        one.press("main a[href$='/remove/'] >> nth=0")
+        self.at(one, "remove_method")
+
+    def rights(self) -> None:
+        """Ask for the creditor, and say that it is wrong."""
+        one = self.consumer_like().log_in()
+        self.at(one, "creditor", f"{one.account}creditor/")
+        self.at(one, "wrong", f"{one.account}wrong/")
+        one.press("main form button[type=submit]")
+        self.at(one, "wrong_unsaid")
+        one.page.check("[name=reason][value=paid]")
+        one.press("main form button[type=submit]")
+        self.at(one, "wrong_said")
 
     def details(self, one: Consumer) -> None:
         """Add an address, and confirm it by the code that came to it."""

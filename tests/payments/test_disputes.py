@@ -1,16 +1,20 @@
 """“This is wrong”: one transaction holds what is planned and what campaigns send, until it is resolved (RF-32)."""
 
+import contextlib
 import datetime as dt
+import threading
 
 import pytest
+from django.db import connections
 
 from accounts.models import Account, Event
 from accounts.tenancy import acting_for
 from campaigns.services import outbox
 from payments.models import Arrangement, CreditorRequest, Dispute, Payment, Postdate
-from payments.services import disputes, life
+from payments.services import disputes, life, ready
 from settlements.models import Hardship
 from tests.conftest import NOW
+from tests.payments.due_cast import EIGHT, due_item, run
 from tests.payments.test_life import at, three_parts
 from tests.payments.test_pay import kinds, refused
 
@@ -220,3 +224,52 @@ def test_a_dispute_of_another_agencys_account_is_not_there(shop, other_shop):
         disputes.open_dispute(
             account=other_shop.account, visit=None, reason="paid", text="", amount_cents=None, now=NOW
         )
+
+
+def meeting(monkeypatch, module, name):
+    """Let whoever comes to a line wait there for another one; under a lock the other one never comes."""
+    barrier, real = threading.Barrier(2), getattr(module, name)
+
+    def line(*args, **named):
+        found = real(*args, **named)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            barrier.wait(timeout=1.0)
+        return found
+
+    monkeypatch.setattr(module, name, line)
+    return barrier
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dispute_and_a_due_charge_at_once_are_one_after_the_other(open_shop, monkeypatch):
+    due_item(open_shop)
+    barrier = meeting(monkeypatch, ready, "read")
+
+    def say():
+        with contextlib.suppress(threading.BrokenBarrierError):
+            barrier.wait(timeout=1.0)
+        with acting_for(open_shop.agency):
+            dispute(open_shop, now=EIGHT)
+        connections.close_all()
+
+    speaking = threading.Thread(target=say)
+    speaking.start()
+    run()
+    speaking.join()
+    order = [kind for kind in kinds(open_shop.account) if kind in ("payment.intended", "dispute.opened")]
+    assert order == ["payment.intended", "dispute.opened"]
+    assert len(open_shop.charged()) == 1
+    # What was not held any more is said to the host.
+    told = Event.objects.get(kind="dispute.opened").data
+    assert told["on_its_way_cents"] in (0, 125_00)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_charge_that_comes_due_after_the_dispute_is_never_made(open_shop):
+    due_item(open_shop)
+    dispute(open_shop, now=EIGHT - dt.timedelta(minutes=5))
+    assert run().claimed == 0
+    # Were it not held, the gate would still read the dispute itself.
+    Postdate.objects.update(status="scheduled", held_for="")
+    assert run().intended == 0
+    assert open_shop.charged() == []
