@@ -2,7 +2,7 @@
 
 import pgtrigger
 from django.db import models
-from django.db.models.functions import Coalesce
+from django.db.models import Case, When
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Consumer
@@ -155,7 +155,8 @@ class Postdate(Row):
         ]
         indexes = [
             models.Index(
-                Coalesce("run_at", "not_before_at"),
+                # Not Coalesce: under row-level security PostgreSQL searches no index by it.
+                Case(When(run_at=None, then="not_before_at"), default="run_at"),
                 "id",
                 name="postdate_due",
                 condition=models.Q(status="scheduled", executor="portal"),

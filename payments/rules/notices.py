@@ -6,6 +6,7 @@ All dates are the consumer's local dates; business days are those of the `strict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from accounts.calendars import add_business_days, business_days_between, roll_back, roll_forward, strict
@@ -39,6 +40,7 @@ def notice_needed(created_on: date, due_on: date) -> bool:
     return (due_on - created_on).days > NO_NOTICE_DAYS
 
 
+@lru_cache(maxsize=4_096)
 def predebit_window(due_on: date) -> Window:
     """Give the days for an electronic notice: from max(D-10 business days, D-10 days) to D-3 business days.
 
@@ -51,6 +53,7 @@ def predebit_window(due_on: date) -> Window:
     return Window(earliest, min(target, latest), latest)
 
 
+@lru_cache(maxsize=4_096)
 def letter_window(due_on: date) -> Window:
     """Give the days on which a letter may leave: from D-10 to D-8 business days (PDC-05)."""
     earliest, latest = _before(due_on, EARLIEST_BUSINESS_DAYS), letter_send_by(due_on)

@@ -42,20 +42,20 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 
 CLAIM = """
 WITH due AS MATERIALIZED (
-    SELECT id, coalesce(run_at, not_before_at) AS at FROM payments_postdate
+    SELECT id, {at} AS at FROM payments_postdate
     WHERE status = 'scheduled' AND executor = 'portal'
-        AND coalesce(run_at, not_before_at) <= %(now)s
-        AND (coalesce(run_at, not_before_at), id) > (%(after_at)s, %(after)s)
+        AND {at} <= %(now)s AND ({at}, id) > (%(after_at)s, %(after)s)
         AND (claimed_until IS NULL OR claimed_until <= %(now)s)
         AND (%(only)s::uuid[] IS NULL OR id = ANY(%(only)s::uuid[]))
-    ORDER BY coalesce(run_at, not_before_at), id
+    ORDER BY {at}, id
     LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE payments_postdate SET claimed_until = %(until)s, tries = tries + 1
 FROM due WHERE payments_postdate.id = due.id
 RETURNING payments_postdate.id, payments_postdate.account_id, due.at
-"""
+""".format(at="CASE WHEN run_at IS NULL THEN not_before_at ELSE run_at END")
+"""Walks the index of what is due from one place to the next; says the moment as that index does."""
 
 LEAVE = """
 UPDATE payments_postdate SET tries = tries - 1, status = given.status, held_for = given.held_for,
