@@ -42,19 +42,20 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 
 CLAIM = """
 WITH due AS MATERIALIZED (
-    SELECT id, {at} AS at FROM payments_postdate
+    SELECT id, CASE WHEN run_at IS NULL THEN not_before_at ELSE run_at END AS at FROM payments_postdate
     WHERE status = 'scheduled' AND executor = 'portal'
-        AND {at} <= %(now)s AND ({at}, id) > (%(after_at)s, %(after)s)
+        AND CASE WHEN run_at IS NULL THEN not_before_at ELSE run_at END <= %(now)s
+        AND (CASE WHEN run_at IS NULL THEN not_before_at ELSE run_at END, id) > (%(after_at)s, %(after)s)
         AND (claimed_until IS NULL OR claimed_until <= %(now)s)
         AND (%(only)s::uuid[] IS NULL OR id = ANY(%(only)s::uuid[]))
-    ORDER BY {at}, id
+    ORDER BY CASE WHEN run_at IS NULL THEN not_before_at ELSE run_at END, id
     LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE payments_postdate SET claimed_until = %(until)s, tries = tries + 1
 FROM due WHERE payments_postdate.id = due.id
-RETURNING payments_postdate.id, payments_postdate.account_id, due.at
-""".format(at="CASE WHEN run_at IS NULL THEN not_before_at ELSE run_at END")
+RETURNING payments_postdate.id::text, payments_postdate.account_id::text, due.at
+"""
 """Walks the index of what is due from one place to the next; says the moment as that index does."""
 
 LEAVE = """
@@ -115,10 +116,10 @@ class Ran:
 class Batch:
     """Hold what one transaction claimed and decided; `place` is the last item, from where the next batch goes on."""
 
-    place: tuple[datetime, UUID]
-    claimed: list[UUID] = field(default_factory=list)
-    intended: list[UUID] = field(default_factory=list)
-    resumed: list[UUID] = field(default_factory=list)
+    place: tuple[datetime, str]
+    claimed: list[str] = field(default_factory=list)
+    intended: list[str] = field(default_factory=list)
+    resumed: list[str] = field(default_factory=list)
     skipped: int = 0
 
 
@@ -126,7 +127,7 @@ class Batch:
 class Left:
     """Say how an item goes back: with `held_for` it is held, else it is tried at `run_at`, or when it was due."""
 
-    pk: UUID
+    pk: str
     run_at: datetime | None = None
     held_for: str = ""
     claimed_until: datetime | None = None
@@ -175,19 +176,19 @@ class Intended:
         return self.item.amount_cents
 
     @property
-    def method_id(self) -> UUID:
+    def method_id(self) -> str:
         return self.item.method_id
 
     @property
-    def authorization_id(self) -> UUID | None:
+    def authorization_id(self) -> str | None:
         return self.item.authorization_id
 
     @property
-    def arrangement_id(self) -> UUID:
+    def arrangement_id(self) -> str:
         return self.item.arrangement_id
 
     @property
-    def postdate_id(self) -> UUID:
+    def postdate_id(self) -> str:
         return self.item.pk
 
 
@@ -198,7 +199,7 @@ def run(*, now: datetime, limit: int = BATCH, charge: bool = True) -> Ran:
     :param charge: without, payments are intended only; the next run charges them (benchmarks).
     """
     ran, deadline = Ran(), charging.deadline()
-    place: tuple[datetime, UUID | str] = (datetime.min.replace(tzinfo=now.tzinfo), NOBODY)
+    place: tuple[datetime, str] = (datetime.min.replace(tzinfo=now.tzinfo), NOBODY)
     while (batch := _safely(now=now, after=place, limit=limit)) is not None:
         ran.claimed += len(batch.claimed)
         ran.intended += len(batch.intended)
@@ -216,7 +217,7 @@ def run(*, now: datetime, limit: int = BATCH, charge: bool = True) -> Ran:
     return ran
 
 
-def _safely(*, now: datetime, after: tuple, limit: int, only: Sequence[UUID] | None = None) -> Batch | None:
+def _safely(*, now: datetime, after: tuple, limit: int, only: Sequence[str] | None = None) -> Batch | None:
     """Queue one batch; when one item of it cannot be worked out, the others are queued without it."""
     claimed: list[tuple] = []
     try:
@@ -254,7 +255,7 @@ def _put_aside(row: tuple, now: datetime) -> Batch:
 
 @transaction.atomic(durable=True)
 def queue(
-    *, now: datetime, after: tuple, limit: int, only: Sequence[UUID] | None = None, claimed: list[tuple]
+    *, now: datetime, after: tuple, limit: int, only: Sequence[str] | None = None, claimed: list[tuple]
 ) -> Batch | None:
     """Claim, gate and intend one batch in one transaction; None when nothing is due behind that place.
 
@@ -275,7 +276,7 @@ def queue(
     # An account that somebody works on now, or that has another item in this batch, is the next run's.
     left = [Left(pk=row[0]) for row in claimed if row[1] not in accounts]
     stopped: list[tuple[Item, Skipped]] = []
-    busy: set[UUID] = set()
+    busy: set[str] = set()
     for item in items:
         account = accounts[item.account_id]
         account.consumer.time_zone = item.zone
@@ -293,7 +294,7 @@ def queue(
             told.append(("postdate.skipped", account, _about(item, account) | _why(codes, skipped)))
         else:
             intended = Intended(
-                id=uuid7(), item=item, idempotency_key=key_of(item.pk, item.tries), currency=item.currency
+                id=uuid7(), item=item, idempotency_key=key_of(UUID(item.pk), item.tries), currency=item.currency
             )
             going.append(intended)
             busy.add(item.account_id)
@@ -305,7 +306,7 @@ def queue(
     _leave(left)
     events.record_all(told, now=now)
     _tell_staff(stopped, now)
-    batch.intended, batch.skipped = [one.id for one in going], len(stopped)
+    batch.intended, batch.skipped = [str(one.id) for one in going], len(stopped)
     return batch
 
 
@@ -316,8 +317,8 @@ def key_of(postdate_id: UUID, number: int) -> UUID:
 
 def _about(item: Item, account: Locked) -> dict:
     return {
-        "postdate": str(item.pk),
-        "arrangement": str(item.arrangement_id),
+        "postdate": item.pk,
+        "arrangement": item.arrangement_id,
         "number": item.number,
         "of": item.of,
         "date": item.due_on.isoformat(),
@@ -377,12 +378,12 @@ def _tell_staff(stopped: Sequence[tuple[Item, Skipped]], now: datetime) -> None:
     """Open an incident for every item that is held for something that should never have come so far."""
     matters = {item.account_id: (item, skipped) for item, skipped in stopped if skipped.incident}
     for account in Account.objects.filter(pk__in=matters) if matters else ():
-        item, skipped = matters[account.pk]
+        item, skipped = matters[str(account.pk)]
         with acting_for(account.agency_id):
             incidents.open(
                 kind=skipped.incident,
-                key=str(item.pk),
+                key=item.pk,
                 now=now,
                 account=account,
-                data={"postdate": str(item.pk), "reason": skipped.held_for, "amount_cents": item.amount_cents},
+                data={"postdate": item.pk, "reason": skipped.held_for, "amount_cents": item.amount_cents},
             )

@@ -77,12 +77,26 @@ KEYED = {"integrations:push-accounts"}
 """Host API: named by connection id, believed by key (their own tests: wrong key, other agency's key)."""
 
 API = {
-    f"integrations:{name}"
-    for name in (
-        "accounts account options account-quotes account-offers withdraw-offer default-offer quote accept-quote "
-        "rule-sets rule-set submit-rule-set discard-rule-set publish-rule-set withdraw-rule-set roll-back-rule-set "
-        "simulate simulation export-rule-sets import-rule-sets"
-    ).split()
+    "integrations:accounts",
+    "integrations:account",
+    "integrations:options",
+    "integrations:account-quotes",
+    "integrations:account-offers",
+    "integrations:withdraw-offer",
+    "integrations:default-offer",
+    "integrations:quote",
+    "integrations:accept-quote",
+    "integrations:rule-sets",
+    "integrations:rule-set",
+    "integrations:submit-rule-set",
+    "integrations:discard-rule-set",
+    "integrations:publish-rule-set",
+    "integrations:withdraw-rule-set",
+    "integrations:roll-back-rule-set",
+    "integrations:simulate",
+    "integrations:simulation",
+    "integrations:export-rule-sets",
+    "integrations:import-rule-sets",
 }
 """Public API: believed by the agency's key (tests/integrations/test_api_isolation.py walks them)."""
 
