@@ -5,7 +5,8 @@ Row-level security holds: the statement goes through the backend like any other,
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.db import connection, models
 
@@ -23,17 +24,30 @@ def write_rows(model: type[Row], rows: Iterable[Row], *, update: Sequence[str] =
     rows = list(rows)
     if not rows:
         return
-    names, arrays, types, picks, wanted = [], [], [], [], set(update)
-    changed = []
     for row in rows:
         row.claim_for_acting_agency()
+    values = {line.attname: _values(line, rows) for line in model._meta.concrete_fields}
+    write_columns(model, values, update=update, skip_known=skip_known)
+    for row in rows:
+        row._state.adding = False
+
+
+def write_columns(
+    model: type[Row], values: Mapping[str, list[Any]], *, update: Sequence[str] = (), skip_known: bool = False
+) -> None:
+    """Insert rows given column by column, for callers that need no model instances; every column is given.
+
+    Row-level security still checks each row's agency.
+    """
+    names, arrays, types, picks, wanted = [], [], [], [], set(update)
+    changed = []
     for line in model._meta.concrete_fields:
         kind = line.db_type(connection)
         column = connection.ops.quote_name(line.column)
         names.append(column)
         types.append("text" if _AS_TEXT.match(kind) else kind)
         picks.append(f"given.{column}" + (f"::{kind}" if kind in ("jsonb", "inet") else ""))
-        arrays.append(_values(line, rows))
+        arrays.append(values[line.attname])
         if line.name in wanted or line.attname in wanted:
             changed.append(f"{column} = excluded.{column}")
     given = ", ".join(f"%s::{kind}[]" for kind in types)
@@ -47,8 +61,6 @@ def write_rows(model: type[Row], rows: Iterable[Row], *, update: Sequence[str] =
         sql += " ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
         cursor.execute(sql, arrays)
-    for row in rows:
-        row._state.adding = False
 
 
 def _values(line: models.Field, rows: list[Row]) -> list:

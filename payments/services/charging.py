@@ -45,12 +45,12 @@ def is_over(moment: float) -> bool:
     return time.monotonic() >= moment
 
 
-def charge(*, fresh: Iterable[UUID], resumed: Iterable[UUID], now: datetime, deadline: float) -> Asked:
+def charge(*, fresh: Iterable[str], resumed: Iterable[str], now: datetime, deadline: float) -> Asked:
     """Charge payments that a due run intended, or continues; return when every answer is recorded.
 
     :param resumed: an earlier run may have sent them: a refused request proves nothing about those.
     """
-    new = set(fresh)
+    new = {UUID(pk) for pk in fresh}
     queues: dict[UUID, deque[UUID]] = {}
     known = Payment.objects.filter(pk__in=[*resumed, *new], status=Payment.Status.INTENDED)
     for pk, merchant in known.order_by("intended_at", "pk").values_list("pk", "processor_account_id"):

@@ -2,6 +2,7 @@
 
 The statements run in the due run's transaction, after the accounts are locked, so what they read stays true until the
 payments are intended. Plain SQL: building rows of nine models for each item would cost more than all of the gates.
+Ids are text here, as events tell them.
 """
 
 from collections import defaultdict
@@ -28,20 +29,20 @@ from payments.services.tries import FAILED, attempt_of
 from settlements.services import offers
 
 LOCK = """
-SELECT id, agency_id, consumer_id, event_seq FROM accounts_account
+SELECT id::text, agency_id::text, consumer_id::text, event_seq FROM accounts_account
 WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 """Never waits: an account that somebody works on now is left for the next run. Always in the order of ids."""
 
 ITEMS = """
-SELECT postdate.id, postdate.account_id, postdate.arrangement_id, postdate.number, postdate.of, postdate.due_on,
-    postdate.not_before_at, postdate.amount_cents, postdate.executor, postdate.tries,
-    arrangement.kind, arrangement.status, arrangement.authorization_id,
+SELECT postdate.id::text, postdate.account_id::text, postdate.arrangement_id::text, postdate.number, postdate.of,
+    postdate.due_on, postdate.not_before_at, postdate.amount_cents, postdate.executor, postdate.tries,
+    arrangement.kind, arrangement.status, arrangement.authorization_id::text,
     authz.revoked_at, authz.accepted_at,
     authz.lines @> jsonb_build_array(jsonb_build_array(postdate.due_on::text, postdate.amount_cents)),
-    method.id, method.kind, method.brand, method.funding, method.last4, method.fingerprint, method.stored,
+    method.id::text, method.kind, method.brand, method.funding, method.last4, method.fingerprint, method.stored,
     method.removed_at, method.blocked_at, method.update_pending IS NOT NULL, method.validated_at,
-    method.processor_method, method.processor_account_id,
+    method.processor_method,
     merchant.is_active, merchant.debits_paused_at,
     consumer.time_zone, consumer.state,
     account.status, account.balance_cents, account.as_of, account.currency, account.debt_type,
@@ -65,7 +66,8 @@ ORDER BY postdate.account_id, postdate.due_on, postdate.number, postdate.id
 """
 
 WAITING = """
-SELECT payment.account_id, payment.id, payment.status, payment.purpose, payment.amount_cents, payment.postdate_id,
+SELECT payment.account_id::text, payment.id::text, payment.status, payment.purpose, payment.amount_cents,
+    payment.postdate_id::text,
     (SELECT coalesce(sum(entry.amount_cents), 0) FROM payments_ledgerentry entry
      WHERE entry.payment_id = payment.id AND entry.book = 'debt' AND entry.reason = 'refund')
 FROM payments_payment payment
@@ -73,15 +75,15 @@ WHERE payment.account_id = ANY(%s::uuid[]) AND payment.status = ANY(%s) AND paym
 """
 """Own payments that the host does not show yet, less what was given back (services.owed)."""
 
-DISPUTED = "SELECT account_id FROM payments_dispute WHERE account_id = ANY(%s::uuid[]) AND status = 'open'"
+DISPUTED = "SELECT account_id::text FROM payments_dispute WHERE account_id = ANY(%s::uuid[]) AND status = 'open'"
 
 ACKNOWLEDGED = """
-SELECT DISTINCT account_id FROM accounts_event
+SELECT DISTINCT account_id::text FROM accounts_event
 WHERE account_id = ANY(%s::uuid[]) AND kind = 'sol_notice.acknowledged'
 """
 
 TRIED = """
-SELECT DISTINCT mine.id, payment.id
+SELECT DISTINCT mine.id::text, payment.id::text
 FROM payments_method mine
 JOIN payments_method same ON same.agency_id = mine.agency_id AND same.fingerprint = mine.fingerprint
     AND same.kind = mine.kind
@@ -96,9 +98,9 @@ WHERE mine.id = ANY(%s::uuid[]) AND mine.fingerprint <> '' AND payment.status = 
 class Locked:
     """Hold an account whose row is locked, as much of it as events need."""
 
-    pk: UUID
-    agency_id: UUID
-    consumer_id: UUID
+    pk: str
+    agency_id: str
+    consumer_id: str
     event_seq: int
     consumer: SimpleNamespace = field(default_factory=SimpleNamespace)
 
@@ -107,9 +109,9 @@ class Locked:
 class Item:
     """Hold a due item with what it is charged by; names as in the tables, in the order of `ITEMS`."""
 
-    pk: UUID
-    account_id: UUID
-    arrangement_id: UUID
+    pk: str
+    account_id: str
+    arrangement_id: str
     number: int
     of: int
     due_on: date
@@ -119,11 +121,11 @@ class Item:
     tries: int
     arrangement_kind: str
     arrangement_status: str
-    authorization_id: UUID | None
+    authorization_id: str | None
     revoked_at: datetime | None
     accepted_at: datetime | None
     covered: bool | None
-    method_id: UUID
+    method_id: str
     kind: str
     brand: str
     funding: str
@@ -135,7 +137,6 @@ class Item:
     update_pending: bool
     validated_at: datetime | None
     processor_method: str
-    processor_account_id: UUID | None
     merchant_active: bool | None
     debits_paused_at: datetime | None
     zone: str
@@ -160,12 +161,12 @@ class Item:
     notice_channel: str | None
     waiting_cents: int = 0
     settled: bool = False
-    undecided: UUID | None = None
+    undecided: str | None = None
     undecided_is_mine: bool = False
     disputed: bool = False
     acknowledged: bool = False
     failed: tuple[FailedAttempt, ...] = ()
-    first_try: UUID | None = None
+    first_try: str | None = None
 
     @property
     def run_on(self) -> date:
@@ -179,16 +180,16 @@ class Item:
         return max([self.not_before_at, *mine])
 
 
-def lock(account_ids: Sequence[UUID]) -> dict[UUID, Locked]:
+def lock(account_ids: Sequence[str]) -> dict[str, Locked]:
     """Lock the accounts that nobody else has locked, in the order of their ids."""
     return {row[0]: Locked(*row) for row in _all(LOCK, [list(account_ids)])}
 
 
-def read(postdate_ids: Sequence[UUID], *, now: datetime) -> list[Item]:
+def read(postdate_ids: Sequence[str], *, now: datetime) -> list[Item]:
     """Read items, whose accounts are locked, with all that decides about them; in the order of account and due date."""
     items = [Item(*row) for row in _all(ITEMS, [list(postdate_ids)])]
     accounts = [item.account_id for item in items]
-    waiting: dict[UUID, list[tuple]] = defaultdict(list)
+    waiting: dict[str, list[tuple]] = defaultdict(list)
     for row in _all(WAITING, [accounts, list(Payment.COUNTED)]):
         waiting[row[0]].append(row)
     disputed = {row[0] for row in _all(DISPUTED, [accounts])}
@@ -213,20 +214,21 @@ def _count(item: Item, waiting: Sequence[tuple]) -> None:
             item.settled = True
 
 
-def _failed(method_ids: Sequence[UUID]) -> dict[UUID, list[Payment]]:
+def _failed(method_ids: Sequence[str]) -> dict[str, list[Payment]]:
     pairs = _all(TRIED, [list(method_ids), list(FAILED)])
-    rows = Payment.objects.select_related("method").in_bulk([payment for _method, payment in pairs]) if pairs else {}
-    found: dict[UUID, list[Payment]] = defaultdict(list)
+    known = Payment.objects.select_related("method").filter(pk__in=[payment for _method, payment in pairs])
+    rows = {str(payment.pk): payment for payment in known} if pairs else {}
+    found: dict[str, list[Payment]] = defaultdict(list)
     for method, payment in pairs:
         found[method].append(rows[payment])
     return found
 
 
 def _tried(item: Item, tried: Sequence[Payment]) -> None:
-    item.failed = tuple(attempt_of(payment, item=item.pk) for payment in tried)
-    mine = [payment for payment in tried if payment.postdate_id == item.pk]
+    item.failed = tuple(attempt_of(payment, item=UUID(item.pk)) for payment in tried)
+    mine = [payment for payment in tried if str(payment.postdate_id) == item.pk]
     if mine:
-        item.first_try = min(mine, key=lambda one: one.intended_at).pk
+        item.first_try = str(min(mine, key=lambda one: one.intended_at).pk)
 
 
 def sol_needed(item: Item, now: datetime) -> bool:
