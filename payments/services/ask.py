@@ -157,6 +157,8 @@ def sweep(*, now: datetime, limit: int = SWEEP_LIMIT) -> int:
     undecided = Payment.objects.filter(
         status=Payment.Status.INTENDED, executor="portal", intended_at__lte=now - ASK_AFTER
     )
+    # What a due run has in its hands waits for its turn there, perhaps for minutes; asked about, nobody would know it.
+    undecided = undecided.exclude(postdate__claimed_until__gt=now)
     silent = Payment.objects.filter(
         status=Payment.Status.PENDING, executor="portal", intended_at__lte=now - ASK_PENDING_AFTER
     )

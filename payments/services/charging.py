@@ -154,6 +154,9 @@ def _record(payment: Payment, outcome: Outcome, now: datetime) -> None:
     with acting_for(payment.agency_id):
         try:
             settle.record_outcome(payment_id=payment.pk, outcome=outcome, now=now)
+            if outcome.status == "unknown":
+                # Out of this run's hands: the sweep may ask, and the next run may send it again under its key.
+                Postdate.objects.filter(pk=payment.postdate_id).update(claimed_until=None)
         except Exception:
             # Undecided as it is, the sweep finds it; the others must not wait for it.
             log.exception("due_outcome_failed", payment=str(payment.pk))

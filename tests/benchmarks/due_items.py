@@ -173,12 +173,14 @@ def run(group: int, *, limit: int | None = None, most: int | None = None) -> dic
     """Queue everything that is due on a group's day; give how many and how long, by the clock and by the processor."""
     from accounts import events
     from accounts.tenancy import ALL_AGENCIES, acting_for
+    from payments.rules.notices import predebit_window
     from payments.services import due
 
     events.listeners.clear()
     with acting_for(ALL_AGENCIES):
-        # The first statement opens the connection, which a worker has open already.
+        # A worker has its connection open and the calendars loaded.
         due.run(now=at(-30), charge=False)
+        predebit_window(FIRST)
         print("ready", flush=True)
         sys.stdin.readline()
         began, worked = time.perf_counter(), time.process_time()

@@ -220,8 +220,6 @@ def test_a_lost_answer_stays_undecided_until_the_processor_is_asked(shop, mode):
     payment = Payment.objects.get()
     assert payment.status == Payment.Status.INTENDED
     assert fresh(item).status == Postdate.Status.SCHEDULED
-    # While its lease runs no other run touches it, and the account takes no second try.
-    assert run(EIGHT + MINUTE).claimed == 0
     with acting_for(ALL_AGENCIES):
         ask.sweep(now=EIGHT + MINUTE)
     assert Payment.objects.get().status == Payment.Status.SUCCEEDED
@@ -244,12 +242,13 @@ def test_a_charge_that_nobody_ever_got_is_ended_and_made_anew(shop):
     assert len(shop.charged()) == 1
 
 
-def test_a_try_whose_request_was_lost_is_sent_again_under_its_key_when_the_lease_ends(shop):
+@pytest.mark.parametrize("mode", ["drop_before", "drop_after_effect"])
+def test_a_try_whose_answer_was_lost_is_sent_again_under_its_key_by_the_next_run(shop, mode):
     item = due_item(shop)
-    fault(shop, "drop_before", times=2)
+    fault(shop, mode, times=2)
     run(EIGHT)
     shop.program.control("DELETE", "faults")
-    ran = run(EIGHT + due.LEASE)
+    ran = run(EIGHT + MINUTE)
     assert (ran.resumed, ran.intended, ran.charged) == (1, 0, 1)
     payment = Payment.objects.get()
     assert payment.status == Payment.Status.SUCCEEDED
