@@ -39,8 +39,8 @@ PAGES = [
     *("declined", "bank_check", "review_bank", "handed_over", "finding_out", "review_blocked"),
     *("budget", "budget_section", "budget_wrong", "budget_above", "budget_review", "budget_result", "budget_again"),
     *("pause", "pause_wrong", "pause_asked", "pause_no_file", "pause_end"),
-    *("age_of_debt", "account_old", "cards_off"),
     *("creditor", "wrong", "wrong_unsaid", "wrong_said"),
+    *("age_of_debt", "account_old", "cards_off"),
     *("payments_many", "postdates_many", "home_two", "account_disputed"),
     *("stop", "stopped", "session_ended", "locked"),
 ]
