@@ -4,8 +4,8 @@ import sys
 RULES = """
 accounts.calendars accounts.money accounts.refusals accounts.statuses payments.rules.attempts
 payments.rules.authorization payments.rules.bank payments.rules.cards payments.rules.changes payments.rules.gates
-payments.rules.life payments.rules.meters payments.rules.notices payments.rules.retries payments.rules.returns payments.rules.skips
-payments.rules.routing settlements.rules.offers settlements.rules.schedules
+payments.rules.life payments.rules.meters payments.rules.notices payments.rules.retries payments.rules.returns
+payments.rules.skips payments.rules.routing settlements.rules.offers settlements.rules.schedules
 """
 
 
