@@ -22,7 +22,7 @@ from accounts import events
 from accounts.models import Account
 from accounts.tenancy import acting_for, uuid7
 from payments import crash
-from payments.models import Arrangement, Payment, Postdate
+from payments.models import Arrangement, Incident, Payment, Postdate
 from payments.rules.skips import Skipped, after_skip
 from payments.services import charging, incidents, ready, settle
 from payments.services.ready import Item, Locked
@@ -383,6 +383,8 @@ def _tell_staff(stopped: Sequence[tuple[Item, Skipped]], now: datetime) -> None:
             incidents.open(
                 kind=skipped.incident,
                 key=item.pk,
+                # Somebody expects this payment today, and only a person can put it right.
+                severity=Incident.Severity.URGENT,
                 now=now,
                 account=account,
                 data={"postdate": item.pk, "reason": skipped.held_for, "amount_cents": item.amount_cents},

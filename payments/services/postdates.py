@@ -63,9 +63,9 @@ def hold(*, postdate: Postdate, reason: str, now: datetime) -> Postdate:
 
 @transaction.atomic
 def settle_hold(*, postdate_id: UUID, held: bool, reason: str, now: datetime) -> Postdate:
-    """Take the host's answer to a hold request; a refused one is scheduled again."""
+    """Take the host's answer to a hold request; a refused one is scheduled again, where the host executes it."""
     found, account = _locked(postdate_id)
-    if held or found.status != Status.HELD:
+    if held or found.status != Status.HELD or found.executor != "host":
         return found
     found.held_for = ""
     return move(found, account, Status.SCHEDULED, "postdate.changed", now, hold_refused=True, reason=reason)

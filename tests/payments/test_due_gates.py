@@ -18,6 +18,7 @@ from payments.models import (
     Postdate,
     ProcessorAccount,
 )
+from payments.services import life, postdates
 from tests.conftest import NOW
 from tests.payments.due_cast import (
     DAY,
@@ -302,3 +303,13 @@ def test_another_agencys_trouble_stops_nobody_here(shop, other_shop):
         assert Payment.objects.count() == 0
         assert Event.objects.get(kind="postdate.skipped").agency_id == other_shop.agency.pk
     assert (len(shop.charged()), len(other_shop.charged())) == (1, 0)
+
+
+def test_a_host_that_refuses_to_hold_what_is_not_its_own_lets_nothing_loose(shop):
+    """The host is told of the pause as of everything; only what it executes is its to refuse."""
+    item = due_item(shop)
+    life.pause(account=shop.account, until=None, reason="hardship", now=NOW)
+    postdates.settle_hold(postdate_id=item.pk, held=False, reason="already_charged", now=NOW)
+    assert (fresh(item).status, fresh(item).held_for) == (Postdate.Status.HELD, "paused")
+    assert run().claimed == 0
+    assert shop.charged() == []
