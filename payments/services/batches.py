@@ -234,7 +234,7 @@ def cancel(*, batch: PaymentBatch, now: datetime) -> PaymentBatch:
 def problems(batch: PaymentBatch, *, now: datetime) -> dict[UUID, list[str]]:
     """Say of each item of a batch that cannot be executed now why, by the codes of the gates."""
     items = list(standing_items(batch))
-    planned = {one.postdate_id: one for one in items if one.postdate_id}
+    planned = {str(one.postdate_id): one for one in items if one.postdate_id}
     said: dict[UUID, list[str]] = {}
     for row in ready.read(list(planned), now=now):
         facts = ready.facts_of(row, now=now)
