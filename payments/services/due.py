@@ -274,7 +274,8 @@ def queue(
     told: list[tuple[str, Locked, dict]] = []
     going: list[Intended] = []
     # An account that somebody works on now, or that has another item in this batch, is the next run's.
-    left = [Left(pk=row[0]) for row in claimed if row[1] not in accounts]
+    read = {item.pk for item in items}
+    left = [Left(pk=row[0]) for row in claimed if row[0] not in read]
     stopped: list[tuple[Item, Skipped]] = []
     busy: set[str] = set()
     for item in items:
