@@ -5,13 +5,18 @@ Row-level security holds: the statement goes through the backend like any other,
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, models
+from django.db.models.base import ModelState
 
-from accounts.crypto import SealedField
-from accounts.tenancy import Row
+from accounts.crypto import SealedField, seal
+from accounts.tenancy import ALL_AGENCIES, Row, acting
 
 _AS_TEXT = re.compile(r"varchar|jsonb|inet|text")
 
@@ -24,12 +29,151 @@ def write_rows(model: type[Row], rows: Iterable[Row], *, update: Sequence[str] =
     rows = list(rows)
     if not rows:
         return
+    acts = acting()
+    ours = UUID(acts) if acts not in ("", ALL_AGENCIES) else None
     for row in rows:
-        row.claim_for_acting_agency()
+        if (row.agency_id is not ours and row.agency_id != ours) or ours is None:
+            row.claim_for_acting_agency()
     values = {line.attname: _values(line, rows) for line in model._meta.concrete_fields}
     write_columns(model, values, update=update, skip_known=skip_known)
     for row in rows:
         row._state.adding = False
+
+
+def read_rows(found: models.QuerySet) -> list:
+    """Read instances with all their columns, five times faster than the model's own way; no signal is sent."""
+    model, made = found.model, []
+    names, alias = [line.attname for line in model._meta.concrete_fields], found.db
+    for values in found.values_list(*names):
+        row = model.__new__(model)
+        state = row._state = ModelState()
+        state.adding, state.db = False, alias
+        row.__dict__.update(zip(names, values, strict=True))
+        made.append(row)
+    return made
+
+
+def update_rows(model: type[Row], rows: Iterable[Row], names: Iterable[str]) -> None:
+    """Update the named columns (attnames) of rows that are there, in one statement."""
+    rows, names = list(rows), set(names)
+    lines = [line for line in model._meta.concrete_fields if line.attname in names]
+    if not rows or not lines:
+        return
+    quoted = connection.ops.quote_name
+    given = _Given(model._meta.pk, [row.pk for row in rows], whole=True)
+    sets = [f"{quoted(line.column)} = {given.add(line, _values(line, rows))}" for line in lines]
+    table, pk = quoted(model._meta.db_table), quoted(model._meta.pk.column)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {', '.join(sets)} {given.source} WHERE {table}.{pk} = given.{pk}",  # noqa: S608 - own names
+            given.params,
+        )
+
+
+def set_foreign(row: models.Model, name: str, other: models.Model) -> None:
+    """Set a relation and its column on a row, without the descriptor's questions."""
+    row.__dict__[f"{name}_id"] = other.pk
+    row._state.fields_cache[name] = other
+
+
+def in_one(values: Iterable[Any]) -> Any:
+    """Write values as PostgreSQL reads an array: one text is parsed ten times faster than a list of literals.
+
+    Types that have no such form here stay a list.
+    """
+    values = list(values)
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        text = '","'.join(values)
+        if "\\" not in text and text.count('"') == 2 * (len(values) - 1):
+            return '{"' + text + '"}'
+    if kinds == {int}:
+        return "{" + str(values)[1:-1] + "}"
+    try:
+        return "{" + ",".join([_WRITE[type(value)](value) for value in values]) + "}"
+    except KeyError:
+        return values
+
+
+def _quoted(text: str) -> str:
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+_WRITE: dict[type, Callable[[Any], str]] = {
+    str: _quoted,
+    int: str,
+    bool: lambda value: "t" if value else "f",
+    UUID: lambda value: f"{value.int:032x}",
+    datetime: lambda value: f'"{value.isoformat()}"',
+    date: date.isoformat,
+    Decimal: str,
+    type(None): lambda value: "NULL",
+}
+
+
+class _Given:
+    """The values of many rows as one source of a statement: an array a column, but a value that all share once."""
+
+    def __init__(self, first: models.Field | None = None, values: Sequence[Any] = (), *, whole: bool = False) -> None:
+        self.names: list[str] = []
+        self.types: list[str] = []
+        self.arrays: list[Any] = []
+        self.shared: list[Any] = []
+        if first is not None:
+            self.add(first, values, whole=whole)
+
+    def add(self, line: models.Field, values: Sequence[Any], *, whole: bool = False) -> str:
+        """Take a column's values; return the expression that reads them."""
+        kind, column = line.db_type(connection), connection.ops.quote_name(line.column)
+        sent = "text" if _AS_TEXT.match(kind) else kind
+        cast = f"::{kind}" if kind in ("jsonb", "inet") else ""
+        head = values[0]
+        if not whole and all(value is head for value in values):
+            self.shared.append(head)
+            return f"%s::{sent}{cast}"
+        self.names.append(column)
+        self.types.append(f"%s::{sent}[]")
+        self.arrays.append(in_one(values))
+        return f"given.{column}{cast}"
+
+    @property
+    def source(self) -> str:
+        if not self.names:
+            return ""
+        return f"FROM unnest({', '.join(self.types)}) AS given({', '.join(self.names)})"
+
+    @property
+    def params(self) -> list[Any]:
+        return [*self.shared, *self.arrays]
+
+
+def blank(model: type[models.Model], **values: Any) -> Any:
+    """Make an instance with its defaults, ten times faster than the model's own way, which looks at every keyword.
+
+    Relations are given by attname (`consumer_id`); no signal is sent.
+    """
+    plain, made = _defaults(model)
+    row = model.__new__(model)
+    row._state = ModelState()
+    row.__dict__.update(plain)
+    for name, make in made:
+        if name not in values:
+            row.__dict__[name] = make()
+    row.__dict__.update(values)
+    return row
+
+
+@lru_cache(maxsize=64)
+def _defaults(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    plain, made = {}, []
+    for line in model._meta.concrete_fields:
+        if line.has_default() and callable(line.default):
+            made.append((line.attname, line.default))
+        else:
+            plain[line.attname] = line.get_default()
+    return plain, made
 
 
 def write_columns(
@@ -39,38 +183,46 @@ def write_columns(
 
     Row-level security still checks each row's agency.
     """
-    names, arrays, types, picks, wanted = [], [], [], [], set(update)
-    changed = []
-    for line in model._meta.concrete_fields:
-        kind = line.db_type(connection)
-        column = connection.ops.quote_name(line.column)
-        names.append(column)
-        types.append("text" if _AS_TEXT.match(kind) else kind)
-        picks.append(f"given.{column}" + (f"::{kind}" if kind in ("jsonb", "inet") else ""))
-        arrays.append(values[line.attname])
-        if line.name in wanted or line.attname in wanted:
-            changed.append(f"{column} = excluded.{column}")
-    given = ", ".join(f"%s::{kind}[]" for kind in types)
-    sql = (
-        f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({', '.join(names)}) "  # noqa: S608 - own names
-        f"SELECT {', '.join(picks)} FROM unnest({given}) AS given({', '.join(names)})"
-    )
+    quoted, given, wanted = connection.ops.quote_name, _Given(), set(update)
+    lines = model._meta.concrete_fields
+    picks = [given.add(line, values[line.attname]) for line in lines]
+    columns = [quoted(line.column) for line in lines]
+    changed = [
+        f"{quoted(line.column)} = excluded.{quoted(line.column)}"
+        for line in lines
+        if line.name in wanted or line.attname in wanted
+    ]
+    sql = f"INSERT INTO {quoted(model._meta.db_table)} ({', '.join(columns)}) SELECT {', '.join(picks)} {given.source}"
     if changed:
         sql += f' ON CONFLICT ("id") DO UPDATE SET {", ".join(changed)}'
     elif skip_known:
         sql += " ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
-        cursor.execute(sql, arrays)
+        cursor.execute(sql, given.params)
 
 
 def _values(line: models.Field, rows: list[Row]) -> list:
+    name = line.attname
     if getattr(line, "auto_now", False) or getattr(line, "auto_now_add", False):
-        return [line.pre_save(row, add=True) for row in rows]
-    values = [getattr(row, line.attname) for row in rows]
+        at = line.pre_save(rows[0], add=True)
+        for row in rows:
+            row.__dict__[name] = at
+        return [at] * len(rows)
+    try:
+        values = [row.__dict__[name] for row in rows]
+    except KeyError:
+        values = [getattr(row, name) for row in rows]
     if isinstance(line, models.JSONField):
-        return [json.dumps(value, cls=line.encoder) for value in values]
+        return [_json(value, line.encoder) for value in values]
     if isinstance(line, SealedField):
-        return [line.get_prep_value(value) for value in values]
-    if isinstance(line, models.CharField | models.TextField):
+        context = line.context
+        return [seal(value, context=context) if value else "" for value in values]
+    if isinstance(line, models.CharField | models.TextField) and set(map(type, values)) != {str}:
         return [str(value) for value in values]
     return values
+
+
+def _json(value: Any, encoder: type | None) -> str | None:
+    if value is None:
+        return None
+    return "{}" if value == {} else json.dumps(value, cls=encoder)

@@ -4,12 +4,16 @@ A legal period is never a bare timedelta (CAL-05); a day is a `date` in the cons
 is an aware `datetime`.
 """
 
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+ZIP_ZONES = Path(__file__).with_name("zip_zones.txt")  # written by tests/accounts/zip_zones.py
 _ONE_DAY = timedelta(days=1)
 _MONTHS = {
     "en": "January February March April May June July August September October November December",
@@ -90,6 +94,7 @@ def business_days_between(start: date, end: date, calendar: Calendar) -> int:
     return sum(is_business_day(day, calendar) for day in days)
 
 
+@lru_cache(maxsize=4096)
 def validation_ends_on(sent_on: date) -> date:
     """Give the last day of the validation period: 5 days of `valid_5d` to arrive, then 30 days (RF-30)."""
     return add_business_days(sent_on, 5, valid_5d) + timedelta(days=30)
@@ -120,11 +125,25 @@ def zone_of_zip(zip_code: str) -> str | None:
     digits = zip_code.strip()[:5]
     if len(digits) != 5 or not digits.isascii() or not digits.isdigit():
         return None
-    # Imported here: the first call reads a compiled table for a quarter of a second.
-    import zipcodes
+    starts, ends, zones = _zip_runs()
+    code = int(digits)
+    run = bisect_right(starts, code) - 1
+    return zones[run] if run >= 0 and code <= ends[run] else None
 
-    matches = zipcodes.matching(digits)
-    return (matches[0].get("timezone") or None) if matches else None
+
+@lru_cache(maxsize=1)
+def _zip_runs() -> tuple[array, array, list[str]]:
+    """Read runs of ZIP codes of one zone: a table of the zipcodes package takes 23 MB and is read row by row."""
+    runs = []
+    for line in ZIP_ZONES.read_text().splitlines():
+        zone, *steps = line.split()
+        code = 0
+        for step in steps:
+            start, _plus, more = step.partition("+")
+            runs.append((code + int(start), code + int(start) + int(more or 0), zone))
+            code = runs[-1][1]
+    starts, ends, zones = zip(*sorted(runs), strict=True)
+    return array("I", starts), array("I", ends), list(zones)
 
 
 def consumer_zone(zip_code: str, *, fallback: str) -> str:

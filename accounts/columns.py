@@ -3,13 +3,16 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import date
 from functools import cache
 from typing import Any
 
 from django.contrib.admin.utils import display_for_field
 from django.db import models
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from accounts.money import format_cents
@@ -38,13 +41,37 @@ def percent_of(name: str, label: Any) -> Callable:
 
 
 def json_of(name: str, label: Any) -> Callable:
-    """Make the column of a JSON value, without what looks like a secret in it."""
+    """Make the column of a JSON value, without what looks like a secret in it; days with sums are read as such."""
 
     def show(row):
         value = getattr(row, name)
+        if days := _days_with_sums(value):
+            currency = getattr(row, "currency", "usd")
+            said = ((date_format(day), format_cents(cents, currency)) for day, cents in days)
+            return format_html_join(mark_safe("<br>"), "{}: {}", said)
         return plain_json(value) if value else "-"
 
     return column(show, name, label)
+
+
+def text_of(name: str, label: Any) -> Callable:
+    """Make the column of a long text, paragraph by paragraph as it was written."""
+
+    def show(row):
+        text = getattr(row, name)
+        return format_html('<div class="staff-text">{}</div>', text) if text else "-"
+
+    return column(show, name, label)
+
+
+def _days_with_sums(value: Any) -> list[tuple[date, int]]:
+    """Read `[["2026-12-01", 12500], ...]`; empty where it is anything else."""
+    if not isinstance(value, list):
+        return []
+    try:
+        return [(date.fromisoformat(on), int(cents)) for on, cents in value]
+    except (TypeError, ValueError):
+        return []
 
 
 def label(tone: str, text: Any) -> str:
@@ -52,13 +79,13 @@ def label(tone: str, text: Any) -> str:
     return format_html('<span class="staff-label {}">{}</span>', tone, text)
 
 
-def status_of(tones: dict[str, str]) -> Callable:
+def status_of(tones: dict[str, str], *, name: str = "status") -> Callable:
     """Make the column of a status, coloured by `tones`: success, info, warning, danger."""
 
     def show(row):
-        return label(tones.get(row.status, ""), row.get_status_display())
+        return label(tones.get(getattr(row, name), ""), getattr(row, f"get_{name}_display")())
 
-    return column(show, "status", _("status"))
+    return column(show, name, _("status"))
 
 
 def column(show: Callable, name: str, label: Any) -> Callable:
@@ -94,6 +121,8 @@ def readable(model: type[models.Model], name: Any) -> Any:
         return sum_of(name, str(field.verbose_name).removesuffix(" cents"))
     if name.endswith("_bps"):
         return percent_of(name, str(field.verbose_name).removesuffix(" bps"))
+    if type(field) is models.TextField:
+        return text_of(name, field.verbose_name)
     return json_of(name, field.verbose_name) if isinstance(field, models.JSONField) else name
 
 

@@ -8,6 +8,8 @@ so that equal numbers of two agencies do not look equal.
 import base64
 import hmac
 import os
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,7 +25,7 @@ def seal(text: str, *, context: str) -> str:
     """Encrypt text for one place (`table.column`); the result is `version:base64`."""
     version, key = next(iter(settings.FIELD_KEYS.items()))
     nonce = os.urandom(12)
-    sealed = AESGCM(key).encrypt(nonce, text.encode(), context.encode())
+    sealed = _cipher(key).encrypt(nonce, text.encode(), context.encode())
     return f"{version}:{base64.b64encode(nonce + sealed).decode()}"
 
 
@@ -35,17 +37,32 @@ def unseal(sealed: str, *, context: str) -> str:
     version, _sep, text = sealed.partition(":")
     try:
         raw = base64.b64decode(text, validate=True)
-        return AESGCM(settings.FIELD_KEYS[int(version)]).decrypt(raw[:12], raw[12:], context.encode()).decode()
+        return _cipher(settings.FIELD_KEYS[int(version)]).decrypt(raw[:12], raw[12:], context.encode()).decode()
     except (KeyError, ValueError, InvalidTag) as error:
         raise CannotOpen(f"A sealed value of {context} cannot be opened.") from error
+
+
+@lru_cache(maxsize=16)
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(key)
 
 
 def blind_index(value: str, *, agency_id, field: str) -> str:
     """Hash a normalised value so that this agency, and only this field, can find it again; empty stays empty."""
     if not value:
         return ""
-    own_key = hmac.digest(settings.INDEX_KEY, f"agency:{agency_id}".encode(), "sha256")
-    return hmac.digest(own_key, f"{field}:{value}".encode(), "sha256").hex()
+    return hmac.digest(_own_key(settings.INDEX_KEY, agency_id), f"{field}:{value}".encode(), "sha256").hex()
+
+
+def indexer(agency_id) -> Callable[[str, str], str]:
+    """Give `blind_index` of one agency, its key made once: takes the value and the field."""
+    key = _own_key(settings.INDEX_KEY, agency_id)
+    return lambda value, field: hmac.digest(key, f"{field}:{value}".encode(), "sha256").hex() if value else ""
+
+
+@lru_cache(maxsize=256)
+def _own_key(key: bytes, agency_id) -> bytes:
+    return hmac.digest(key, f"agency:{agency_id}".encode(), "sha256")
 
 
 def same(one: str, other: str) -> bool:
@@ -56,14 +73,16 @@ def same(one: str, other: str) -> bool:
 class SealedField(models.TextField):
     """Keep text sealed in the database and open in Python; never filter by it, use a blind index."""
 
-    def _context(self) -> str:
+    @cached_property
+    def context(self) -> str:
+        """Name the place that values of this field are sealed for."""
         return f"{self.model._meta.db_table}.{self.column}"
 
     def get_prep_value(self, value):
-        return seal(value, context=self._context()) if value else ""
+        return seal(value, context=self.context) if value else ""
 
     def from_db_value(self, value, expression, connection):
-        return unseal(value, context=self._context()) if value else ""
+        return unseal(value, context=self.context) if value else ""
 
     def get_lookup(self, lookup_name):
         return super().get_lookup(lookup_name) if lookup_name in ("isnull",) else None

@@ -19,7 +19,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSingleDateWidget, UnfoldAdminTextareaWidget
 
 from accounts.columns import column, each_readable, flat, linked, plain, readable, silent
 from accounts.crypto import SealedField
@@ -61,12 +61,12 @@ class LinesField(forms.CharField):
 
 
 class PairsField(forms.CharField):
-    """Edit a map of words, one `left = right` per line; the right side is one of `choices`."""
+    """Edit a map of words, one `left = right` per line; the right side is one of `choices`, or anything."""
 
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 6})
 
-    def __init__(self, *, choices, **kwargs) -> None:
-        self.choices = list(choices)
+    def __init__(self, *, choices=None, **kwargs) -> None:
+        self.choices = None if choices is None else list(choices)
         super().__init__(**kwargs)
 
     def prepare_value(self, value):
@@ -78,7 +78,9 @@ class PairsField(forms.CharField):
         pairs = {}
         for line in filter(str.strip, (super().to_python(value) or "").splitlines()):
             left, equals, right = (part.strip() for part in line.rpartition("="))
-            if not (left and equals and right in self.choices):
+            if self.choices is None and not (left and equals and right):
+                raise ValidationError(_("“%(line)s”: write CODE = MEANING.") % {"line": line})
+            if self.choices is not None and not (left and equals and right in self.choices):
                 said = {"line": line, "known": ", ".join(self.choices)}
                 raise ValidationError(_("“%(line)s”: write WORD = one of %(known)s.") % said)
             pairs[left] = right
@@ -120,6 +122,15 @@ class AgencyForm(forms.ModelForm):
 
     def _get_validation_exclusions(self):
         return super()._get_validation_exclusions() - {"agency"}
+
+
+class DayInput(UnfoldAdminSingleDateWidget):
+    """Pick a day by the browser's own calendar, which a telephone has too; nothing must be typed in a format."""
+
+    input_type = "date"
+
+    def __init__(self, attrs=None) -> None:
+        super().__init__(attrs=attrs, format="%Y-%m-%d")
 
 
 class ReasonForm(forms.Form):
@@ -191,7 +202,7 @@ class Desk(ModelAdmin):
 
         Actions change something, so a link alone never does them.
         """
-        form = form_class(request.POST if request.method == "POST" else None)
+        form = form_class(request.POST, request.FILES) if request.method == "POST" else form_class()
         if request.method == "POST" and form.is_valid():
             answer = do(form)
             if isinstance(answer, HttpResponse):
@@ -199,6 +210,10 @@ class Desk(ModelAdmin):
             if answer or done:
                 messages.success(request, answer or done)
             return redirect(self._address(row))
+        return self.ask_page(request, row, title=title, text=text, button=button, form=form)
+
+    def ask_page(self, request, row, *, title, text, button, form) -> HttpResponse:
+        """Show the question of an action."""
         context = self.admin_site.each_context(request) | {
             "title": title,
             "text": text,
@@ -231,9 +246,16 @@ class AgencyAdmin(Desk):
     """Set it where an agency has one row: the list then leads straight to it."""
 
     def has_add_permission(self, request, *args) -> bool:
-        if self.one_row and acts_for_one() and self.model._default_manager.exists():
+        if self.one_row and acts_for_one() and self._is_there(request):
             return False
         return acts_for_one() and super().has_add_permission(request, *args)
+
+    def _is_there(self, request) -> bool:
+        """Tell whether the one row exists; the menu asks several times in a request."""
+        known = request.__dict__.setdefault("one_rows", {})
+        if self.model not in known:
+            known[self.model] = self.model._default_manager.exists()
+        return known[self.model]
 
     def has_change_permission(self, request, obj=None) -> bool:
         return acts_for_one() and super().has_change_permission(request, obj)

@@ -5,6 +5,7 @@
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db import connection, transaction
 
 from accounts.bulk import write_columns
@@ -22,9 +24,10 @@ CATALOGUE = """
 account.placed account.updated account.recalled account.status_changed account.card_disabled account.paid_in_full
 balance.changed consumer.identified consumer.identification_failed consumer.logged_in consumer.stepped_up
 consumer.contact_changed language.set consent.granted consent.withdrawn esign.granted esign.withdrawn optout.address
-optout.medium cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired offer.withdrawn
-offer.broken offer.completed rule_set.published rule_set.withdrawn affordability.submitted affordability.decided
-hardship.requested hardship.granted hardship.declined hardship.ended method.added method.removed method.blocked
+optout.medium optout.stream cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired
+offer.withdrawn offer.broken offer.completed rule_set.published rule_set.withdrawn affordability.submitted
+affordability.decided hardship.requested hardship.granted hardship.declined hardship.ended
+method.added method.removed method.blocked
 method.updated authorization.created authorization.revoked payment.started payment.intended payment.succeeded
 payment.declined payment.pending payment.returned payment.charged_back payment.refunded payment.voided payment.posted
 postdate.scheduled postdate.changed postdate.cancel_requested postdate.cancelled postdate.due postdate.skipped
@@ -36,9 +39,22 @@ message.replied letter.required dispute.opened dispute.resolved document.uploade
 campaign.started campaign.stopped campaign.finished session.started session.abandoned session.ended page.viewed
 notice.due notice.sent notice.failed oc_request.opened sol_notice.acknowledged incident.opened contact_plan.requested
 batch.created batch.approved batch.exported batch.posted host.unreachable host.recovered delivery.abandoned
-oc_request.answered
+oc_request.answered message.requested webhook.unreachable webhook.recovered webhook.suspended webhook.resumed
+payment.refund_failed arrangement.suspended statement.due statement.sent
+pay_link.made pay_link.used pay_link.revoked session_link.made session_link.used session_link.revoked
 """
 KINDS = frozenset(CATALOGUE.split())
+
+COUNT_AND_WRITE = """
+WITH counted AS (
+    UPDATE accounts_account SET event_seq = event_seq + 1 WHERE id = %(account_id)s RETURNING event_seq
+)
+INSERT INTO accounts_event
+    (id, agency_id, account_id, consumer_id, account_seq, kind, actor, request_id, occurred_at, data)
+SELECT %(id)s, %(agency_id)s, %(account_id)s, %(consumer_id)s, counted.event_seq, %(kind)s, %(actor)s, %(request_id)s,
+    %(occurred_at)s, %(data)s::jsonb
+FROM counted RETURNING account_seq
+"""
 
 listeners: list[Callable[[], None]] = []
 """Port: upper floors that want a nudge after a commit that wrote events. Empty nudges nobody; polls find all."""
@@ -56,6 +72,11 @@ def context(*, actor: str, request_id: str = "") -> Iterator[None]:
         _context.reset(token)
 
 
+def acting_in() -> tuple[str, str]:
+    """Say who acts and in which request."""
+    return _context.get()
+
+
 def record(
     kind: str,
     *,
@@ -70,49 +91,81 @@ def record(
     """
     assert kind in KINDS, kind
     assert connection.in_atomic_block, "an event commits with its fact"
-    seq = None
     if account is not None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE accounts_account SET event_seq = event_seq + 1 WHERE id = %s RETURNING event_seq",
-                [account.pk],
-            )
-            (seq,) = cursor.fetchone()
         consumer = consumer or account.consumer_id
     actor, request_id = _context.get()
-    event = Event.objects.create(
+    event = Event(
         agency_id=_agency_of(account, consumer),
         account=account,
         consumer_id=getattr(consumer, "pk", consumer),
-        account_seq=seq,
         kind=kind,
         actor=actor,
         request_id=request_id,
         occurred_at=now,
         data={"v": 1, **(data or {})},
     )
-    _nudge_on_commit()
+    if account is None:
+        event.save(force_insert=True)
+    else:
+        _count_and_write(event)
+    nudge_on_commit()
     return event
 
 
-def record_all(facts: list[tuple[str, Account, dict[str, Any]]], *, now: datetime) -> None:
-    """Write many events of accounts whose rows the caller has locked (or just made), in their order, in one go."""
-    assert connection.in_atomic_block, "an event commits with its fact"
+def _count_and_write(event: Event) -> None:
+    """Give an event the next number of its account and write it, in one statement."""
+    event.claim_for_acting_agency()
+    given = {line.attname: getattr(event, line.attname) for line in event._meta.concrete_fields}
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_AND_WRITE, given | {"data": json.dumps(event.data, cls=Event.data.field.encoder)})
+        (event.account_seq,) = cursor.fetchone()
+    event._state.adding, event._state.db = False, connection.alias
+
+
+def record_all(
+    facts: list[tuple[str, Account, dict[str, Any]]], *, now: datetime, at: list[datetime] | None = None
+) -> None:
+    """Write many events of accounts whose rows the caller has locked (or just made), in their order, in one go.
+
+    :param at: when each happened, where it was not now.
+    """
     if not facts:
         return
+    # Some carry their id as text; whichever they are, one of each account counts for all of them.
+    keys = [str(account.pk) for _kind, account, _data in facts]
+    counts, accounts = Counter(keys), dict(zip(keys, (account for _kind, account, _data in facts), strict=True))
+    # The row knows how far it is, whatever somebody else wrote about it in this transaction.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE accounts_account SET event_seq = event_seq + given.count FROM unnest(%s::uuid[], %s::int[]) "
+            "AS given(id, count) WHERE accounts_account.id = given.id RETURNING accounts_account.id::text, event_seq",
+            [list(counts), list(counts.values())],
+        )
+        for key, last_seq in cursor.fetchall():
+            accounts[key].event_seq = last_seq - counts[key]
+    prepared = prepare(
+        [(kind, accounts[key], data) for key, (kind, _account, data) in zip(keys, facts, strict=True)], now=now
+    )
+    if at is not None:
+        prepared["occurred_at"] = at
+    write_prepared(prepared)
+
+
+def prepare(facts: list[tuple[str, Account, dict[str, Any]]], *, now: datetime) -> dict[str, list]:
+    """Give events their places in their accounts, which the caller has locked and saves with their `event_seq`."""
+    assert connection.in_atomic_block, "an event commits with its fact"
     actor, request_id = _context.get()
-    last_seq: dict[UUID, int] = {}
     seqs = []
     for kind, account, _data in facts:
         assert kind in KINDS, kind
-        account.event_seq = last_seq[account.pk] = last_seq.get(account.pk, account.event_seq) + 1
+        account.event_seq += 1
         seqs.append(account.event_seq)
     count = len(facts)
     # Column by column: an instance of the model would cost as much as the rest of an event.
-    columns = {
+    return {
         "id": [uuid7() for _fact in facts],
         "agency_id": [account.agency_id for _kind, account, _data in facts],
-        "account_id": [account.pk for _kind, account, _data in facts],
+        "account_id": [account.id for _kind, account, _data in facts],
         "consumer_id": [account.consumer_id for _kind, account, _data in facts],
         "account_seq": seqs,
         "sequence": [None] * count,
@@ -120,19 +173,23 @@ def record_all(facts: list[tuple[str, Account, dict[str, Any]]], *, now: datetim
         "actor": [actor] * count,
         "request_id": [request_id] * count,
         "occurred_at": [now] * count,
-        "data": [json.dumps({"v": 1, **data}) for _kind, _account, data in facts],
+        "data": [_encoded({"v": 1, **data}) for _kind, _account, data in facts],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE accounts_account SET event_seq = given.seq FROM unnest(%s::uuid[], %s::bigint[]) "
-            "AS given(id, seq) WHERE accounts_account.id = given.id",
-            [list(last_seq), list(last_seq.values())],
-        )
-    write_columns(Event, columns)
-    _nudge_on_commit()
 
 
-def _nudge_on_commit() -> None:
+def _encoded(data: dict[str, Any]) -> str:
+    return msgspec.json.encode(data).decode()
+
+
+def write_prepared(columns: dict[str, list]) -> None:
+    """Insert events that `prepare` placed, once their accounts are saved."""
+    if columns["id"]:
+        write_columns(Event, columns)
+        nudge_on_commit()
+
+
+def nudge_on_commit() -> None:
+    """Tell the listeners after the commit; for those who write events by a statement of their own."""
     if not any(hook is nudge for _sids, hook, *_rest in connection.run_on_commit):
         transaction.on_commit(nudge)
 

@@ -58,6 +58,15 @@ class IdentifyForm(forms.Form):
         return value
 
 
+class FactorForm(IdentifyForm):
+    """One fact: whoever holds the link has it from us, the fact says that it is theirs."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("reference", "last_name"):
+            del self.fields[name]
+
+
 class ContactForm(forms.Form):
     """Where a code should go."""
 

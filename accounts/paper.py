@@ -11,8 +11,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import typst
-
 from accounts.calendars import format_date
 
 STANDARDS = ["a-2a", "ua-1"]
@@ -31,6 +29,9 @@ def compile_paper(body: bytes, *, data: dict[str, Any], at: datetime | None, fil
     :raises ValueError: a text is too long.
     """
     global _compiler
+    # Imported here: most processes make no papers, and it takes seven megabytes.
+    import typst
+
     options: dict[str, Any] = {
         "input": DESIGN + body,
         "format": file_format,

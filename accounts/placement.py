@@ -3,6 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What an update names: columns of the account, fields of the person, kinds of contacts. The rest stays."""
+
+    columns: frozenset[str]
+    person: frozenset[str]
+    contacts: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One account as its host tells it at `as_of`; `body_hash` tells two tellings of one version apart."""
+    """One account as its host tells it at `as_of`; `body_hash` tells two tellings of one version apart.
+
+    With a `part` only that is told, of an account that is there already; `line_hash` knows a line of a file again.
+    """
 
     reference: str
     client_number: str
@@ -65,3 +78,10 @@ class Placement:
     sol_on: date | None = None
     payment_options: dict[str, bool | int] = field(default_factory=dict)
     body_hash: str = ""
+    line_hash: UUID | None = None
+    part: Part | None = None
+
+    def stamp(self, *, body_hash: str, line_hash: UUID | None) -> None:
+        """Take the hashes of what this was just read from, while nobody else holds it: a copy costs ten times more."""
+        object.__setattr__(self, "body_hash", body_hash)
+        object.__setattr__(self, "line_hash", line_hash)

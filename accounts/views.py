@@ -18,7 +18,7 @@ from accounts.access import identified, own_accounts
 from accounts.calendars import local_date
 from accounts.forms import CodeForm, ContactForm, IdentifyForm
 from accounts.models import Code
-from accounts.services import codes, consent, fresh, visits
+from accounts.services import codes, consent, fresh, streams, visits
 from accounts.services.identify import LockedOut, identify
 from accounts.sight import shown
 
@@ -70,7 +70,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def code(request: HttpRequest) -> HttpResponse:
     """Send a code to a known address and take it back: the step from level 1 to level 2."""
-    contacts = codes.contacts_for_codes(request.visit.consumer, now=request.now)
+    contacts = codes.places(request.visit.consumer, now=request.now)
     onward = local_path(request)
     action = request.POST.get("action", "")
     held = next((contact for contact in contacts if str(contact.pk) == request.session.get(HELD_CODE)), None)
@@ -229,9 +229,16 @@ def opt_out(request: HttpRequest, token: str) -> HttpResponse:
     if contact is None:
         return render(request, "404.html", status=404)
     done = contact.opted_out_at is not None
+    # One click of a mailbox provider is about this address (EML-02, RF-17); the page offers the whole medium too
+    # (RF-07), and less: only what we send because we want something (EML-06).
+    scope = request.POST.get("scope") if request.POST.get("scope") in ("medium", "campaigns") else "address"
     if request.method == "POST":
         with events.context(actor="consumer:link", request_id=request.id):
-            consent.opt_out(contact_point=contact, scope="address", source="link", now=request.now)
+            if scope == "campaigns":
+                streams.stop(contact_point=contact, stream=scope, source="link", now=request.now)
+            else:
+                consent.opt_out(contact_point=contact, scope=scope, source="link", ip=request.ip, now=request.now)
         done = True
     kind = "email" if contact.kind == contact.Kind.EMAIL else "text"
-    return render(request, "accounts/opt_out.html", {"address": contact.masked, "kind": kind, "done": done})
+    context = {"address": contact.masked, "kind": kind, "done": done, "scope": scope}
+    return render(request, "accounts/opt_out.html", context)

@@ -2,9 +2,9 @@
 
 from accounts.models.account import Account, AccountPast, Client
 from accounts.models.agency import Agency, User
-from accounts.models.consumer import Consent, Consumer, ContactPoint
+from accounts.models.consumer import Consent, Consumer, ContactPoint, QuietTime, Suppression
 from accounts.models.event import Event, ReaderPosition
-from accounts.models.visit import Code, IdentifyAttempt, Visit
+from accounts.models.visit import Code, IdentifyAttempt, SessionLink, Visit
 
 __all__ = [
     "Account",
@@ -17,7 +17,10 @@ __all__ = [
     "ContactPoint",
     "Event",
     "IdentifyAttempt",
+    "QuietTime",
     "ReaderPosition",
+    "SessionLink",
+    "Suppression",
     "User",
     "Visit",
 ]

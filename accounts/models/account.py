@@ -67,6 +67,7 @@ class Account(Row):
     as_of = models.DateTimeField(_("as of"))
     host_version = models.BigIntegerField(null=True)
     body_hash = models.CharField(max_length=64, editable=False)
+    line_hash = models.UUIDField(null=True, editable=False, help_text="of the file's line that made it what it is")
     event_seq = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -111,7 +112,7 @@ class AccountPast(Row):
     What stood at a moment is the row with the earliest `until` after it, or the account itself when there is none.
     """
 
-    account = TenantForeignKey(Account, related_name="past")
+    account = TenantForeignKey(Account, related_name="past", db_index=False)  # see account_past_until
     until = models.DateTimeField()
     client = TenantForeignKey(Client, related_name="+")
     status = models.CharField(max_length=12)

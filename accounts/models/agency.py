@@ -50,6 +50,12 @@ class Agency(models.Model):
         default=False,
         help_text=_("Whoever submits a rule set cannot publish it."),
     )
+    old_debt_parts_states = models.CharField(
+        _("payments in parts on debts too old to sue for"),
+        max_length=200,
+        blank=True,
+        help_text=_("States where counsel allows them, as TX FL. Empty: nowhere (SOL-04)."),
+    )
     brand = models.CharField(_("brand colour"), max_length=7, default="#1f4e5f")
     accent = models.CharField(_("accent colour"), max_length=7, default="#b5541c")
     branding_version = models.PositiveIntegerField(default=1, editable=False)

@@ -60,7 +60,8 @@ class ContactPoint(Row):
     TYPED = "consumer"
     """The source of what the consumer typed or took away: a host's listing changes neither."""
 
-    consumer = TenantForeignKey(Consumer, models.CASCADE, related_name="contact_points")
+    # No index of its own: contact_point_once_per_consumer begins with it.
+    consumer = TenantForeignKey(Consumer, models.CASCADE, related_name="contact_points", db_index=False)
     kind = models.CharField(_("kind"), max_length=5, choices=Kind)
     value = models.CharField(_("value"), max_length=254)
     value_key = models.CharField(max_length=254, editable=False)
@@ -131,3 +132,76 @@ class Consent(Row):
 
     def __str__(self) -> str:
         return f"{self.kind} {'granted' if self.granted else 'withdrawn'} {self.at:%Y-%m-%d}"
+
+
+class Suppression(Row):
+    """A stream of messages that must not go to an address any more (EML-06); ended, never deleted.
+
+    What stops every stream, a hard bounce, a complaint, an opt-out of the address, stands in the address itself.
+    """
+
+    class Stream(models.TextChoices):
+        CAMPAIGNS = "campaigns", _("offers and reminders")
+        NOTICES = "notices", _("notices")
+        RECEIPTS = "receipts", _("receipts")
+
+    contact_point = TenantForeignKey(ContactPoint, related_name="suppressions")
+    stream = models.CharField(_("stream"), max_length=10, choices=Stream)
+    source = models.CharField(_("source"), max_length=20, help_text="link, page, host, staff")
+    words = models.CharField(_("in their words"), max_length=2000, blank=True)
+    at = models.DateTimeField(_("since"))
+    ended_at = models.DateTimeField(_("ended"), null=True)
+
+    class Meta(Row.Meta):
+        verbose_name = _("stopped stream")
+        verbose_name_plural = _("stopped streams")
+        constraints = [
+            models.UniqueConstraint(
+                name="one_live_suppression_per_stream",
+                fields=["contact_point", "stream"],
+                condition=models.Q(ended_at=None),
+            )
+        ]
+        triggers = [pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.contact_point} {self.stream}"
+
+
+class QuietTime(Row):
+    """Hours of a weekday that do not suit a consumer, as they or their creditor said (RF-04); ended, never deleted."""
+
+    class Weekday(models.IntegerChoices):
+        MONDAY = 0, _("Monday")
+        TUESDAY = 1, _("Tuesday")
+        WEDNESDAY = 2, _("Wednesday")
+        THURSDAY = 3, _("Thursday")
+        FRIDAY = 4, _("Friday")
+        SATURDAY = 5, _("Saturday")
+        SUNDAY = 6, _("Sunday")
+
+    consumer = TenantForeignKey(Consumer, related_name="quiet_times")
+    weekday = models.PositiveSmallIntegerField(_("weekday"), choices=Weekday)
+    starts = models.TimeField(_("from"))
+    ends = models.TimeField(_("until"))
+    source = models.CharField(_("source"), max_length=10, help_text="page, host, staff")
+    at = models.DateTimeField(_("said"))
+    ended_at = models.DateTimeField(_("ended"), null=True)
+
+    class Meta(Row.Meta):
+        verbose_name = _("inconvenient time")
+        verbose_name_plural = _("inconvenient times")
+        constraints = [
+            models.CheckConstraint(
+                name="quiet_time_ends_after_it_starts", condition=models.Q(ends__gt=models.F("starts"))
+            )
+        ]
+        indexes = [
+            models.Index(
+                name="quiet_time_live", fields=["agency", "consumer"], condition=models.Q(ended_at__isnull=True)
+            )
+        ]
+        triggers = [pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.get_weekday_display()} {self.starts:%H:%M}-{self.ends:%H:%M}"

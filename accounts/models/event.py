@@ -12,8 +12,9 @@ from accounts.tenancy import Row, TenantForeignKey
 class Event(Row):
     """A fact, written in the transaction of what it tells. Only its place in the agency's sequence is given later."""
 
-    account = TenantForeignKey(Account, null=True, related_name="events")
-    consumer = TenantForeignKey(Consumer, null=True, related_name="events")
+    # No indexes of their own: event_sequence_dense_per_account and event_by_consumer begin with them.
+    account = TenantForeignKey(Account, null=True, related_name="events", db_index=False)
+    consumer = TenantForeignKey(Consumer, null=True, related_name="events", db_index=False)
     account_seq = models.BigIntegerField(null=True)
     sequence = models.BigIntegerField(null=True)
     kind = models.CharField(max_length=40)

@@ -59,6 +59,37 @@ class Code(Row):
         indexes = [models.Index(name="code_latest", fields=["visit", "purpose", "-created_at"])]
 
 
+class SessionLink(Row):
+    """A link to the log-in of one account, made for the agency's own system: good once, for minutes (AUTH-06).
+
+    It names the account, so that the consumer types one fact and not three; it never replaces that fact. Of the token
+    only a hash is kept.
+    """
+
+    class Page(models.TextChoices):
+        ACCOUNT = "account", _("the account")
+        PAY = "pay", _("the payment")
+        WALLET = "wallet", _("the saved ways to pay")
+
+    account = TenantForeignKey(Account, related_name="session_links")
+    consumer = TenantForeignKey(Consumer, related_name="+", help_text="who it was made for; nobody else may use it")
+    page = models.CharField(max_length=8, choices=Page, default=Page.ACCOUNT)
+    token_hash = models.CharField(max_length=64)
+    made_by = models.CharField(max_length=80)
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta(Row.Meta):
+        verbose_name = _("session link")
+        verbose_name_plural = _("session links")
+        constraints = [models.UniqueConstraint(name="session_link_token_once", fields=["agency", "token_hash"])]
+
+    def __str__(self) -> str:
+        return f"{self.made_at:%Y-%m-%d %H:%M}"
+
+
 class IdentifyAttempt(Row):
     """One try to identify: what soft lock-out counts (AUTH-03). Holds keyed hashes only."""
 

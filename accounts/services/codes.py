@@ -19,6 +19,10 @@ sender: Callable[[Code, str], None] | None = None
 """Port: deliver a code; called after commit with the row and its six digits. Empty: NoSender, nothing is written."""
 
 
+texts_to: Callable[[Consumer, datetime], list[ContactPoint]] | None = None
+"""Port: the numbers of a consumer that a code may be texted to now. Empty: none."""
+
+
 class WrongCode(Exception):
     """Try again; `tries_left` says how often."""
 
@@ -60,6 +64,11 @@ def contacts_for_codes(consumer: Consumer, *, now: datetime) -> list[ContactPoin
             removed_at__isnull=True,
         ).order_by("position", "id")[:5]
     )
+
+
+def places(consumer: Consumer, *, now: datetime) -> list[ContactPoint]:
+    """List where a code may go: the addresses, then the consumer's own mobiles that may be texted."""
+    return contacts_for_codes(consumer, now=now) + (texts_to(consumer, now) if texts_to is not None else [])
 
 
 def send(*, visit: Visit, contact_point: ContactPoint, purpose: str, now: datetime) -> Code:

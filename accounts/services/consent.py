@@ -1,6 +1,7 @@
 """What the consumer agreed to and took back: one append-only ledger (ES-01 to ES-06, RF-07)."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.core import signing
 from django.db import transaction
@@ -12,6 +13,8 @@ ESIGN_VERSION = "2026-11"
 """A material change bumps this; consents to older wording then lead to letters (ES-03)."""
 
 STOP_SALT = "stop-messages"
+STOP_VERSION = "2026-11"
+"""Of the page that stops messages; what was said in other words stands in the ledger itself."""
 
 
 def grant_esign(
@@ -73,30 +76,100 @@ def esign_live(consumer: Consumer) -> Consent | None:
 
 def stop_token(contact_point: ContactPoint) -> str:
     """Make the opt-out token of an address: signed, opaque, valid as long as we keep records (EML-01)."""
-    return signing.dumps(str(contact_point.pk), salt=f"{STOP_SALT}:{contact_point.agency_id}")
+    return signing.Signer(salt=f"{STOP_SALT}:{contact_point.agency_id}").sign(contact_point.pk.hex)
 
 
 def contact_of_stop_token(token: str, *, agency_id) -> ContactPoint | None:
     """Find the address a token is for, within its agency."""
+    salt = f"{STOP_SALT}:{agency_id}"
     try:
-        key = signing.loads(token, salt=f"{STOP_SALT}:{agency_id}")
+        key = signing.Signer(salt=salt).unsign(token)
     except signing.BadSignature:
-        return None
+        try:
+            key = signing.loads(token, salt=salt)  # as they were made at first, with the time in them
+        except signing.BadSignature:
+            return None
     return ContactPoint.objects.select_related("consumer").filter(pk=key).first()
 
 
-def opt_out(*, contact_point: ContactPoint, scope: str, source: str, now: datetime) -> bool:
-    """Stop writing to one address, or by its medium altogether (RF-07); False when it was so already."""
+def opt_out(
+    *,
+    contact_point: ContactPoint,
+    scope: str,
+    source: str,
+    now: datetime,
+    ip: str | None = None,
+    words: str = "",
+    version: str = "",
+    said_at: datetime | None = None,
+) -> bool:
+    """Stop writing to one address, or by its medium altogether (RF-07); False when it was so already.
+
+    The ledger keeps it: a medium stays stopped for addresses that come later, until the consumer opens one again.
+
+    :param words: what the consumer said, where they said it in words.
+    :param version: of the wording they answered to; none, our own page's.
+    :param said_at: when they said it, where it is written down later; it holds from now.
+    """
     assert scope in ("address", "medium")
+    kind = Consent.Kind.EMAIL if contact_point.kind == ContactPoint.Kind.EMAIL else Consent.Kind.TEXT
     with transaction.atomic():
+        Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=contact_point.consumer_id)
         points = ContactPoint.objects.filter(opted_out_at__isnull=True)
         if scope == "address":
             points = points.filter(pk=contact_point.pk)
         else:
             points = points.filter(consumer_id=contact_point.consumer_id, kind=contact_point.kind)
-        if not points.update(opted_out_at=now):
+        known = points.update(opted_out_at=now) == 0
+        if known and (scope == "address" or medium_stopped(contact_point.consumer_id, kind)):
             return False
+        Consent.objects.create(
+            consumer_id=contact_point.consumer_id,
+            contact_point=contact_point if scope == "address" else None,
+            kind=kind,
+            granted=False,
+            wording=words[:2000],
+            version=version or STOP_VERSION,
+            source=source,
+            ip=ip,
+            at=said_at or now,
+        )
         about = {"contact_point": str(contact_point.pk), "kind": contact_point.kind, "source": source}
         about["to"] = contact_point.masked
         events.record(f"optout.{scope}", consumer=contact_point.consumer_id, now=now, data=about)
     return True
+
+
+def start_texts(*, contact_point: ContactPoint, words: str, now: datetime) -> bool:
+    """Open a number again because the consumer texted so from it (SMS-05); False when it was not stopped.
+
+    The caller saw that the number had come to us in a way that still counts (RF-16): a word alone makes none.
+    """
+    with transaction.atomic():
+        Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=contact_point.consumer_id)
+        point = ContactPoint.objects.get(pk=contact_point.pk)
+        if point.opted_out_at is None and not medium_stopped(point.consumer_id, Consent.Kind.TEXT):
+            return False
+        point.opted_out_at = None
+        point.evidence = point.evidence | {"last_text_on": now.date().isoformat()}
+        point.save(update_fields=["opted_out_at", "evidence"])
+        line = Consent.objects.create(
+            consumer_id=point.consumer_id,
+            contact_point=point,
+            kind=Consent.Kind.TEXT,
+            granted=True,
+            wording=words[:2000],
+            version=STOP_VERSION,
+            source="text",
+            at=now,
+        )
+        about = {"consent": str(line.pk), "kind": "text", "version": STOP_VERSION, "to": point.masked}
+        events.record("consent.granted", consumer=point.consumer_id, now=now, data=about)
+    return True
+
+
+def medium_stopped(consumer_id: UUID, kind: str) -> bool:
+    """Tell whether the last word about a medium as a whole was to stop, and no address was opened since."""
+    lines = Consent.objects.filter(consumer_id=consumer_id, kind=kind).order_by("-at", "-id")
+    last = lines.filter(contact_point=None).first() or lines.filter(granted=True).first()
+    return last is not None and not last.granted and not lines.filter(granted=True, at__gt=last.at).exists()

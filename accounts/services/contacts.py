@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts import events
 from accounts.keys import email_key
 from accounts.models import Agency, Code, Consent, Consumer, ContactPoint, Visit
-from accounts.services import codes, consent
+from accounts.services import codes, consent, streams
 
 EMAIL_VERSION = "2026-11"
 """Of the wording beside the field; an address typed under no version, or an older one, is not taken (RF-13)."""
@@ -134,6 +134,7 @@ def confirm(*, visit: Visit, text: str, agency: Agency, language: str, ip: str |
         point.source, point.route, point.opted_out_at = ContactPoint.TYPED, "consumer", None
         point.evidence = point.evidence | {"consent": str(agreed.pk), "version": EMAIL_VERSION}
         point.save(update_fields=["source", "route", "opted_out_at", "evidence", "code_usable_from"])
+        streams.reopen(contact_point=point, now=now)
         about = {"consent": str(agreed.pk), "kind": "email", "version": EMAIL_VERSION, "to": point.masked}
         events.record("consent.granted", consumer=consumer, now=now, data=about)
         _tell(consumer, point, "email_added", now=now, old=old.masked if old else "", address=point.value)

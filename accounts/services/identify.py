@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts import events, statuses
 from accounts.crypto import blind_index, same
 from accounts.keys import digits, name_key, reference_key, zip_key
-from accounts.models import Account, Agency, IdentifyAttempt
+from accounts.models import Account, Agency, Consumer, IdentifyAttempt
 
 MAY_IDENTIFY = statuses.those("login")
 """Whoever owes on another status gets the same refusal as a stranger, and a phone number (AUTH-04)."""
@@ -50,6 +50,29 @@ def identify(
         if found is None:
             events.record("consumer.identification_failed", now=now, data={"ip": ip})
     return found
+
+
+def confirm(*, agency: Agency, account: Account, factor_value: str, ip: str, now: datetime) -> bool:
+    """Check the third fact alone, for whoever holds a link that was sent to the consumer; the attempt is written.
+
+    :raises LockedOut: too many failures for this account's reference, or from this address.
+    """
+    hashed = blind_index(account.reference_key or "-", agency_id=agency.pk, field="attempt")
+    if until := _locked_until(hashed, ip, now):
+        raise LockedOut(until)
+    ok = _factor_ok(agency, account.consumer, factor_value) & (account.status in MAY_IDENTIFY)
+    with transaction.atomic():
+        IdentifyAttempt.objects.create(reference_hash=hashed, ip=ip, ok=ok, at=now)
+        if not ok:
+            events.record("consumer.identification_failed", now=now, data={"ip": ip})
+    return ok
+
+
+def _factor_ok(agency: Agency, consumer: Consumer, factor_value: str) -> bool:
+    by_ssn = agency.factor == Agency.Factor.SSN4
+    given = digits(factor_value)[-4:] if by_ssn else zip_key(factor_value)
+    stored = consumer.ssn4_index if by_ssn else consumer.zip_index
+    return same(blind_index(given or "-", agency_id=agency.pk, field="ssn4" if by_ssn else "zip"), stored or NO_HASH)
 
 
 def _match(agency: Agency, reference: str, last_name: str, factor_value: str) -> Account | None:

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from accounts.bulk import write_rows
+from accounts.bulk import blank, read_rows, set_foreign, write_rows
 from accounts.calendars import consumer_zone
-from accounts.crypto import blind_index
+from accounts.crypto import indexer
 from accounts.keys import name_key, zip_key
 from accounts.models import Account, Agency, Consumer, ContactPoint
 from accounts.placement import Contact, Person, Placement
@@ -32,12 +32,15 @@ class People:
         self, *, agency: Agency, connection_id: UUID, chunk: list[tuple[Placement, Account, bool]], now: datetime
     ) -> None:
         self.agency, self.connection_id, self.now = agency, connection_id, now
+        self.index = indexer(agency.pk)
         self.moved: set[UUID] = set()
         self.touched: dict[UUID, Consumer] = {}
         self.points_touched: dict[UUID, ContactPoint] = {}
-        people = [placement.person for placement, _account, _is_new in chunk]
+        told = [(placement, account, is_new) for placement, account, is_new in chunk if _tells_of_people(placement)]
+        self.whole = self._completed([(placement, account) for placement, account, _is_new in told if placement.part])
+        people = [self._said(placement)[0] for placement, _account, _is_new in told]
         self.keys = {id(person): self._keys(person) for person in people}
-        current_ids = {account.consumer_id for _placement, account, is_new in chunk if not is_new}
+        current_ids = {account.consumer_id for _placement, account, is_new in told if not is_new}
         found = Consumer.objects.filter(
             Q(pk__in=current_ids)
             | Q(connection_id=connection_id, host_consumer_id__in={person.host_consumer_id for person in people} - {""})
@@ -46,28 +49,31 @@ class People:
         self.by_id: dict[UUID, Consumer] = {}
         self.by_host_id: dict[str, Consumer] = {}
         self.by_facts: dict[Facts, list[Consumer]] = defaultdict(list)
-        for consumer in found.order_by("pk"):
+        for consumer in read_rows(found.order_by("pk")):
             self._remember(consumer)
         of_these = Account.objects.filter(consumer_id__in=self.by_id)
         self.sizes = Counter(dict(of_these.values_list("consumer_id").annotate(Count("pk")).order_by()))
         self.points: dict[UUID, dict[tuple[str, str], ContactPoint]] = defaultdict(dict)
-        for point in ContactPoint.objects.filter(consumer_id__in=self.by_id):
+        for point in read_rows(ContactPoint.objects.filter(consumer_id__in=self.by_id)):
             self.points[point.consumer_id][point.kind, point.value_key] = point
 
     def link(self, placement: Placement, account: Account, *, is_new: bool) -> set[str]:
         """Set the account's consumer, as the placement tells it; return what changed: `person`, `contacts`."""
-        person, keys = placement.person, self.keys[id(placement.person)]
+        if not _tells_of_people(placement):
+            return set()
+        person, contacts = self._said(placement)
+        keys = self.keys[id(person)]
         current = None if is_new else self.by_id[account.consumer_id]
         consumer = self._consumer(person, keys, current)
         if is_stranger := consumer is None:
-            consumer = Consumer(agency_id=self.agency.pk, connection_id=self.connection_id)
+            consumer = blank(Consumer, agency_id=self.agency.pk, connection_id=self.connection_id)
             consumer.host_consumer_id = person.host_consumer_id
         if consumer is not current:
             self._move(account, current, consumer, is_stranger=is_stranger)
         changed = set()
         if self._fill(consumer, person, keys, is_stranger=is_stranger):
             changed.add("person")
-        if self._keep_contacts(consumer, placement.contacts, str(account.pk)):
+        if self._keep_contacts(consumer, contacts, str(account.id)):
             changed.add("contacts")
         return changed
 
@@ -79,10 +85,34 @@ class People:
         ):
             write_rows(model, [rows[key] for key in sorted(rows)], update=columns)
 
-    def _keys(self, person: Person) -> dict[str, str]:
-        def index(value: str, field: str) -> str:
-            return blind_index(value, agency_id=self.agency.pk, field=field)
+    def _said(self, placement: Placement) -> tuple[Person, tuple[Contact, ...]]:
+        return self.whole.get(id(placement)) or (placement.person, placement.contacts)
 
+    def _completed(self, parts: list[tuple[Placement, Account]]) -> dict[int, tuple[Person, tuple[Contact, ...]]]:
+        """Put what an update names over what the host said before, so that one set of rules links both."""
+        if not parts:
+            return {}
+        ids = {account.consumer_id for _placement, account in parts}
+        consumers = Consumer.objects.in_bulk(ids)
+        listed: dict[str, list[ContactPoint]] = defaultdict(list)
+        points = ContactPoint.objects.filter(consumer_id__in=ids, source="host", removed_at=None)
+        for point in points.order_by("-kind", "position"):
+            for account_id in point.evidence.get("accounts", []):
+                listed[account_id].append(point)
+        whole = {}
+        for placement, account in parts:
+            known, part = consumers[account.consumer_id], placement.part
+            own = known.connection_id == self.connection_id
+            before = {name: getattr(known, name) for name in GIVEN}
+            before["host_consumer_id"] = known.host_consumer_id if own else ""
+            before |= {name: getattr(placement.person, name) for name in part.person}
+            kept = [_contact(point) for point in listed[str(account.id)] if point.kind not in part.contacts]
+            contacts = sorted((*kept, *placement.contacts), key=lambda contact: contact.kind != "phone")
+            whole[id(placement)] = (Person(**before), tuple(contacts))
+        return whole
+
+    def _keys(self, person: Person) -> dict[str, str]:
+        index = self.index
         return {
             "last_name_key": name_key(person.last_name),
             "ssn_index": index(person.ssn, "ssn"),
@@ -93,7 +123,7 @@ class People:
         }
 
     def _remember(self, consumer: Consumer) -> None:
-        self.by_id[consumer.pk] = consumer
+        self.by_id[consumer.id] = consumer
         if consumer.host_consumer_id and consumer.connection_id == self.connection_id:
             self.by_host_id[consumer.host_consumer_id] = consumer
         if facts := facts_of(vars(consumer)):
@@ -102,7 +132,7 @@ class People:
     def _consumer(self, person: Person, keys: dict[str, str], current: Consumer | None) -> Consumer | None:
         facts = facts_of(keys)
         equals = [other for other in self.by_facts.get(facts, []) if facts_of(vars(other)) == facts] if facts else []
-        alone = current is not None and self.sizes[current.pk] <= 1
+        alone = current is not None and self.sizes[current.id] <= 1
         if person.host_consumer_id:
             if known := self.by_host_id.get(person.host_consumer_id):
                 return known
@@ -111,7 +141,7 @@ class People:
                 unnamed.insert(0, current)
             for consumer in unnamed[:1]:
                 consumer.connection_id, consumer.host_consumer_id = self.connection_id, person.host_consumer_id
-                self.touched[consumer.pk] = consumer
+                self.touched[consumer.id] = consumer
                 self.by_host_id[person.host_consumer_id] = consumer
                 return consumer
             return None
@@ -123,30 +153,30 @@ class People:
             if current.host_consumer_id and current.connection_id == self.connection_id:
                 self.by_host_id.pop(current.host_consumer_id, None)
                 current.host_consumer_id = ""
-                self.touched[current.pk] = current
+                self.touched[current.id] = current
             return current
         return None
 
     def _move(self, account: Account, current: Consumer | None, consumer: Consumer, *, is_stranger: bool) -> None:
         if current is not None:
-            self.moved.add(current.pk)
-            self.sizes[current.pk] -= 1
-            self._keep_contacts(current, (), str(account.pk))
+            self.moved.add(current.id)
+            self.sizes[current.id] -= 1
+            self._keep_contacts(current, (), str(account.id))
         if not is_stranger:
-            self.moved.add(consumer.pk)
-        self.sizes[consumer.pk] += 1
-        account.consumer = consumer
+            self.moved.add(consumer.id)
+        self.sizes[consumer.id] += 1
+        set_foreign(account, "consumer", consumer)
 
     def _fill(self, consumer: Consumer, person: Person, keys: dict[str, str], *, is_stranger: bool) -> bool:
         wanted = {name: getattr(person, name) for name in GIVEN} | keys
         changed = {name for name, value in wanted.items() if getattr(consumer, name) != value}
         if not is_stranger and changed & {"ssn_index", "dob_index"}:
             # The host corrected who this is: whoever signed in with the old facts is asked again.
-            self.moved.add(consumer.pk)
+            self.moved.add(consumer.id)
         for name in changed:
             setattr(consumer, name, wanted[name])
         if changed or is_stranger:
-            self.touched[consumer.pk] = consumer
+            self.touched[consumer.id] = consumer
             self._remember(consumer)
         return bool(changed)
 
@@ -155,13 +185,13 @@ class People:
 
         Another account of the same person may still list it, so each point remembers the accounts that did.
         """
-        points, listed, changed = self.points[consumer.pk], set(), False
+        points, listed, changed = self.points[consumer.id], set(), False
         for position, contact in enumerate(contacts):
             key = (contact.kind, contact.value_key)
             listed.add(key)
             point = points.get(key)
             if is_new := point is None:
-                point = ContactPoint(agency_id=self.agency.pk, consumer=consumer, source="host")
+                point = blank(ContactPoint, agency_id=self.agency.pk, consumer_id=consumer.id, source="host")
                 point.kind, point.value, point.value_key = contact.kind, contact.value, contact.value_key
                 points[key] = point
             accounts = sorted({*point.evidence.get("accounts", []), account_id})
@@ -192,8 +222,19 @@ class People:
         for name in changed:
             setattr(point, name, wanted[name])
         if changed or point._state.adding:
-            self.points_touched[point.pk] = point
+            self.points_touched[point.id] = point
         return bool(changed)
+
+
+def _tells_of_people(placement: Placement) -> bool:
+    return placement.part is None or bool(placement.part.person or placement.part.contacts)
+
+
+def _contact(point: ContactPoint) -> Contact:
+    evidence = {name: value for name, value in point.evidence.items() if name != "accounts"}
+    return Contact(
+        point.kind, point.value, point.value_key, point.label, point.host_status, point.textable, point.route, evidence
+    )
 
 
 def facts_of(keys: dict) -> Facts | None:

@@ -14,10 +14,10 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts import events
-from accounts.bulk import write_rows
+from accounts.bulk import blank, read_rows, set_foreign, update_rows, write_rows
 from accounts.keys import reference_key
 from accounts.models import Account, Agency, Client, Visit
-from accounts.placement import Placement
+from accounts.placement import Part, Placement
 from accounts.services import visits
 from accounts.services.link import People
 from accounts.tenancy import acting
@@ -28,11 +28,19 @@ CHUNK = 500
 COLUMNS = tuple(
     line.name
     for line in fields(Placement)
-    if line.name not in ("reference", "client_number", "client_name", "person", "contacts", "version")
+    if line.name not in ("reference", "client_number", "client_name", "person", "contacts", "version", "part")
 )
-WRITTEN = ["client", "consumer", "reference_key", "host_version", "updated_at", *COLUMNS]
-QUIET = ("as_of", "body_hash", "balance_cents", "status")
+ALWAYS = frozenset({"as_of", "body_hash", "line_hash"})
+"""What also an update of some fields tells."""
+WRITTEN = frozenset({"updated_at", "event_seq"})
+"""Columns that every placement writes, beside those it changes."""
+QUIET = ("as_of", "body_hash", "line_hash", "balance_cents", "status")
 """Columns whose change is no `account.updated`: a newer look at the same facts, or an event of their own."""
+
+LOOKED_AGAIN = """
+UPDATE accounts_account SET as_of = said.as_of FROM unnest(%s::uuid[], %s::timestamptz[]) AS said(id, as_of)
+WHERE accounts_account.id = said.id
+"""
 
 on_status: list[Callable[..., None]] = []
 """Port: called in the transaction that places a new status, with `account`, `before`, `after` and `now`."""
@@ -43,12 +51,17 @@ CARD_FACTS = ("original_creditor", "description", "contract_on")
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one placement: `placed`, `updated`, `unchanged`, `stale` or `conflict`, and its account."""
+    """What became of one placement, and its account.
+
+    `placed`, `updated`, `unchanged`, `stale`, `conflict`, or of an update of some fields `unknown` (no such account)
+    and `unknown_client`.
+    """
 
     placement: Placement
     verdict: str
     account: Account | None = None
     changed: set[str] = field(default_factory=set)
+    before: dict[str, Any] = field(default_factory=dict)
 
     @property
     def applied(self) -> bool:
@@ -60,19 +73,21 @@ def place_accounts(
     connection_id: UUID,
     placements: Iterable[Placement],
     now: datetime,
+    at_once: int = CHUNK,
     then: Callable[[list[Outcome]], None] | None = None,
 ) -> list[Outcome]:
     """Place accounts of one host connection, in chunks; return an outcome for each placement, in order.
 
     An account that comes twice is placed twice, in the order given.
 
+    :param at_once: accounts in one transaction.
     :param then: called with each chunk's applied outcomes, inside the chunk's transaction.
     """
     placements = list(placements)
     outcomes: list[Outcome | None] = [None] * len(placements)
     for turn in _turns(placements):
-        for start in range(0, len(turn), CHUNK):
-            chunk = turn[start : start + CHUNK]
+        for start in range(0, len(turn), at_once):
+            chunk = turn[start : start + at_once]
             with transaction.atomic():
                 made = _Chunk(connection_id, [placements[index] for index in chunk], now).place()
                 if then is not None:
@@ -98,7 +113,7 @@ def _turns(placements: list[Placement]) -> list[list[int]]:
 def verdict(placement: Placement, account: Account | None) -> str:
     """Judge a placement against what we have: by version where both have one, else by as-of time."""
     if account is None:
-        return "placed"
+        return "unknown" if placement.part else "placed"
     if placement.version is not None and account.host_version is not None:
         newer = placement.version - account.host_version
     else:
@@ -108,6 +123,10 @@ def verdict(placement: Placement, account: Account | None) -> str:
     if newer > 0:
         return "updated"
     return "unchanged" if placement.body_hash == account.body_hash else "conflict"
+
+
+def _names_client(part: Part | None) -> bool:
+    return part is not None and "client_number" in part.columns
 
 
 class _Chunk:
@@ -129,15 +148,41 @@ class _Chunk:
             .filter(connection_id=self.connection_id, reference__in=references)
             .order_by("pk")
         )
-        known = {account.reference: account for account in held}
+        known = {account.reference: account for account in read_rows(held)}
         outcomes = [
             Outcome(placement, verdict(placement, account), account)
             for placement in self.placements
             for account in [known.get(placement.reference)]
         ]
+        self._refuse_unknown_clients(outcomes)
         if applied := [outcome for outcome in outcomes if outcome.applied]:
             self._apply(applied)
+        self._confirm(outcomes)
         return outcomes
+
+    def _confirm(self, outcomes: list[Outcome]) -> None:
+        """Take over a newer AsOf of what is unchanged: the host looked again, so the picture is fresh (STS-07)."""
+        fresh = {
+            outcome.account.pk: outcome.placement.as_of
+            for outcome in outcomes
+            if outcome.verdict == "unchanged" and outcome.placement.as_of > outcome.account.as_of
+        }
+        if not fresh:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(LOOKED_AGAIN, [list(fresh), list(fresh.values())])
+
+    def _refuse_unknown_clients(self, outcomes: list[Outcome]) -> None:
+        """Let no update of some fields make a client: a typing error would hide the creditor's name."""
+        moving = [outcome for outcome in outcomes if outcome.applied and _names_client(outcome.placement.part)]
+        if not moving:
+            return
+        numbers = {outcome.placement.client_number for outcome in moving}
+        there = Client.objects.filter(connection_id=self.connection_id, number__in=numbers)
+        known = set(there.values_list("number", flat=True))
+        for outcome in moving:
+            if outcome.placement.client_number not in known:
+                outcome.verdict = "unknown_client"
 
     def _apply(self, applied: list[Outcome]) -> None:
         clients = self._clients(applied)
@@ -151,12 +196,15 @@ class _Chunk:
             now=self.now,
         )
         for outcome in applied:
-            self._write(outcome, clients[outcome.placement.client_number], people, is_new=id(outcome) in made)
+            self._write(outcome, clients.get(outcome.placement.client_number), people, is_new=id(outcome) in made)
         people.save()
-        write_rows(
-            Account, sorted((outcome.account for outcome in applied), key=lambda account: account.pk), update=WRITTEN
-        )
-        events.record_all(self.facts, now=self.now)
+        # The events take their places first, so that one statement writes the accounts with what they count.
+        told = events.prepare(self.facts, now=self.now)
+        write_rows(Account, [outcome.account for outcome in applied if id(outcome) in made])
+        standing = [outcome for outcome in applied if id(outcome) not in made]
+        changed = WRITTEN.union(*(outcome.before for outcome in standing)) - {"id"}
+        update_rows(Account, sorted((one.account for one in standing), key=lambda account: account.id.int), changed)
+        events.write_prepared(told)
         self._tell_statuses()
         visiting = Visit.objects.filter(consumer_id__in=people.moved, ended_at__isnull=True)
         for consumer_id in set(visiting.values_list("consumer_id", flat=True)):
@@ -171,7 +219,8 @@ class _Chunk:
             account.event_seq = Account.objects.values_list("event_seq", flat=True).get(pk=account.pk)
 
     def _new_account(self, placement: Placement) -> Account:
-        return Account(
+        return blank(
+            Account,
             agency_id=self.agency.pk,
             connection_id=self.connection_id,
             reference=placement.reference,
@@ -180,7 +229,13 @@ class _Chunk:
         )
 
     def _clients(self, applied: list[Outcome]) -> dict[str, Client]:
-        names = {outcome.placement.client_number: outcome.placement.client_name for outcome in applied}
+        names: dict[str, str] = {}
+        for placement in (outcome.placement for outcome in applied):
+            if placement.part is None:
+                names[placement.client_number] = placement.client_name
+            elif _names_client(placement.part):
+                # An update that names only the number moves the account; it does not rename the client.
+                names.setdefault(placement.client_number, placement.client_name)
         known = Client.objects.filter(connection_id=self.connection_id, number__in=names)
         clients = {client.number: client for client in known}
         missing = [
@@ -190,25 +245,36 @@ class _Chunk:
         ]
         clients |= {client.number: client for client in Client.objects.bulk_create(missing)}
         for number, client in clients.items():
-            if client.name != names[number]:
+            if names[number] and client.name != names[number]:
                 client.name = names[number]
                 client.save(update_fields=["name"])
         return clients
 
-    def _write(self, outcome: Outcome, client: Client, people: People, *, is_new: bool) -> None:
+    def _write(self, outcome: Outcome, client: Client | None, people: People, *, is_new: bool) -> None:
         """Fill the account row and note the events that its changes are."""
         placement, account = outcome.placement, outcome.account
         before: dict[str, Any] = {} if is_new else {"consumer_id": account.consumer_id}
         about_them = people.link(placement, account, is_new=is_new)
         if not is_new and account.consumer_id == before["consumer_id"]:
             del before["consumer_id"]
-        wanted = {name: getattr(placement, name) for name in COLUMNS}
-        wanted |= {"client_id": client.pk, "host_version": placement.version}
+        part = placement.part
+        names = COLUMNS if part is None else ALWAYS | part.columns.intersection(COLUMNS)
+        wanted = {name: getattr(placement, name) for name in names}
+        if part is None or placement.version is not None:
+            wanted["host_version"] = placement.version
+        if part is None or _names_client(part):
+            wanted["client_id"] = client.pk
+        if part is not None and "payment_options" in wanted:
+            wanted["payment_options"] = account.payment_options | placement.payment_options
+        stands = account.__dict__
         for name, value in wanted.items():
-            if is_new or getattr(account, name) != value:
-                before[name] = getattr(account, name, None)
-                setattr(account, name, value)
-        account.client, account.updated_at = client, self.now
+            if is_new or stands[name] != value:
+                before[name] = stands.get(name)
+        stands.update(wanted)
+        if "client_id" in wanted:
+            set_foreign(account, "client", client)
+        stands["updated_at"] = self.now
+        outcome.before = before
         outcome.changed = (set(before) - {"host_version"}) | about_them
         self._note(outcome, before, is_new=is_new)
 

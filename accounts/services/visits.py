@@ -45,10 +45,12 @@ def current(request: HttpRequest, *, now: datetime) -> Visit | None:
         key = UUID(request.session.get(SESSION_KEY, ""))
     except ValueError:
         return None
-    joined = Visit.objects.select_related("consumer", "account__client", "account__agency")
-    visit = joined.filter(pk=key, ended_at__isnull=True).first()
-    if visit is None:
+    joined = Visit.objects.select_related("consumer", "account__client")
+    try:
+        visit = joined.get(pk=key, ended_at__isnull=True)
+    except Visit.DoesNotExist:
         return None
+    visit.account.agency = request.agency
     idle = now - visit.seen_at
     if idle > timedelta(seconds=settings.IDLE_SECONDS):
         end(visit=visit, reason="idle", now=now)

@@ -1,0 +1,61 @@
+"""Suppression lists: one for each stream of messages, and the global one that stands in the addresses (EML-06).
+
+Who wants no more offers still gets the notices and receipts that the law wants. A hard bounce and a complaint make an
+address bad for every stream (EML-05), and so does an opt-out of the address or its medium (RF-07, EML-04): then what
+the law wants in writing goes by letter.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts import events
+from accounts.models import Consumer, ContactPoint, Suppression
+
+STREAMS = tuple(Suppression.Stream.values)
+
+
+def stop(*, contact_point: ContactPoint, stream: str, source: str, now: datetime, words: str = "") -> bool:
+    """Put an address on a stream's list; False when it was there."""
+    assert stream in STREAMS, stream
+    with transaction.atomic():
+        Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=contact_point.consumer_id)
+        live = Suppression.objects.filter(contact_point=contact_point, stream=stream, ended_at=None)
+        if live.exists():
+            return False
+        Suppression.objects.create(
+            contact_point=contact_point, stream=stream, source=source, words=words[:2000], at=now
+        )
+        about = {"contact_point": str(contact_point.pk), "kind": contact_point.kind, "stream": stream}
+        about |= {"source": source, "to": contact_point.masked}
+        events.record("optout.stream", consumer=contact_point.consumer_id, now=now, data=about)
+    return True
+
+
+def reopen(*, contact_point: ContactPoint, now: datetime) -> None:
+    """Take an address off every stream's list: its consumer confirmed it anew."""
+    Suppression.objects.filter(contact_point=contact_point, ended_at=None).update(ended_at=now)
+
+
+def stopped(contact_points: set) -> dict:
+    """Give the streams that are stopped, by the id of the address."""
+    found: dict = {}
+    rows = Suppression.objects.filter(contact_point__in=contact_points, ended_at=None)
+    for point, stream in rows.values_list("contact_point_id", "stream"):
+        found.setdefault(point, set()).add(stream)
+    return found
+
+
+def listed(stream: str) -> QuerySet[ContactPoint]:
+    """Give the addresses that a stream must not write to: its own list and the global one."""
+    own = Suppression.objects.filter(contact_point=OuterRef("pk"), stream=stream, ended_at=None)
+    everywhere = Q(bad_at__isnull=False) | Q(opted_out_at__isnull=False)
+    return ContactPoint.objects.annotate(own=Exists(own)).filter(everywhere | Q(own=True), removed_at=None)
+
+
+def why(point: ContactPoint) -> str:
+    """Say why an address of `listed` is on it; what stops everything comes first."""
+    if point.bad_at is not None:
+        return "bad_address"
+    return "opted_out" if point.opted_out_at is not None else "stream_stopped"
