@@ -76,8 +76,11 @@ def headline(
     individual: HostSettlement | None = None,
     global_offer: GlobalOffer | None = None,
     allowed: Allowed = EVERYTHING,
+    parts: bool = True,
 ) -> Headline:
     """Work out the numbers of `settlements.rules.quotes.offered` for one account of many.
+
+    `parts` is False for a debt that is too old for payments in parts (SOL-04).
 
     Pass the same `rules`, `global_offer` and `allowed` objects for all accounts that share them: what depends on them
     alone is worked out once.
@@ -99,11 +102,14 @@ def headline(
         monthly = by_share if by_share > monthly else monthly
     if individual is not None and (individual.expires_on is None or individual.expires_on >= today):
         if individual.methods:
-            return headline_of(offered(Facts(owed_cents, today, listed_on, individual, rules, global_offer, allowed)))
-        return _with_plan(sheet, owed_cents, monthly, _said(sheet, owed_cents, individual, sheet.flat_cents))
-    if rules is None:
-        return _with_plan(sheet, owed_cents, monthly, _said(sheet, owed_cents, sheet.default, sheet.default_flat))
-    return _with_plan(sheet, owed_cents, monthly, _ruled(sheet, owed_cents, monthly, listed_on))
+            facts = Facts(owed_cents, today, listed_on, individual, rules, global_offer, allowed, not parts)
+            return headline_of(offered(facts))
+        settled = _said(sheet, owed_cents, individual, sheet.flat_cents, parts)
+    elif rules is None:
+        settled = _said(sheet, owed_cents, sheet.default, sheet.default_flat, parts)
+    else:
+        settled = _ruled(sheet, owed_cents, monthly, listed_on, parts)
+    return _with_plan(sheet, owed_cents, monthly, settled, parts)
 
 
 _Settlement = tuple[int, int, date | None, int, str, str]
@@ -231,9 +237,9 @@ def _sheet(
     return made
 
 
-def _with_plan(sheet: _Sheet, owed_cents: int, monthly_cents: int, settled: _Settlement) -> Headline:
+def _with_plan(sheet: _Sheet, owed_cents: int, monthly_cents: int, settled: _Settlement, parts: bool) -> Headline:
     methods = sheet.nothing_owed.methods
-    if sheet.plan_most > 1 and _several(sheet, owed_cents, monthly_cents):
+    if parts and sheet.plan_most > 1 and _several(sheet, owed_cents, monthly_cents):
         least = sheet.flat_cents if sheet.flat_cents > monthly_cents else monthly_cents
         return _made(Headline, (*settled[:4], sheet.plan_most, least, sheet.plan_months, methods, *settled[4:]))
     return _made(Headline, (*settled[:4], 0, 0, 0, methods, *settled[4:]))
@@ -254,7 +260,7 @@ def _several(sheet: _Sheet, amount_cents: int, monthly_cents: int) -> bool:
     return most_by_amount(amount_cents, least, down) > 1
 
 
-def _ruled(sheet: _Sheet, owed_cents: int, monthly_cents: int, listed_on: date | None) -> _Settlement:
+def _ruled(sheet: _Sheet, owed_cents: int, monthly_cents: int, listed_on: date | None, parts: bool) -> _Settlement:
     """Settle by the rules."""
     if sheet.reason is not None:
         return sheet.reason
@@ -269,7 +275,7 @@ def _ruled(sheet: _Sheet, owed_cents: int, monthly_cents: int, listed_on: date |
     if not cents:
         return _NO_SETTLEMENT
     last_on, payments = sheet.last_on, 1
-    dated = sheet.most > 1 and sheet.second_on is not None and sheet.second_on <= last_on
+    dated = parts and sheet.most > 1 and sheet.second_on is not None and sheet.second_on <= last_on
     if dated and _several(sheet, cents, monthly_cents):
         payments = sheet.most
     elif reason := _not_at_once(sheet, last_on):
@@ -277,7 +283,7 @@ def _ruled(sheet: _Sheet, owed_cents: int, monthly_cents: int, listed_on: date |
     return (cents, payments, last_on, max(sheet.flat_cents, monthly_cents), sheet.level, "")
 
 
-def _said(sheet: _Sheet, owed_cents: int, said: HostSettlement | None, flat_cents: int) -> _Settlement:
+def _said(sheet: _Sheet, owed_cents: int, said: HostSettlement | None, flat_cents: int, parts: bool) -> _Settlement:
     """Settle by what was said for one account, or by the default offer."""
     if said is None or check_settlement(said):
         return _NO_SETTLEMENT
@@ -289,7 +295,7 @@ def _said(sheet: _Sheet, owed_cents: int, said: HostSettlement | None, flat_cent
         last_on = said.max_date if said.max_days is None else min(last_on, said.max_date)
     if not cents or last_on < today:
         return _NO_SETTLEMENT
-    payments = (said.max_payments or 1) if sheet.second_on else 1
+    payments = (said.max_payments or 1) if parts and sheet.second_on else 1
     fits = sheet.second_on is not None and sheet.second_on <= last_on and cents >= 2 * flat_cents
     if payments < 2 or not fits:
         if reason := _not_at_once(sheet, last_on):

@@ -34,6 +34,7 @@ class Facts:
     rules: Compiled | None = None
     global_offer: GlobalOffer | None = None
     allowed: Allowed = field(default_factory=Allowed)
+    too_old_for_parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ _SENTENCES = {
     "parts_not_possible": gettext_noop("This settlement is paid in one payment."),
     "no_plan": gettext_noop("A payment plan cannot be set up here for this account."),
     "no_promises": gettext_noop("A promise to pay cannot be made here for this account."),
+    "too_old_for_parts": gettext_noop("Payments in parts and promises are not offered for a debt of this age."),
     "amount_missing": gettext_noop("Please say how much you would like to pay."),
     "one_payment_only": gettext_noop("This is paid in one payment."),
     "promise_too_late": gettext_noop("A promise must be kept by %(limit_on)s."),
@@ -121,6 +123,11 @@ def offered(facts: Facts) -> Offered:
     promise_days = governing["promise_days"] if governing else PROMISE_DAYS
     if not promise_days:
         closed["promise"] = (_no("no_promises"),)
+    if facts.too_old_for_parts:
+        closed |= dict.fromkeys(("parts", "plan", "promise"), (_no("too_old_for_parts"),))
+        plan = None
+        if "settlement" in closed:
+            settlement = None
     return Offered(facts, allowed, settlement, plan, governing, promise_days, closed)
 
 

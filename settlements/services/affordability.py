@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts import events
+from accounts import events, statuses
 from accounts.calendars import local_date
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
@@ -28,6 +28,8 @@ OFFER_DAYS = 60
 """Days to take what staff agreed to."""
 DAYS_A_MONTH = 31
 BATCH = 500
+PAYABLE = statuses.those("payment")
+"""What is shared out among: debts that may be paid, whoever asked not to be written to (section 14)."""
 SEEN = "_seen"
 """Beside the answers: the sections that were saved, empty ones too. No question can have this code."""
 Status, Outcome = Affordability.Status, Affordability.Outcome
@@ -169,9 +171,9 @@ def submit(*, budget: Affordability, now: datetime) -> list[Refusal]:
         return found
     today = local_date(now, account.consumer.time_zone)
     others = list(
-        Account.objects.filter(consumer_id=account.consumer_id, status=Account.Status.OPEN, balance_cents__gt=0)
+        Account.objects.filter(consumer_id=account.consumer_id, status__in=PAYABLE, balance_cents__gt=0)
         .exclude(pk=account.pk)
-        .select_related("consumer")
+        .select_related("consumer", "agency")
         .order_by("listed_on", "pk")
     )
     where = stands([account, *others])
@@ -208,7 +210,7 @@ def _decided(
     against = []
     if here.arranged:
         against.append(_no("arrangement_active"))
-    if account.status != Account.Status.OPEN:
+    if not statuses.may(account.status, "payment"):
         against.append(_no("not_payable"))
     return rules.decide(
         surplus_cents=sums.surplus_cents,

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from accounts import events
-from accounts.calendars import add_months, local_date
+from accounts import events, statuses
+from accounts.calendars import add_months, local_date, validation_ends_on
 from accounts.models import Account
 from accounts.money import share
 from accounts.refusals import Refusal, refuse
@@ -36,6 +36,7 @@ _SENTENCES = {
     "method_not_allowed": "None of these methods is allowed for this account.",
     "last_day_in_past": "The last day to pay is today or later.",
     "expires_in_past": "The last day to accept is today or later.",
+    "offer_ends_in_validation": "An offer must not end before the validation period does, on %(ends_on)s.",
     "text_too_long": "This text has at most %(most)s characters.",
     "text_unprintable": "This text has characters that cannot be shown.",
     "offer_below_minimum": "The rules allow no settlement below %(least_cents)s.",
@@ -97,16 +98,19 @@ def make(
         text=text.strip(),
     )
     today = local_date(now, held.consumer.time_zone)
-    at = _without_individual(held, today, now)
-    found = _plainly_wrong(held, said, methods, reason, expires_on, at)
-    beyond = [] if found else _beyond_rules(said, at, expires_on)
+    compiled = rulesets.in_force(clients=[held.client_id], now=now)[held.client_id]
+    default = None if compiled else GlobalOffer.objects.filter(superseded_at=None).first()
+    at = levels_below(held, today, compiled, default)
+    accepted = held.offers.filter(status=IndividualOffer.Status.ACCEPTED).exists()
+    found = plainly_wrong(held, said, methods, reason, expires_on, at, accepted=accepted)
+    beyond = [] if found else beyond_rules(said, at, expires_on)
     if beyond and not exceed:
         found += beyond
     if beyond and exceed and not reason.strip():
         found.append(_no("reason_needed", "/reason"))
     if found:
         return found
-    ends = [day for day in (expires_on, max_on, None if beyond else _window_ends_on(at)) if day]
+    ends = [day for day in (expires_on, max_on, None if beyond else window_ends_on(at)) if day]
     for offer in _open(held):
         _end(offer, held, IndividualOffer.Status.WITHDRAWN, now, reason=f"replaced by {origin}")
     offer = IndividualOffer.objects.create(
@@ -131,10 +135,8 @@ def make(
     return offer
 
 
-def _without_individual(account: Account, today: date, now: datetime) -> Offered:
-    """Work out what the levels below would offer."""
-    compiled = rulesets.in_force(clients=[account.client_id], now=now)[account.client_id]
-    default = None if compiled else GlobalOffer.objects.filter(superseded_at=None).first()
+def levels_below(account: Account, today: date, compiled: Any, default: GlobalOffer | None) -> Offered:
+    """Work out what the levels below would offer: the rules in force, or the default offer where there are none."""
     return quotes.offered(
         quotes.Facts(
             owed_cents=account.balance_cents,
@@ -147,22 +149,24 @@ def _without_individual(account: Account, today: date, now: datetime) -> Offered
     )
 
 
-def _plainly_wrong(
+def plainly_wrong(
     account: Account,
     said: HostSettlement,
     methods: Sequence[str],
     reason: str,
     expires_on: date | None,
     at: Offered,
+    *,
+    accepted: bool,
 ) -> list[Refusal]:
     """Say what no permission makes right."""
     today = at.facts.today
     found = [
         refuse(one.template, one.code, field=_FIELDS[one.field], **one.params) for one in rules.check_settlement(said)
     ]
-    if account.status != Account.Status.OPEN:
+    if not statuses.may(account.status, "payment"):
         found.append(_no("account_not_open"))
-    if account.offers.filter(status=IndividualOffer.Status.ACCEPTED).exists():
+    if accepted:
         found.append(_no("offer_accepted_stands"))
     if said.amount_cents is not None and said.percent_bps is not None:
         found.append(_no("amount_or_percent", "/percent_bps"))
@@ -177,6 +181,15 @@ def _plainly_wrong(
         found.append(_no("last_day_in_past", "/max_on"))
     if expires_on is not None and expires_on < today:
         found.append(_no("expires_in_past", "/expires_on"))
+    ends_on = validation_ends_on(account.validation_sent_on) if account.validation_sent_on else None
+    if ends_on is not None and today <= ends_on:
+        # RF-31: nothing may press a consumer who can still dispute the debt.
+        pressing = {"/expires_on": expires_on, "/max_on": said.max_date}
+        found += [
+            _no("offer_ends_in_validation", name, ends_on=ends_on)
+            for name, day in pressing.items()
+            if day is not None and day < ends_on
+        ]
     for name, written in (("text", said.text), ("reason", reason.strip())):
         if len(written) > _LENGTHS[name]:
             found.append(_no("text_too_long", f"/{name}", most=_LENGTHS[name]))
@@ -185,7 +198,7 @@ def _plainly_wrong(
     return found + [one for one in at.closed.get("settlement", ()) if one.code in _NEVER]
 
 
-def _beyond_rules(said: HostSettlement, at: Offered, expires_on: date | None) -> list[Refusal]:
+def beyond_rules(said: HostSettlement, at: Offered, expires_on: date | None) -> list[Refusal]:
     """Say which limits of the rules, or of the default offer, a permission would exceed."""
     limits = at.settlement
     if limits is None:
@@ -206,13 +219,13 @@ def _beyond_rules(said: HostSettlement, at: Offered, expires_on: date | None) ->
     if last > limits.last_date:
         field = "/max_on" if last == said.max_date else "/max_days"
         found.append(_no("offer_too_long", field, limit_on=limits.last_date))
-    ends_on = _window_ends_on(at)
+    ends_on = window_ends_on(at)
     if ends_on and expires_on and expires_on > ends_on:
         found.append(_no("offer_outlives_window", "/expires_on", limit_on=ends_on))
     return found
 
 
-def _window_ends_on(at: Offered) -> date | None:
+def window_ends_on(at: Offered) -> date | None:
     """Give the last day of the band's settlement window."""
     until = at.governing["months_until_settlement"] if at.governing else 0
     return add_months(at.facts.listed_on, until) - timedelta(days=1) if until and at.facts.listed_on else None

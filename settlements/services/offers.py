@@ -14,7 +14,7 @@ from accounts.refusals import Refusal
 from accounts.tenancy import ALL_AGENCIES, acting, acting_for
 from settlements.models import GlobalOffer, IndividualOffer
 from settlements.rules import offers as rules
-from settlements.rules import quotes
+from settlements.rules import old_debts, quotes
 from settlements.rules.offers import Allowed, HostSettlement, Terms
 from settlements.rules.quotes import Offered
 from settlements.services import rulesets
@@ -175,10 +175,19 @@ def offered_to(
                 rules=in_force.get(account.client_id),
                 global_offer=default_of(default),
                 allowed=allowed(account),
+                too_old_for_parts=too_old_for_parts(account, today),
             )
         )
         for account, (owed_cents, today) in due.items()
     }
+
+
+def too_old_for_parts(account: Account, today: date) -> bool:
+    """Tell whether nothing in parts is offered because of the debt's age (SOL-01, SOL-04)."""
+    if account.sol_status == "live" and account.sol_on is None:
+        return False  # most are: nothing more is read for them
+    allowed_states = account.agency.old_debt_parts_states
+    return old_debts.no_parts(account.consumer.state, account.sol_status, account.sol_on, today, allowed_states)
 
 
 def _of_agencies(due: Mapping[Account, tuple[int, date]], now: datetime) -> dict[UUID, Offered]:

@@ -15,9 +15,10 @@ from django.db.models import F, Q, TextField
 from django.db.models.functions import Cast, Coalesce
 
 from accounts.calendars import local_date
-from accounts.models import Account, AccountPast, Client
+from accounts.models import Account, AccountPast, Agency, Client
+from accounts.tenancy import acting
 from settlements.models import GlobalOffer, IndividualOffer, RuleSet
-from settlements.rules import bands
+from settlements.rules import bands, old_debts
 from settlements.rules.offers import Allowed, HostSettlement
 from settlements.rules.portfolio import Headline, headline
 from settlements.services import offers, rulesets
@@ -106,6 +107,7 @@ class Portfolio:
         self.pairs = self._compile()
         superseded = Q(superseded_at=None) | Q(superseded_at__gt=at)
         self._default = offers.default_of(GlobalOffer.objects.filter(superseded).order_by("version").first())
+        self._parts_states: str = Agency.objects.values_list("old_debt_parts_states", flat=True).get(pk=acting())
         self._today: dict[str, date] = {}
         self._allowed: dict[str, Allowed] = {}
         segments = bands.Compiled(self.draft, None).segments
@@ -153,12 +155,10 @@ class Portfolio:
     def lines(self, page: Page) -> Iterator[tuple]:
         """Compare the accounts of a page, in the order of their ids: plain tuples of what `Line` names."""
         pairs, starts, keys = self.pairs, self._starts, self._bands
-        for account, reference, client, state, owed, listed_on, today, offer, default, allowed in self.facts(page):
+        for account, reference, client, state, owed, *given in self.facts(page):
             rules, drafted = pairs[client]
-            live = headline(rules, owed, listed_on, today, offer, default, allowed)
-            draft = live
-            if drafted is not rules:
-                draft = headline(drafted, owed, listed_on, today, offer, default, allowed)
+            live = headline(rules, owed, *given)
+            draft = live if drafted is rules else headline(drafted, owed, *given)
             band = keys[bisect_right(starts, owed) - 1] if owed <= bands.HIGHEST_CENTS else ""
             yield account, reference, client, state, band, owed, live, draft
 
@@ -167,7 +167,8 @@ class Portfolio:
         waiting = unposted(after=page.after, upto=page.upto, at=self.at) if unposted else {}
         individual = self._individual(page)
         days, allowances, default = self._today, self._allowed, self._default
-        for account, reference, client, owed, listed_on, options, state, zone in self.rows(page):
+        too_old, parts_states = old_debts.no_parts, self._parts_states
+        for account, reference, client, owed, listed_on, options, state, zone, sol_status, sol_on in self.rows(page):
             if account in waiting:
                 cents, settled = waiting[account]
                 owed = 0 if settled else max(0, owed - cents)
@@ -176,7 +177,8 @@ class Portfolio:
             if account in individual:
                 offer = next((said for said, last in individual[account] if last is None or last >= today), None)
             allowed = allowances.get(options) or self._options(options)
-            yield account, reference, client, state, owed, listed_on, today, offer, default, allowed
+            parts = not too_old(state, sol_status, sol_on, today, parts_states)
+            yield account, reference, client, state, owed, listed_on, today, offer, default, allowed, parts
 
     def rows(self, page: Page) -> list[tuple]:
         """Read the accounts that were open with a balance, as they stood; history where they changed since."""
@@ -190,6 +192,8 @@ class Portfolio:
             _text("payment_options"),
             "consumer__state",
             "consumer__time_zone",
+            "sol_status",
+            "sol_on",
         )
         past = AccountPast.objects.filter(page.of("account"), until__gt=self.read_at)
         if self.last is not None:
@@ -207,6 +211,8 @@ class Portfolio:
                 _text("payment_options"),
                 "account__consumer__state",
                 "account__consumer__time_zone",
+                "account__sol_status",
+                "account__sol_on",
                 "status",
             )
         }
