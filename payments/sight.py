@@ -13,7 +13,6 @@ from accounts.models import Account
 from accounts.refusals import Refusal
 from payments.models import Arrangement, Payment
 from payments.rules.gates import PAYABLE_STATUSES
-from payments.services import gate
 from payments.services.gate import Standing
 from payments.services.means import means_of_method
 from settlements.rules import why as reasons
@@ -109,8 +108,8 @@ def offer(at: Standing) -> dict[str, Any] | None:
 
 
 def time_barred(at: Standing) -> bool:
-    """Tell whether the debt may be too old to sue for: no plan and no promise is then asked of anybody (SOL-04)."""
-    return at.account.sol_status == "expired" or gate.sol_needed(at)
+    """Tell whether no plan, no parts and no promise are asked of anybody, as the debt may be too old (SOL-04)."""
+    return at.offered.facts.too_old_for_parts
 
 
 def promise_until(at: Standing) -> date:
@@ -180,4 +179,6 @@ def planned(lines: Sequence[Line]) -> list[dict[str, date | int]]:
 
 def method_label(payment: Payment) -> str:
     """Name what paid, in the language of the page: `Visa debit ending 4242`."""
-    return means_of_method(payment.method).label(language()) if payment.method else ""
+    if payment.method is None:
+        return str(payment.get_kind_display()) if payment.kind in Payment.BY_HAND else ""
+    return means_of_method(payment.method).label(language())

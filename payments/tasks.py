@@ -9,7 +9,7 @@ from django.core.cache import cache
 from accounts import clock, events
 from accounts.models import Account
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from payments.services import ask, due, life, refunds, wallet
+from payments.services import ask, due, life, refunds, statements, together, wallet
 
 log = logging.getLogger("quittance.payments")
 
@@ -41,7 +41,7 @@ def sweep() -> int:
     with acting_for(ALL_AGENCIES), events.context(actor="system:sweep"):
         now = clock.now()
         ask.apply_events(now=now)
-        return ask.sweep(now=now) + refunds.sweep(now=now)
+        return ask.sweep(now=now) + together.sweep(now=now) + refunds.sweep(now=now)
 
 
 @shared_task
@@ -56,6 +56,13 @@ def review_arrangements() -> int:
     """Review every arrangement that the day alone may have changed: late, broken, rested long enough."""
     with acting_for(ALL_AGENCIES), events.context(actor="system:arrangements"):
         return life.review_due(now=clock.now())
+
+
+@shared_task
+def write_statements() -> int:
+    """Write the statements that the law of a state owes consumers, and open an incident for each that is late."""
+    with events.context(actor="system:statements"):
+        return statements.run(now=clock.now())
 
 
 @shared_task

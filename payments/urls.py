@@ -2,7 +2,22 @@
 
 from django.urls import path
 
-from payments.views import adjust, agreeing, checkout, keeping, outcome, paying, plan, rights, tabs, wallet
+from payments.views import (
+    adjust,
+    agreeing,
+    changing,
+    checkout,
+    extra,
+    keeping,
+    link,
+    outcome,
+    paying,
+    plan,
+    rights,
+    tabs,
+    together,
+    wallet,
+)
 
 app_name = "payments"
 urlpatterns = [
@@ -13,7 +28,16 @@ urlpatterns = [
     path("accounts/<uuid:account_id>/age-of-debt/", checkout.age_notice, name="age_notice"),
     path("accounts/<uuid:account_id>/wrong/", rights.wrong, name="wrong"),
     path("accounts/<uuid:account_id>/creditor/", rights.creditor, name="creditor"),
+    path("accounts/<uuid:account_id>/helper/", link.helper, name="helper"),
+    path("prepared/<uuid:link_id>/", link.prepared, name="prepared"),
+    path("p/<str:token>/", link.pay_by_link, name="link"),
+    path("p/<str:token>/<uuid:checkout_id>/", link.link_review, name="link_review"),
+    path("p/<str:token>/<uuid:checkout_id>/receipt.pdf", link.link_receipt, name="link_receipt"),
     path("accounts/<uuid:account_id>/promise/", agreeing.promise, name="promise"),
+    path("pay/together/", together.choose, name="together"),
+    path("pay/together/<uuid:group>/method/", together.method, name="together_method"),
+    path("pay/together/<uuid:group>/review/", together.review, name="together_review"),
+    path("paid/together/<uuid:group>/", together.result, name="together_result"),
     path("pay/<uuid:checkout_id>/by-hand/", agreeing.by_hand, name="by_hand"),
     path("agree/<uuid:quote_id>/", agreeing.agree, name="agree"),
     path("pay/<uuid:checkout_id>/schedule/", adjust.schedule, name="schedule"),
@@ -23,10 +47,13 @@ urlpatterns = [
     path("pay/<uuid:checkout_id>/review/", paying.review, name="review"),
     path("pay/<uuid:checkout_id>/card/", keeping.card, name="card"),
     path("plan/<uuid:arrangement_id>/", plan.plan, name="plan"),
+    path("plan/<uuid:arrangement_id>/pay/", extra.pay, name="plan_pay"),
+    path("plan/<uuid:arrangement_id>/change/<slug:kind>/", changing.change, name="change"),
     path("paid/<uuid:payment_id>/", outcome.result, name="result"),
     path("paid/<uuid:payment_id>/again/", outcome.again, name="again"),
     path("paid/<uuid:payment_id>/receipt.pdf", outcome.receipt, name="receipt"),
     path("wallet/", wallet.wallet, name="wallet"),
+    path("wallet/add/", wallet.add, name="add_method"),
     path("wallet/<uuid:method_id>/remove/", wallet.remove, name="remove_method"),
     path("authorizations/", wallet.authorizations, name="authorizations"),
     path("authorizations/<uuid:authorization_id>/revoke/", wallet.revoke, name="revoke"),

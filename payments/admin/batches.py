@@ -8,14 +8,14 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.desk import AgencyAdmin, FactAdmin, FactInline, ReasonForm
+from accounts.desk import AgencyAdmin, DayInput, FactAdmin, FactInline, ReasonForm
 from accounts.keys import reference_key
 from payments.admin.giving import told
 from payments.admin.money import OfAccount, status
 from payments.models import AchOrigin, BatchItem, PaymentBatch, Postdate
-from payments.services import batch_files, batches
+from payments.services import batch_files, batch_posting, batches
 from payments.services.sign import Refused
 from settlements.admin.people import by
 
@@ -43,13 +43,13 @@ class CollectForm(forms.Form):
     """Ask what is collected."""
 
     method = forms.ChoiceField(label=_("Method"), choices=PaymentBatch.Method.choices, widget=UnfoldAdminSelectWidget())
-    until = forms.DateField(label=_("Due up to"), widget=UnfoldAdminSingleDateWidget)
+    until = forms.DateField(label=_("Due up to"), widget=DayInput)
 
 
 class DayForm(forms.Form):
     """Ask for another day."""
 
-    on = forms.DateField(label=_("Execute on"), widget=UnfoldAdminSingleDateWidget)
+    on = forms.DateField(label=_("Execute on"), widget=DayInput)
 
 
 class CodeForm(forms.Form):
@@ -222,7 +222,7 @@ class PaymentBatchAdmin(FactAdmin):
         row = self.row(request, object_id)
 
         def post(_form: forms.Form) -> str:
-            batches.post(batch=row, by=by(request), now=request.now)
+            batch_posting.post(batch=row, by=by(request), now=request.now)
             self.log_change(request, row, "Posted.")
             return str(_("Posted."))
 

@@ -10,6 +10,7 @@ from unfold.decorators import action
 
 from accounts.desk import ReasonForm
 from accounts.money import format_cents
+from accounts.tenancy import uuid7
 from payments.models import Payment
 from payments.services import refunds
 from payments.services.sign import Refused
@@ -21,6 +22,7 @@ class RefundForm(ReasonForm):
     """Ask how much goes back, and why."""
 
     amount_cents = HundredthsField(label=_("Amount, $"))
+    key = forms.UUIDField(initial=uuid7, required=False, widget=forms.HiddenInput)
     field_order = ("amount_cents", "reason")
 
 

@@ -11,6 +11,8 @@ from unfold.contrib.filters.admin import RangeDateFilter, RangeDateTimeFilter
 from accounts.columns import status_of
 from accounts.desk import AgencyAdmin, FactAdmin, FactInline
 from accounts.keys import reference_key
+from payments.admin.by_hand import ComesBack
+from payments.admin.changing import Rearrange, Stoppable
 from payments.admin.evidence import Revocable, WithEvidence
 from payments.admin.giving import GiveBack
 from payments.models import (
@@ -80,10 +82,10 @@ class Entries(FactInline):
 
 
 @admin.register(Payment)
-class PaymentAdmin(WithEvidence, GiveBack, OfAccount):
+class PaymentAdmin(WithEvidence, GiveBack, ComesBack, OfAccount):
     """Money intended once, its one outcome and its ledger."""
 
-    actions_detail = [*GiveBack.actions_detail, *WithEvidence.actions_detail]
+    actions_detail = [*GiveBack.actions_detail, "come_back", *WithEvidence.actions_detail]
     list_display = ["intended_at", "account", "amount_cents", "method", status, "purpose", "acknowledged_at"]
     list_filter = ["status", "kind", "executor", ("decided_at", RangeDateFilter)]
     search_help_text = _("Reference number of the account, or of the payment")
@@ -94,6 +96,7 @@ class PaymentAdmin(WithEvidence, GiveBack, OfAccount):
         ("method", "authorization"),
         ("arrangement", "postdate"),
         ("purpose", "executor"),
+        ("received_on", "paper_number"),
         ("processor_account", "processor_ref"),
         ("decline_code", "advice_code"),
         ("network_decline_code", "network_advice_code"),
@@ -131,11 +134,30 @@ class PaymentsOfArrangement(FactInline):
 
 
 @admin.register(Arrangement)
-class ArrangementAdmin(WithEvidence, OfAccount):
+class ArrangementAdmin(Rearrange, WithEvidence, OfAccount):
     """A promise in writing, with its post-dates and what was paid of it."""
+
+    actions_detail = [*Rearrange.actions_detail, *WithEvidence.actions_detail]
 
     list_display = ["accepted_at", "account", "kind", "total_cents", "saving_cents", status]
     list_filter = ["status", "kind"]
+    fields = [
+        ("account", "consumer"),
+        ("kind", status),
+        ("total_cents", "saving_cents"),
+        ("frequency", "schedule"),
+        "due",
+        ("method", "authorization"),
+        ("accepted_at", "accepted_by"),
+        ("late_since", "failures"),
+        ("paused_until", "review_on"),
+        ("review_after", "days_in_advance"),
+        ("changes", "ended_at"),
+        "quote",
+        "terms",
+        "trace",
+        ("id", "key"),
+    ]
     inlines = [PostdatesOfArrangement, PaymentsOfArrangement]
 
 
@@ -146,7 +168,7 @@ class NoticesOfPostdate(FactInline):
 
 
 @admin.register(Postdate)
-class PostdateAdmin(OfAccount):
+class PostdateAdmin(Stoppable, OfAccount):
     list_display = ["due_on", "account", "number", "of", "amount_cents", "method", "executor", status]
     list_filter = ["status", "executor", ("due_on", RangeDateFilter)]
     inlines = [NoticesOfPostdate]
@@ -172,6 +194,20 @@ class AuthorizationAdmin(Revocable, OfAccount):
     """What the consumer signed, word for word, with the evidence."""
 
     list_display = ["accepted_at", "account", "consumer", "kind", "total_cents", "method", "revoked_at"]
+    fields = [
+        ("account", "consumer"),
+        ("kind", "method"),
+        ("total_cents", "lines"),
+        ("accepted_at", "time_zone"),
+        ("revoked_at", "revoked_by"),
+        "text",
+        ("version", "language"),
+        "text_sha256",
+        ("sec_code", "level"),
+        ("ip", "user_agent"),
+        "evidence",
+        "id",
+    ]
     list_filter = ["kind", "language"]
 
 

@@ -5,12 +5,13 @@ from django.contrib import admin, messages
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
+from accounts.desk import DayInput, ReasonForm
 from accounts.refusals import Refusal
 from payments.admin.money import OfAccount, status
 from payments.models import CreditorRequest, Dispute, PayLink
-from payments.services import disputes
+from payments.services import disputes, pay_links
 
 
 class ResolveForm(forms.Form):
@@ -22,7 +23,7 @@ class ResolveForm(forms.Form):
     verified_on = forms.DateField(
         label=_("Verification sent on"),
         required=False,
-        widget=UnfoldAdminSingleDateWidget,
+        widget=DayInput,
         help_text=_("Needed for a dispute made within the validation period."),
     )
 
@@ -30,7 +31,7 @@ class ResolveForm(forms.Form):
 class SentForm(forms.Form):
     """Ask when the answer left."""
 
-    sent_on = forms.DateField(label=_("Name and address sent on"), widget=UnfoldAdminSingleDateWidget)
+    sent_on = forms.DateField(label=_("Name and address sent on"), widget=DayInput)
 
 
 def say_refusals(request, refusals: list[Refusal]) -> str:
@@ -105,3 +106,26 @@ class PayLinkAdmin(OfAccount):
     list_display = ["made_at", "account", "kind", "amount_cents", "expires_at", "revoked_at", "payment"]
     list_filter = ["kind"]
     hidden = ("token_hash",)
+    actions_detail = ["revoke"]
+
+    def has_revoke_permission(self, request, object_id=None) -> bool:
+        return self.has_role(request, "payments.revoke_paylink")
+
+    @action(description=_("Take back"), permissions=["revoke"], icon="link_off")
+    def revoke(self, request, object_id):
+        row = self.row(request, object_id)
+
+        def do(form):
+            by = f"staff:{request.user.pk}"
+            done = pay_links.revoke(link=row, by=by, reason=form.cleaned_data["reason"], now=request.now)
+            return gettext("Taken back.") if done else gettext("It was used or taken back before.")
+
+        return self.ask(
+            request,
+            row,
+            title=_("Take this link back"),
+            text=_("Nobody can pay by it any more. What was paid stays paid."),
+            button=_("Take back"),
+            do=do,
+            form_class=ReasonForm,
+        )

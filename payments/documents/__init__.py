@@ -14,6 +14,7 @@ from accounts.money import format_cents
 from .words import WORDS
 
 BODY = Path(__file__).with_name("paper.typ").read_bytes()
+TABLE = ("schedule", "number", "date", "amount", "total")
 LIMIT_LINES = 600  # Payments of one schedule: weekly for more than eleven years.
 
 
@@ -81,6 +82,25 @@ class Receipt:
     currency: str = "USD"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """Hold what was paid after `since` up to `until`; `kind` is `accounting` (ST-03) or `satisfaction` (ST-04)."""
+
+    agency: Agency
+    kind: str
+    consumer_name: str
+    account_reference: str
+    original_creditor: str
+    description: str
+    since: date
+    until: date
+    payments: tuple[ScheduleLine, ...]
+    balance_cents: int
+    made_at: datetime
+    language: str
+    currency: str = "USD"
+
+
 def authorization_pdf(*, copy: AuthorizationCopy) -> bytes:
     """Make the copy of an authorization that the consumer keeps.
 
@@ -118,11 +138,8 @@ def authorization_pdf(*, copy: AuthorizationCopy) -> bytes:
                 *when, count=len(copy.schedule)
             ),
             "facts": _filled(facts),
-            "schedule": [
-                (str(n), format_date(line.on, code), format_cents(line.cents, copy.currency, code))
-                for n, line in enumerate(copy.schedule, 1)
-            ],
-            "schedule_words": [words[key] for key in ("schedule", "number", "date", "amount", "total")],
+            "schedule": _table(copy.schedule, copy.currency, code),
+            "schedule_words": [words[key] for key in TABLE],
             "total": total,
             "sections": [
                 (words["text"], _paragraphs(copy.text)),
@@ -170,6 +187,78 @@ def receipt_pdf(*, receipt: Receipt) -> bytes:
     )
 
 
+def statement_pdf(*, statement: Statement) -> bytes:
+    """Make the accounting of a plan, or the letter that nothing is owed any more.
+
+    :raises ValueError: the language is unknown, a time has no zone, or there are too many payments.
+    """
+    if len(statement.payments) > LIMIT_LINES:
+        raise ValueError(f"A statement has at most {LIMIT_LINES} payments.")
+    words, code = _words(statement.language)
+    total = format_cents(sum(line.cents for line in statement.payments), statement.currency, code)
+    facts = [(words["consumer"], statement.consumer_name), *_account_facts(statement, words)]
+    if statement.kind == "accounting":
+        facts.append((words["balance_left"], format_cents(statement.balance_cents, statement.currency, code)))
+    days = [format_date(statement.since, code), format_date(statement.until, code)]
+    return _compile(
+        code,
+        statement.made_at,
+        {
+            "kind": statement.kind,
+            "agency": _agency(statement.agency),
+            "title": words[f"{statement.kind}_title"],
+            "lead": words[f"{statement.kind}_lead"].format(*days),
+            "figure": total,
+            "figure_note": words[f"{statement.kind}_note"],
+            "facts": _filled(facts),
+            "schedule": _table(statement.payments, statement.currency, code),
+            "schedule_words": [words[key] for key in TABLE],
+            "total": total,
+            "close": [words["keep"], words["collector"]],
+        },
+    )
+
+
+def helper_receipt_pdf(
+    *,
+    payee: str,
+    number: str,
+    payer: str,
+    amount_cents: int,
+    currency: str,
+    method: str,
+    paid_at: datetime,
+    text: str,
+    language: str,
+) -> bytes:
+    """Make the receipt of somebody who paid for somebody else: no letterhead, no account, no collector (RF-11).
+
+    :raises ValueError: the language is unknown, a time has no zone, or a text is too long.
+    """
+    words, code = _words(language)
+    facts = [
+        (words["receipt_number"], number),
+        (words["paid_at"], paper.moment(paid_at, code)),
+        (words["method"], method),
+        (words["consumer"], payer),
+        (words["payee"], payee),
+    ]
+    return _compile(
+        code,
+        paid_at,
+        {
+            "kind": "receipt",
+            "agency": {"name": payee, "lines": []},
+            "title": words["receipt_title"],
+            "lead": words["receipt_lead"],
+            "figure": format_cents(amount_cents, currency, code),
+            "figure_note": words["paid"],
+            "facts": _filled(facts),
+            "close": [*(line for block in _paragraphs(text) for line in block), words["keep"]],
+        },
+    )
+
+
 def sample_pdf(*, code: str, agency_name: str, language: str) -> bytes:
     """Make the paper that shows whether the consumer can open the format, with a code to type (ES-02).
 
@@ -201,6 +290,13 @@ def _account_facts(copy, words):
         (words["reference"], copy.account_reference),
         (words["creditor"], copy.original_creditor),
         (words["description"], copy.description),
+    ]
+
+
+def _table(lines, currency, code):
+    return [
+        (str(n), format_date(line.on, code), format_cents(line.cents, currency, code))
+        for n, line in enumerate(lines, 1)
     ]
 
 

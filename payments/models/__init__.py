@@ -6,6 +6,7 @@ from payments.models.method import Authorization, Method, ProcessorAccount
 from payments.models.payment import Checkout, HostItem, LedgerEntry, Payment, ProcessorEvent
 from payments.models.refund import Incident, Refund
 from payments.models.rights import CreditorRequest, Dispute, PayLink
+from payments.models.statement import Statement
 
 __all__ = [
     "AchOrigin",
@@ -27,4 +28,5 @@ __all__ = [
     "ProcessorAccount",
     "ProcessorEvent",
     "Refund",
+    "Statement",
 ]

@@ -58,6 +58,8 @@ class Arrangement(Row):
     late_since = models.DateField(null=True)
     paused_until = models.DateField(null=True)
     review_on = models.DateField(null=True)
+    review_after = models.PositiveSmallIntegerField(null=True, help_text="instalments, then a person looks at it")
+    days_in_advance = models.PositiveSmallIntegerField(default=0, help_text="charged so many days before it was due")
     ended_at = models.DateTimeField(null=True)
 
     class Meta(Row.Meta):
@@ -130,6 +132,7 @@ class Postdate(Row):
     tries = models.PositiveSmallIntegerField(default=0)
     held_for = models.CharField(max_length=60, blank=True, help_text="the code of what holds it")
     claimed_until = models.DateTimeField(null=True, help_text="a due run has it until then")
+    extra = models.BooleanField(default=False, help_text="added to the schedule, which it shortens once it is taken")
     turn = models.PositiveSmallIntegerField(default=0, help_text="how often this payment was planned anew before")
     replacement = models.JSONField(null=True, help_text="what follows when it is let go; see services.replan")
     host_id = models.CharField(max_length=80, blank=True)
@@ -195,7 +198,7 @@ class Postdate(Row):
 
 
 class Notice(Row):
-    """What is owed in writing before a post-date is charged (PDC-01, PDC-05): owner, window, proof."""
+    """What is owed in writing before a post-date is charged (PDC-01, PDC-05, EFT-04, ACH-08): owner, window, proof."""
 
     class Status(models.TextChoices):
         DUE = "due", _("due")
@@ -203,7 +206,7 @@ class Notice(Row):
         FAILED = "failed", _("failed")
 
     postdate = TenantForeignKey(Postdate, related_name="notices")
-    kind = models.CharField(max_length=20, default="predebit")
+    kind = models.CharField(max_length=20, default="predebit", help_text="predebit, varying, date_change")
     owner = models.CharField(max_length=6, help_text="portal, host")
     channel = models.CharField(max_length=6, help_text="email, letter")
     earliest_on = models.DateField()
@@ -213,11 +216,22 @@ class Notice(Row):
     status = models.CharField(max_length=6, choices=Status, default=Status.DUE)
     sent_at = models.DateTimeField(null=True)
     proof = models.JSONField(default=dict)
+    about = models.JSONField(
+        default=dict, help_text="of a change: the line that was signed, [day, cents], and what told it"
+    )
 
     class Meta(Row.Meta):
         verbose_name = _("notice")
         verbose_name_plural = _("notices")
         constraints = [models.UniqueConstraint(name="one_notice_per_kind", fields=["postdate", "kind"])]
+        # Looked for every two seconds, among all that were ever sent.
+        indexes = [
+            models.Index(
+                name="notice_to_mail",
+                fields=["target_on"],
+                condition=models.Q(status="due", owner="portal", channel="email"),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.send_by}"

@@ -75,6 +75,7 @@ class Method(Row):
     validation = models.CharField(max_length=20, blank=True)
     stored = models.BooleanField(default=False, help_text="may be used again, CARD-03")
     is_default = models.BooleanField(default=False)
+    consent = models.JSONField(default=dict, help_text="what was agreed to when it was added without a payment")
     blocked_at = models.DateTimeField(null=True, help_text="the network or a bank said never again")
     blocked_reason = models.CharField(max_length=60, blank=True)
     update_pending = models.JSONField(null=True, help_text="ACH-13: a notification of change not applied yet")
@@ -113,7 +114,10 @@ class Method(Row):
 
 
 class Authorization(Row):
-    """What the consumer signed: exact text, amounts, dates, method and the evidence of who, when and where (EFT-01)."""
+    """What the consumer signed: exact text, amounts, dates, method and the evidence of who, when and where (EFT-01).
+
+    Kept for good: nothing deletes it, which is longer than the two years after its end that are asked for (EFT-07).
+    """
 
     consumer = TenantForeignKey(Consumer, related_name="authorizations")
     account = TenantForeignKey(Account, related_name="authorizations")

@@ -15,6 +15,8 @@ from payments.models.method import Authorization, Method, ProcessorAccount
 class Checkout(Row):
     """A consumer's way to one payment: what they chose, page by page. Its id is the payment's idempotency key.
 
+    Whoever pays by a link has no visit: the link then says who let them (`said`: who paid or took it, and how).
+
     When the first payment is later, confirming makes an arrangement and no payment. A new card is stored first: the
     `setup_` columns hold that one try, undecided until the processor says.
     """
@@ -28,7 +30,9 @@ class Checkout(Row):
 
     account = TenantForeignKey(Account, related_name="checkouts")
     consumer = TenantForeignKey(Consumer, related_name="checkouts")
-    visit = TenantForeignKey(Visit, related_name="checkouts")
+    visit = TenantForeignKey(Visit, null=True, related_name="checkouts")
+    link = TenantForeignKey("payments.PayLink", null=True, related_name="checkouts")
+    said = models.JSONField(default=dict, help_text="who pays or took it where no visit says so; never a number")
     choice = models.CharField(max_length=12, help_text="settlement, parts, plan, full, amount")
     frequency = models.CharField(max_length=12, default="monthly")
     lines = models.JSONField(default=list, help_text='[["2026-12-01", 12500], ...]; what is for today is paid now')
@@ -51,6 +55,12 @@ class Checkout(Row):
     class Meta(Row.Meta):
         verbose_name = _("checkout")
         verbose_name_plural = _("checkouts")
+        constraints = [
+            models.CheckConstraint(
+                name="somebody_is_on_the_way",
+                condition=models.Q(visit__isnull=False) | models.Q(link__isnull=False),
+            )
+        ]
         indexes = [
             models.Index(
                 name="card_setup_undecided", fields=["confirmed_at"], condition=models.Q(setup_status="intended")
@@ -86,6 +96,16 @@ class Payment(Row):
         REFUNDED = "refunded", _("refunded")
         VOIDED = "voided", _("voided")
 
+    class Kind(models.TextChoices):
+        CARD = "card", _("card")
+        ACH = "ach", _("bank account")
+        CHECK = "check", _("check")
+        CASH = "cash", _("cash")
+        ORDER = "order", _("money order")
+
+    BY_HAND = (Kind.CHECK, Kind.CASH, Kind.ORDER)
+    """What came by mail or over the counter: staff write it down (services.by_hand)."""
+
     COUNTED = (Status.SUCCEEDED, Status.PENDING, Status.INTENDED)
     """What lowers what is owed until the host shows it."""
 
@@ -100,8 +120,8 @@ class Payment(Row):
     group = models.UUIDField(null=True, help_text="several accounts paid in one go")
     retry_of = models.UUIDField(null=True, help_text="the first try of the same item: the banks' limits count from it")
     request_hash = models.CharField(max_length=64)
-    kind = models.CharField(max_length=4, choices=Method.Kind)
-    executor = models.CharField(max_length=6)
+    kind = models.CharField(max_length=5, choices=Kind)
+    executor = models.CharField(max_length=6, help_text="portal, host, or agency: received by hand")
     purpose = models.CharField(max_length=12, help_text="settlement, parts, plan, full, amount")
     amount_cents = models.BigIntegerField()
     currency = models.CharField(max_length=3, default="usd")
@@ -113,6 +133,8 @@ class Payment(Row):
     network_advice_code = models.CharField(max_length=10, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     next_action_secret = SealedField(blank=True, default="")
+    received_on = models.DateField(null=True, help_text="by hand: the day it came")
+    paper_number = models.CharField(max_length=30, blank=True, help_text="of the check or money order")
     intended_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)
@@ -150,6 +172,8 @@ class Payment(Row):
                     ("succeeded", "charged_back"),
                     ("succeeded", "refunded"),
                     ("charged_back", "succeeded"),
+                    # What was given back did not arrive, so it is here again.
+                    ("refunded", "succeeded"),
                 ],
             ),
         ]

@@ -56,6 +56,8 @@ class Refund(Row):
                     ("approved", "done"),
                     ("approved", "failed"),
                     ("failed", "approved"),
+                    # The consumer's bank sent it back, days later.
+                    ("done", "failed"),
                 ],
             ),
         ]

@@ -78,8 +78,8 @@ class CreditorRequest(Row):
 class PayLink(Row):
     """A link by which a helper pays an amount for a consumer, or a consumer what an agent set up: amount only.
 
-    Whoever opens it sees the amount and the agency's name, no creditor and no balance. Of the token only a hash is
-    kept.
+    A helper sees the amount and, where it tells of no debt, the agency's name: no creditor, no balance, no debtor
+    (RF-11). What an agent set up opens after the consumer has said who they are. Of the token only a hash is kept.
     """
 
     class Kind(models.TextChoices):
@@ -90,11 +90,16 @@ class PayLink(Row):
     consumer = TenantForeignKey(Consumer, related_name="pay_links")
     kind = models.CharField(max_length=6, choices=Kind)
     token_hash = models.CharField(max_length=64)
-    amount_cents = models.BigIntegerField()
+    choice = models.CharField(max_length=12, default="amount", help_text="settlement, parts, plan, full, amount")
+    amount_cents = models.BigIntegerField(help_text="of the first payment")
+    lines = models.JSONField(default=list, help_text="a plan that an agent prepared; empty: one payment on its day")
+    frequency = models.CharField(max_length=12, default="once")
     made_by = models.CharField(max_length=80)
+    reason = models.CharField(max_length=300, blank=True)
     made_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.CharField(max_length=80, blank=True)
     payment = TenantForeignKey(Payment, null=True, related_name="pay_links")
 
     class Meta(Row.Meta):

@@ -48,7 +48,8 @@ class Order:
     """Ask for one charge; the same payment always makes the same request, so that it can be sent again.
 
     One of `confirmation_token` and `method` names what is charged. `store` says for what later use the consumer
-    agreed to keep the card: `installment`, `recurring`, `unscheduled` or nothing (CARD-03, CARD-04). With
+    agreed to keep the card: `installment`, `recurring`, `unscheduled` or nothing (CARD-03, CARD-04); `session` keeps it
+    for further charges while they are there. With
     `off_session` the consumer is not there: a method that was kept is charged as they agreed, and `use` is what for.
     `retry` is a bank debit that is sent again after a return (ACH-09).
     """
@@ -129,6 +130,29 @@ class RefundOutcome:
     amount_cents: int = 0
     refunded_cents: int = 0
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundFailure:
+    """Say that a refund came back: the processor's id of it, ours if it is ours, and why."""
+
+    ref: str
+    amount_cents: int
+    refund: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankChange:
+    """Say what a bank changed about an account that is kept at the processor, which has it already (ACH-13)."""
+
+    method: str
+    code: str
+    last4: str
+    routing: str
+    account_type: str
+    number_changed: bool
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,8 +267,20 @@ class Processor(Protocol):
     def renewed(self, body: dict[str, Any]) -> Card | None:
         """Give the stored card that the network's updater changed, by its method's id, else None (CARD-13)."""
 
+    def bank_changed(self, body: dict[str, Any]) -> BankChange | None:
+        """Give what a bank changed about a kept account, and the processor applied, else None (ACH-13)."""
+
+    def mandate_ended(self, body: dict[str, Any]) -> str:
+        """Give the method whose standing agreement ended at the bank or the processor, else an empty string."""
+
+    def refund_failed(self, body: dict[str, Any]) -> RefundFailure | None:
+        """Give the refund that failed after it was made, else None."""
+
     def dispute(self, body: dict[str, Any]) -> str:
-        """Give `opened`, `won` or `lost` for an event about a dispute, else an empty string."""
+        """Give the reference of the dispute that an event is about, else an empty string."""
+
+    def find_dispute(self, *, ref: str) -> str:
+        """Say what a dispute is now: `opened`, `won`, `lost`, `asked` where no money was taken, or `unknown`."""
 
 
 @lru_cache(maxsize=1024)

@@ -17,6 +17,7 @@ from payments.processors import (
     WrongSignature,
 )
 from payments.processors.stripe_money import REFUSED, StripeMoney, plain, reason_of
+from payments.processors.stripe_news import StripeNews, card_of
 from payments.rules.retries import RETRY_DESCRIPTION
 
 STATUSES = {
@@ -29,13 +30,9 @@ STATUSES = {
 
 EXPAND = ["latest_charge"]
 EXPAND_KEPT = ["payment_method"]
-DISPUTES = {
-    "charge.dispute.created": "opened",
-    "charge.dispute.funds_reinstated": "won",
-}
 
 
-class Stripe(StripeMoney):
+class Stripe(StripeMoney, StripeNews):
     """Speak for one merchant account."""
 
     def __init__(
@@ -185,34 +182,6 @@ class Stripe(StripeMoney):
             raise WrongSignature(str(error)) from error
         return Notification(id=event["id"], kind=event["type"], body=event)
 
-    def about(self, body: dict[str, Any]) -> tuple[str, str]:
-        """Read an intent's own metadata; a charge and a dispute name their intent."""
-        subject = body["data"]["object"]
-        payment = (subject.get("metadata") or {}).get("payment", "")
-        if subject["object"] == "payment_intent":
-            return payment, subject["id"]
-        intent = subject.get("payment_intent")
-        return payment, intent["id"] if isinstance(intent, dict) else intent or ""
-
-    def kept_for(self, body: dict[str, Any]) -> str:
-        """Read a SetupIntent's own metadata."""
-        subject = body["data"]["object"]
-        named = subject.get("metadata") or {}
-        return named.get("checkout", "") if subject["object"] == "setup_intent" else ""
-
-    def renewed(self, body: dict[str, Any]) -> Card | None:
-        """Read the card of an account updater's event."""
-        subject = body["data"]["object"]
-        if body["type"] != "payment_method.automatically_updated" or subject.get("type") != "card":
-            return None
-        return card_of(subject["card"], method=subject["id"], customer=subject.get("customer") or "")
-
-    def dispute(self, body: dict[str, Any]) -> str:
-        """Tell an opened dispute from one that came back, or is over."""
-        if body["type"] == "charge.dispute.closed":
-            return "won" if body["data"]["object"]["status"] == "won" else "lost"
-        return DISPUTES.get(body["type"], "")
-
 
 def charge_params(order: Order, *, customer: str) -> dict[str, Any]:
     """Build the request of a charge; nothing in it may change between two tries of one payment."""
@@ -246,6 +215,8 @@ def charge_params(order: Order, *, customer: str) -> dict[str, Any]:
     params["allowed_payment_method_types"] = ["card"]
     if order.off_session:
         params["payment_method_options"] = {"card": {"stored_credential_usage": order.use}}
+    elif order.store == "session":
+        params["setup_future_usage"] = "on_session"
     elif order.store:
         params["setup_future_usage"] = "off_session"
         params["payment_method_options"] = {"card": {"setup_credential_usage": order.store}}
@@ -308,20 +279,6 @@ def mandate(ip: str, user_agent: str) -> dict[str, Any]:
     """Say how the consumer agreed to be debited."""
     online = {"ip_address": ip or "0.0.0.0", "user_agent": user_agent or "unknown"}
     return {"customer_acceptance": {"type": "online", "online": online}}
-
-
-def card_of(shown: dict[str, Any], **more: str) -> Card:
-    """Read a card as Stripe shows it."""
-    return Card(
-        brand=shown.get("brand") or "unknown",
-        funding=shown.get("funding") or "unknown",
-        last4=shown.get("last4") or "",
-        exp_month=shown.get("exp_month"),
-        exp_year=shown.get("exp_year"),
-        fingerprint=shown.get("fingerprint") or "",
-        network_transaction_id=shown.get("network_transaction_id") or "",
-        **more,
-    )
 
 
 def outcome_of(intent: dict[str, Any]) -> Outcome:

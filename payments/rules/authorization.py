@@ -2,6 +2,7 @@
 
 Each slot is one clause; a clause whose facts are blank is missing, and an incomplete text is never made.
 The words need the agency's counsel and a reviewed translation (LANG-01); changing one raises `VERSION`.
+Nobody is asked to plan a payment by a threat: none of our words speaks of prosecution (PDC-03).
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from string import Formatter
 
 from accounts.calendars import format_date
 from accounts.money import format_cents
+from accounts.refusals import Refusal, gettext_noop, refuse
 from settlements.rules.offers import Breach
 
 VERSION = "2026-11-22"
@@ -21,6 +23,9 @@ _BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express
 SLOTS: tuple[str, ...] = ("single_or_recurring", "amounts", "timing", "name", "account", "date", "revocation")
 # To whom and for what: without these nobody could tell which debt was paid (EFT-01, CARD-02).
 _ALWAYS: tuple[str, ...] = ("payee", "debt")
+_INCOMPLETE = gettext_noop(
+    "This cannot be agreed to here, because the agency lacks information that the text must say. Please call."
+)
 
 
 class IncompleteAuthorization(ValueError):
@@ -29,6 +34,11 @@ class IncompleteAuthorization(ValueError):
     def __init__(self, missing: tuple[str, ...]):
         super().__init__(f"The authorization lacks {', '.join(missing)}.")
         self.missing = missing
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Say it to whoever was about to sign."""
+        return (refuse(_INCOMPLETE, "authorization_incomplete", missing=", ".join(self.missing)),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +99,7 @@ def compose(parts: Parts, language: str = "en") -> AuthorizationText:
     :raises IncompleteAuthorization: a required slot has no words.
     :raises ValueError: there is no such language.
     """
-    text = "\n\n".join(clause for clause in _clauses(parts, language).values() if clause)
+    text = "\n\n".join(clause for clause in clauses(parts, language).values() if clause)
     missing = lint(text, parts, language)
     if missing:
         raise IncompleteAuthorization(missing)
@@ -98,8 +108,8 @@ def compose(parts: Parts, language: str = "en") -> AuthorizationText:
 
 def lint(text: str, parts: Parts, language: str = "en") -> tuple[str, ...]:
     """Name the required slots that this text does not say, in order (ACH-05, CARD-03, EFT-05)."""
-    clauses = _clauses(parts, language)
-    return tuple(slot for slot in required_slots(parts) if not clauses[slot] or clauses[slot] not in text)
+    said = clauses(parts, language)
+    return tuple(slot for slot in required_slots(parts) if not said[slot] or said[slot] not in text)
 
 
 def required_slots(parts: Parts) -> tuple[str, ...]:
@@ -124,26 +134,26 @@ def text_sha256(text: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _clauses(parts: Parts, language: str) -> dict[str, str]:
+def clauses(parts: Parts, language: str) -> dict[str, str]:
     """Write every clause of this kind in the order of the text; one with a blank fact is empty."""
     words = _WORDS.get(language.split("-")[0])
     if words is None:
         raise ValueError(f"No authorization text in {language!r}.")
     facts = _facts(parts, words, language.split("-")[0])
     required = required_slots(parts)
-    clauses = {}
+    said = {}
     for slot, template in words.items():
         if slot == "breach" and parts.breach is not None:
-            clauses[slot] = breach_text(
+            said[slot] = breach_text(
                 parts.breach, settling=parts.settling, agency_name=parts.agency_name, language=language
             )
         elif slot == "title" or slot in required:
             if isinstance(template, dict):
                 template = template.get(f"{parts.kind}_{parts.method}") or template[parts.kind]
-            clauses[slot] = _fill(template, facts)
-    if parts.revoke_url.strip() and clauses["revocation"]:
-        clauses["revocation"] += " " + _fill(words["revoke_online"], facts)
-    return clauses
+            said[slot] = _fill(template, facts)
+    if parts.revoke_url.strip() and said["revocation"]:
+        said["revocation"] += " " + _fill(words["revoke_online"], facts)
+    return said
 
 
 def breach_text(breach: Breach, *, settling: bool, agency_name: str, language: str = "en") -> str:

@@ -101,6 +101,26 @@ def skip(
     return move(planned, key, after, today=today, limit_on=limit_on, method=method, calendar=calendar)
 
 
+def advance(
+    planned: Sequence[Planned], days: int, *, today: date, limit_on: date, method: str, calendar: Calendar = fed
+) -> Changed:
+    """Charge every payment that still can be moved so many days earlier, or later when the number is negative."""
+    moving = [item for item in planned if item.movable and item.due_on > today + timedelta(days=NEAR_DAYS)]
+    if not moving:
+        return _no("nothing_planned")
+    if not days:
+        return _no("nothing_changes", "days_in_advance")
+    lines = roll([Line(item.due_on - timedelta(days=days), item.amount_cents) for item in moving], method, calendar)
+    if lines[0].due_on <= today:
+        return _no("date_not_later", "days_in_advance", today_on=today)
+    if lines[-1].due_on > limit_on:
+        return _no("date_too_late", "days_in_advance", limit_on=limit_on)
+    stay = {item.due_on for item in planned} - {item.due_on for item in moving}
+    if clash := [line.due_on for line in lines if line.due_on in stay]:
+        return _no("date_taken", "days_in_advance", due_on=clash[0])
+    return Changed(tuple(item.key for item in moving), tuple(lines))
+
+
 def _unmovable(one: Planned | None, today: date) -> Changed | None:
     if one is None:
         return _no("payment_unknown", "payment")

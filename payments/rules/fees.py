@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 SURCHARGE, CONVENIENCE = "surcharge", "convenience"
 KINDS = (SURCHARGE, CONVENIENCE)
+"""A fee for a debit that came back is none of them: it is never asked for (ACH-10)."""
 VISA_CAP_BPS = 300
 """Visa's cap on a surcharge of credit cards; never more than what the card costs (CARD-10)."""
 

@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from accounts import statuses
 from accounts.calendars import local_date, local_time
 from accounts.refusals import Refusal, gettext_noop, refuse
+from payments.rules import change_notices
 from payments.rules.attempts import FailedAttempt, check_bank_tries, check_card_tries
 from payments.rules.cards import DEFAULT_POLICY, CardDisclosures, CardPolicy, check_card, missing_disclosures
 from payments.rules.notices import check_notice
@@ -20,9 +21,6 @@ EARLIEST_TIME = time(8)
 BALANCE_MAX_AGE = timedelta(hours=24)
 # A consumer who asked us not to write may still pay; nothing is taken by schedule meanwhile (section 14).
 PAYABLE_STATUSES = frozenset(statuses.those("payment"))
-
-# 23 NYCRR 1.3; other states join when their wording has been verified (SOL-03).
-SOL_NOTICE_STATES = frozenset({"NY"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,7 @@ class ChargeFacts:
     `unposted_cents` is what the portal took or has on its way and the host's balance does not yet show.
     `sol_notice_needed` says that a time-barred notice is required where the consumer lives.
     `notice_sent_on` is the local date of the proven notice, `notice_channel` is email or letter.
+    `change_kind` names the notice of a change that was not signed: `varying`, `date_change` or nothing.
     `method_blocked` says that a bank or network ruled it out, `update_pending` that what it told us is not applied yet.
     """
 
@@ -74,6 +73,9 @@ class ChargeFacts:
     created_on: date | None = None
     notice_sent_on: date | None = None
     notice_channel: str = "email"
+    change_kind: str = ""
+    change_sent_on: date | None = None
+    change_channel: str = "email"
     method_blocked: bool = False
     update_pending: bool = False
     bank_payments_paused: bool = False
@@ -126,6 +128,9 @@ def charge_gates(facts: ChargeFacts) -> list[Refusal]:
     if facts.scheduled:
         assert facts.created_on is not None, "a scheduled item knows the day it was agreed"
         found += check_notice(facts.created_on, facts.due_on, facts.notice_sent_on, facts.notice_channel)
+        found += change_notices.check_proof(
+            facts.change_kind, facts.due_on, facts.change_sent_on, facts.method, facts.change_channel
+        )
     return found
 
 
@@ -140,15 +145,6 @@ def handover_gates(facts: ChargeFacts) -> list[Refusal]:
 def promise_gates(facts: ChargeFacts) -> list[Refusal]:
     """List every reason why nothing may be agreed on an account, even without a way to pay."""
     return [*_account(facts), *_amount(facts)]
-
-
-def sol_notice_needed(state: str, sol_status: str, sol_on: date | None, today: date) -> bool:
-    """Tell whether a time-barred notice must be acknowledged before any payment (SOL-01, SOL-02).
-
-    `sol_status` is live, expired or unknown; where the notice is required, anything but live counts as
-    expired, and so does a live one whose date has come.
-    """
-    return state in SOL_NOTICE_STATES and (sol_status != "live" or (sol_on is not None and sol_on <= today))
 
 
 def _no(code: str, field: str | None = None, currency: str = "USD", **params: object) -> Refusal:

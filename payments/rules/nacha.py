@@ -16,9 +16,13 @@ RECORD, BLOCK = 94, 10
 DEBITS_ONLY = "225"
 DEBIT = {"checking": "27", "savings": "37"}
 SEC_CODES = ("WEB", "TEL", "PPD")
-"""How the authorization was given (ACH-01); CCD would need an agreement of a business (R05)."""
+"""How the authorization was given (ACH-01); CCD would need an agreement of a business (R05). What agents take by
+telephone is the host's own, with its recording (ACH-07): no authorization of ours is anything but WEB."""
 DESCRIPTIONS = ("PAYMENT", "RETRY PYMT")
-"""PURCHASE, PAYROLL and REVERSAL mean something else at the banks and are never written (ACH-16, ACH-09)."""
+"""PURCHASE and PAYROLL mean something else at the banks and are never written (ACH-16, ACH-09); RETURN FEE neither,
+since no fee follows a return (ACH-10), nor REVERSAL: what is given back is a refund, a credit of its own (ACH-18)."""
+SAME_DAY_LARGEST_CENTS = 1_000_000_00
+"""What a bank takes for the day on which the file is made; more is sent for the next one (ACH-15)."""
 HASH_DIGITS, LARGEST_CENTS = 10, 10**10 - 1
 FILE_IDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,-/&'#()*:")
@@ -66,7 +70,7 @@ def write(*, origin: Origin, entries: Sequence[Entry], made_at: datetime, file_i
     :param made_at: local to the agency; :param file_id: tells several files of one day apart.
     :raises CannotWrite: an entry or the origin cannot be written; no number is repeated in the message.
     """
-    _check(origin, entries, file_id)
+    _check(origin, entries, made_at, file_id)
     groups = groupby(sorted(entries, key=_group), key=_group)
     lines, totals = [_file_header(origin, made_at, file_id)], []
     trace = 0
@@ -88,7 +92,7 @@ def write(*, origin: Origin, entries: Sequence[Entry], made_at: datetime, file_i
     return "\n".join(lines) + "\n"
 
 
-def _check(origin: Origin, entries: Sequence[Entry], file_id: str) -> None:
+def _check(origin: Origin, entries: Sequence[Entry], made_at: datetime, file_id: str) -> None:
     if not entries:
         raise CannotWrite("There is no entry.")
     if not routing_number_is_valid(origin.bank_routing):
@@ -105,6 +109,8 @@ def _check(origin: Origin, entries: Sequence[Entry], file_id: str) -> None:
             wrong = "the account is neither checking nor savings"
         elif not 0 < entry.amount_cents <= LARGEST_CENTS:
             wrong = "the amount does not fit"
+        elif entry.amount_cents > SAME_DAY_LARGEST_CENTS and entry.effective_on <= made_at.date():
+            wrong = "the amount is too large for the day of the file"
         elif entry.sec_code not in SEC_CODES:
             wrong = "nothing says how it was authorized"
         elif entry.note and entry.sec_code == "TEL":

@@ -32,6 +32,8 @@ _INCIDENTS = {
     "notice_not_proven": "charge_without_notice",
     "notice_too_late": "charge_without_notice",
     "notice_too_early": "charge_without_notice",
+    "change_notice_not_proven": "charge_without_notice",
+    "change_notice_too_late": "charge_without_notice",
     "authorization_missing": "charge_without_authorization",
     "authorization_not_covering": "charge_without_authorization",
     "stored_credential_missing": "charge_without_authorization",

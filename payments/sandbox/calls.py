@@ -73,8 +73,8 @@ class Call:
             type=kind,
         )
         self.save(event)
-        account = self.store.row("SELECT webhook_url FROM accounts WHERE id = ?", self.account)
-        if account and account["webhook_url"]:
+        account = self.store.row("SELECT webhook_url, webhook_events FROM accounts WHERE id = ?", self.account)
+        if account and account["webhook_url"] and kind in json.loads(account["webhook_events"] or f'["{kind}"]'):
             self.store.rows(
                 "INSERT INTO deliveries (account, event, type, due) VALUES (?, ?, ?, 0)",
                 self.account,

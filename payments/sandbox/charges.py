@@ -268,8 +268,16 @@ def update_refund(call: Call, reference: str) -> dict[str, Any]:
     return call.save(refund)
 
 
-def dispute(call: Call, charge: dict[str, Any], *, reason: str, code: str, amount: int | None = None) -> dict[str, Any]:
-    """Open a dispute of a paid charge; the processor takes the money back at once."""
+def dispute(
+    call: Call,
+    charge: dict[str, Any],
+    *,
+    reason: str,
+    code: str,
+    amount: int | None = None,
+    inquiry: bool = False,
+) -> dict[str, Any]:
+    """Open a dispute of a paid charge; the processor takes the money back at once, unless a bank only asks."""
     kind = charge["payment_method_details"]["type"]
     brand = charge["payment_method_details"][kind].get("brand")
     due_by = {
@@ -298,10 +306,13 @@ def dispute(call: Call, charge: dict[str, Any], *, reason: str, code: str, amoun
         },
         reason=reason,
         # A bank debit's dispute is final: there is nothing to answer.
-        status="lost" if kind == "us_bank_account" else "needs_response",
+        status="lost" if kind == "us_bank_account" else "warning_needs_response" if inquiry else "needs_response",
         _=charge["_"],
     )
     call.save(opened)
+    if inquiry:
+        call.emit("charge.dispute.created", opened)
+        return opened
     charge["disputed"] = True
     call.save(charge)
     call.emit("charge.dispute.created", opened)

@@ -41,7 +41,10 @@ def _owner(store: Store, reference: str) -> str:
 
 
 def put_account(store: Store, given: dict[str, Any], base_url: str) -> dict[str, Any]:
-    """Make or change a merchant account; its keys are replaced by those given."""
+    """Make or change a merchant account; its keys are replaced by those given.
+
+    `webhook_events` lists the kinds of events that are sent to it; none: all.
+    """
     account = given["id"]
     for credential, secret in (given.get("secret_keys") or {}).items():
         other = store.row("SELECT account FROM keys WHERE secret = ?", secret)
@@ -51,6 +54,9 @@ def put_account(store: Store, given: dict[str, Any], base_url: str) -> dict[str,
     for name in ("publishable_key", "webhook_url", "webhook_host", "webhook_secret"):
         if name in given:
             store.rows(f"UPDATE accounts SET {name} = ? WHERE id = ?", given[name], account)
+    if "webhook_events" in given:
+        wanted = json.dumps(given["webhook_events"]) if given["webhook_events"] else None
+        store.rows("UPDATE accounts SET webhook_events = ? WHERE id = ?", wanted, account)
     if given.get("secret_keys"):
         store.rows("DELETE FROM keys WHERE account = ?", account)
         for credential, secret in given["secret_keys"].items():
@@ -186,7 +192,10 @@ def put_challenge(store: Store, given: dict[str, Any], base_url: str) -> dict[st
 
 
 def put_dispute(store: Store, given: dict[str, Any], base_url: str) -> dict[str, Any]:
-    """Open a dispute of a charge, or close one (``dispute`` and ``status`` won or lost)."""
+    """Open a dispute of a charge, or close one (``dispute`` and ``status`` won or lost).
+
+    With ``inquiry`` the bank only asks, and takes no money.
+    """
     if given.get("dispute"):
         call = call_for(store, _owner(store, given["dispute"]), base_url=base_url)
         return charges.close_dispute(call, given["dispute"], given.get("status", "lost"))
@@ -200,7 +209,52 @@ def put_dispute(store: Store, given: dict[str, Any], base_url: str) -> dict[str,
     by_bank = charge["payment_method_details"]["type"] == "us_bank_account"
     code = given.get("network_reason_code") or ("R10" if by_bank else "10.4")
     reason = given.get("reason") or (banks.CODES.get(code) or "debit_not_authorized" if by_bank else "fraudulent")
-    return charges.dispute(call, charge, reason=reason, code=code, amount=given.get("amount"))
+    inquiry = bool(given.get("inquiry"))
+    return charges.dispute(call, charge, reason=reason, code=code, amount=given.get("amount"), inquiry=inquiry)
+
+
+def put_update(store: Store, given: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """Renew a card or change a bank account as network or bank tell the processor, which tells the merchant.
+
+    ``payment_method`` and what is new: ``last4``, ``exp_month``, ``exp_year``; ``routing_number``, ``account_type``,
+    and the holder's ``name``.
+    """
+    call = call_for(store, _owner(store, given["payment_method"]), base_url=base_url)
+    method = call.get("payment_method", given["payment_method"], param="payment_method")
+    kind = method["type"]
+    known = ("last4", "exp_month", "exp_year") if kind == "card" else ("last4", "routing_number", "account_type")
+    new = {name: given[name] for name in known if name in given}
+    named = {"name": given["name"]} if kind != "card" and "name" in given else {}
+    if not new and not named:
+        raise refused(f"Say what is new: {', '.join(known)}.")
+    previous = {kind: {name: method[kind].get(name) for name in new}} if new else {}
+    if named:
+        previous["billing_details"] = {"name": method["billing_details"].get("name")}
+    method[kind] |= new
+    method["billing_details"] |= named
+    call.save(method)
+    call.emit("payment_method.automatically_updated", method, previous)
+    return method
+
+
+def put_mandate(store: Store, given: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """End the standing agreement of a bank account, as its bank does when the consumer revokes it there."""
+    call = call_for(store, _owner(store, given["payment_method"]), base_url=base_url)
+    method = call.get("payment_method", given["payment_method"], param="payment_method")
+    if not call.find("mandate", method["_"].get("mandate", "")):
+        raise refused("This payment method has no standing agreement.", param="payment_method")
+    methods.end_mandate(call, method)
+    return call.save(method)
+
+
+def put_refund(store: Store, given: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """Let a refund fail now, as when the consumer's bank sends it back."""
+    call = call_for(store, _owner(store, given["refund"]), base_url=base_url)
+    refund = call.get("refund", given["refund"], param="refund")
+    if refund["status"] == "failed":
+        raise refused("This refund has failed already.", param="refund")
+    charges.finish_refund(call, refund, failed=True)
+    return refund
 
 
 def put_webhooks(store: Store, given: dict[str, Any], base_url: str) -> dict[str, Any]:
@@ -272,6 +326,9 @@ POSTS: dict[str, Callable[[Store, dict[str, Any], str], dict[str, Any]]] = {
     "challenges": put_challenge,
     "disputes": put_dispute,
     "webhooks": put_webhooks,
+    "updates": put_update,
+    "mandates": put_mandate,
+    "refunds": put_refund,
 }
 
 

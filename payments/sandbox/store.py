@@ -17,7 +17,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS accounts (
     id TEXT PRIMARY KEY, publishable_key TEXT NOT NULL UNIQUE, webhook_url TEXT, webhook_host TEXT,
-    webhook_secret TEXT, paused INTEGER NOT NULL DEFAULT 0, reversed INTEGER NOT NULL DEFAULT 0,
+    webhook_secret TEXT, webhook_events TEXT, paused INTEGER NOT NULL DEFAULT 0, reversed INTEGER NOT NULL DEFAULT 0,
     copies INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE IF NOT EXISTS keys (secret TEXT PRIMARY KEY, account TEXT NOT NULL, credential TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS objects (

@@ -4,16 +4,16 @@ For the API, staff and promises on the page. Nothing is charged here: with a met
 its date, without one the consumer pays by themselves and is reminded.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
-from accounts.models import Account, Event
+from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, Authorization, Method
-from payments.rules.authorization import text_sha256
+from payments.rules.authorization import IncompleteAuthorization, text_sha256
 from payments.rules.gates import handover_gates, promise_gates
-from payments.services import authority, gate, settle
+from payments.services import age_notice, authority, gate, settle
 from payments.services.arrange import BY_THEMSELVES, Agreed, arrange, breach_of
 from payments.services.authorize import authorize, usable
 from payments.services.gate import SETTLING, Standing
@@ -27,8 +27,6 @@ from settlements.services import quotes
 
 __all__ = ["Refused", "accept", "closed", "quote"]
 
-NOTICE_READ_WITHIN = timedelta(hours=24)
-"""Each session asks again for the notice about an old debt; without a session that is a day (SOL-02)."""
 _SENTENCES = {
     "quote_changed": gettext_noop("Something has changed since this was worked out. Please look at the new figures."),
     "sol_notice_required": gettext_noop("Please read and acknowledge the notice about the age of this debt first."),
@@ -58,10 +56,8 @@ def closed(at: Standing, *, now: datetime) -> list[Refusal]:
 def _gates(
     at: Standing, lines: tuple[Line, ...], means: Means | None, executor: str, *, now: datetime
 ) -> list[Refusal]:
-    read = Event.objects.filter(
-        account=at.account, kind="sol_notice.acknowledged", occurred_at__gt=now - NOTICE_READ_WITHIN
-    )
-    facts = gate.facts_of(at, lines, means, executor, single=False, acknowledged=read.exists(), now=now)
+    read = age_notice.last_read(at.account, now=now) is not None
+    facts = gate.facts_of(at, lines, means, executor, single=False, acknowledged=read, now=now)
     found = handover_gates(facts) if means else promise_gates(facts)
     known = {"sol_acknowledgement_needed": refuse(_SENTENCES["sol_notice_required"], "sol_notice_required")}
     return [known.get(one.code, one) for one in found]
@@ -167,15 +163,18 @@ def _authorize(
 ) -> Authorization:
     """Write down what was agreed to, in today's wording (EFT-01)."""
     account, lines = at.account, [(line.due_on, line.amount_cents) for line in quotes.lines_of(quote)]
-    written, sha256, version = authority.write(
-        account=account,
-        means=means,
-        lines=lines,
-        today=at.today,
-        settlement_of_cents=quote.terms.get("balance_cents") if quote.choice in SETTLING else None,
-        language=language,
-        breach=breach_of(quote.terms),
-    )
+    try:
+        written, sha256, version = authority.write(
+            account=account,
+            means=means,
+            lines=lines,
+            today=at.today,
+            settlement_of_cents=quote.terms.get("balance_cents") if quote.choice in SETTLING else None,
+            language=language,
+            breach=breach_of(quote.terms),
+        )
+    except IncompleteAuthorization as error:
+        raise Refused(error.refusals) from None
     if text is not None and text_sha256(text) != sha256:
         raise Refused([gate.no("text_changed")])
     return authorize(

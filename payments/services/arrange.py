@@ -225,24 +225,32 @@ def _owe_notices(
             latest_on=window.latest,
             send_by=letter_send_by(postdate.due_on) if by_letter else window.latest,
         )
-        told = {
-            "notice": str(notice.pk),
-            "postdate": str(postdate.pk),
-            "kind": notice.kind,
-            "channel": channel,
-            "owner": notice.owner,
-            "earliest": window.earliest.isoformat(),
-            "target": window.target.isoformat(),
-            "latest": window.latest.isoformat(),
-            "send_by": notice.send_by.isoformat(),
-            "due_on": postdate.due_on.isoformat(),
-            "amount_cents": postdate.amount_cents,
-            "currency": account.currency,
-        }
-        events.record("notice.due", account=account, now=now, data=told)
-        if by_letter:
-            letter = {"type": notice.kind, **{key: told[key] for key in ("notice", "postdate", "send_by", "due_on")}}
-            events.record("letter.required", account=account, now=now, data=letter)
+        tell_notice_due(notice, account=account, now=now)
+
+
+def tell_notice_due(notice: Notice, *, account: Account, now: datetime) -> None:
+    """Tell that a notice is owed, and the letter where only a letter may carry it (PDC-05)."""
+    postdate = notice.postdate
+    told = {
+        "notice": str(notice.pk),
+        "postdate": str(postdate.pk),
+        "kind": notice.kind,
+        "channel": notice.channel,
+        "owner": notice.owner,
+        "earliest": notice.earliest_on.isoformat(),
+        "target": notice.target_on.isoformat(),
+        "latest": notice.latest_on.isoformat(),
+        "send_by": notice.send_by.isoformat(),
+        "due_on": postdate.due_on.isoformat(),
+        "amount_cents": postdate.amount_cents,
+        "currency": account.currency,
+    }
+    if notice.about:
+        told["was_on"], told["was_cents"] = notice.about["was"]
+    events.record("notice.due", account=account, now=now, data=told)
+    if notice.channel == "letter":
+        letter = {"type": notice.kind, **{key: told[key] for key in ("notice", "postdate", "send_by", "due_on")}}
+        events.record("letter.required", account=account, now=now, data=letter)
 
 
 def move(postdate: Postdate, account: Account, status: str, kind: str, now: datetime, **more: object) -> Postdate:

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
+from django.db.models import F
 
 from accounts.tenancy import acting_for
 from payments import crash
-from payments.models import Checkout, Method, Payment, ProcessorAccount, ProcessorEvent
-from payments.processors import Card
-from payments.services import later, returns, settle
+from payments.models import Authorization, Checkout, Method, Payment, ProcessorAccount, ProcessorEvent
+from payments.processors import BankChange, Card
+from payments.services import later, refunds, returns, settle, wallet
 from payments.services.methods import adapter_of, wipe_unused
 
 log = structlog.get_logger(__name__)
@@ -68,11 +69,23 @@ def apply_event(event: ProcessorEvent, *, now: datetime) -> str:
     adapter = adapter_of(event.processor_account)
     if (card := adapter.renewed(event.body)) is not None:
         return _renew(event.processor_account, card, now=now)
+    if (change := adapter.bank_changed(event.body)) is not None:
+        return _bank_changed(event.processor_account, change, now=now)
+    if ended := adapter.mandate_ended(event.body):
+        return _mandate_ended(event.processor_account, ended, now=now)
     ours, ref = adapter.about(event.body)
     payment = _payment_of(event.processor_account, ours=ours, ref=ref)
     if payment is None:
         return _apply_kept(adapter.kept_for(event.body), now=now)
-    if said := adapter.dispute(event.body):
+    if (failure := adapter.refund_failed(event.body)) is not None:
+        charged = adapter.find(payment=str(payment.pk), ref=ref or payment.processor_ref)
+        if charged.status != "succeeded":
+            return ""
+        return refunds.came_back(payment=payment, failure=failure, refunded_cents=charged.refunded_cents, now=now)
+    if disputed := adapter.dispute(event.body):
+        said = adapter.find_dispute(ref=disputed)
+        if said == "unknown":
+            return ""
         if payment.status == Payment.Status.INTENDED:
             look(payment_id=payment.pk, now=now)
         found = settle.record_dispute(payment_id=payment.pk, said=said, now=now)
@@ -104,6 +117,25 @@ def _renew(merchant: ProcessorAccount, card: Card, *, now: datetime) -> str:
         for method in mine
     ]
     return "card renewed" if any(changed) else "nothing new" if changed else "not ours"
+
+
+def _bank_changed(merchant: ProcessorAccount, change: BankChange, *, now: datetime) -> str:
+    """Take over what a bank changed about a kept account, before the next debit of it (ACH-13)."""
+    mine = Method.objects.filter(processor_account=merchant, processor_method=change.method, removed_at=None)
+    for method in mine:
+        returns.bank_changed(method=method, change=change, now=now)
+    return f"bank changed: {change.code}" if mine else "not ours"
+
+
+def _mandate_ended(merchant: ProcessorAccount, reference: str, *, now: datetime) -> str:
+    """Revoke what was signed for a method whose agreement ended there; its planned payments end too (PDC-07)."""
+    signed = Authorization.objects.filter(
+        method__processor_account=merchant, method__processor_method=reference, revoked_at=None
+    )
+    found = list(signed.order_by("account_id", "pk"))
+    for authorization in found:
+        wallet.revoke(authorization=authorization, by="bank", now=now)
+    return f"mandate ended: {len(found)} revoked" if found else "nothing signed"
 
 
 def _apply_kept(checkout: str, *, now: datetime) -> str:
@@ -162,7 +194,9 @@ def sweep(*, now: datetime, limit: int = SWEEP_LIMIT) -> int:
     silent = Payment.objects.filter(
         status=Payment.Status.PENDING, executor="portal", intended_at__lte=now - ASK_PENDING_AFTER
     )
-    found = list(undecided.order_by("intended_at").values_list("agency_id", "pk")[:limit])
+    # Whoever looks at a page comes before what a due run left behind.
+    waiting = undecided.order_by(F("postdate").asc(nulls_first=True), "intended_at")
+    found = list(waiting.values_list("agency_id", "pk")[:limit])
     hourly = now.minute == 0
     if hourly and now.hour % ASK_PENDING_HOURS == 0:
         found += list(silent.order_by("intended_at").values_list("agency_id", "pk")[:limit])

@@ -45,40 +45,53 @@ def write(
     :raises IncompleteAuthorization: a fact that must be said is blank.
     """
     code = "es" if language.startswith("es") else "en"
-    agency, consumer = account.agency, account.consumer
+    settles = settling or settlement_of_cents is not None
     made = compose(
-        Parts(
-            kind=kind_of(lines, today),
-            method=means.kind,
-            lines=tuple(lines),
-            signed_on=today,
-            consumer_name=str(consumer),
-            agency_name=agency.legal_name,
-            agency_address=agency.address,
-            agency_phone=agency.phone,
-            reference=account.reference,
-            # A card is refused where these are blank (CARD-02); a bank debit still says which debt it is for.
-            original_creditor=account.original_creditor or account.client.name,
-            description=account.description or account.debt_type or account.client.name,
-            last4=means.last4,
-            brand=means.brand,
-            funding=means.funding,
-            account_type=means.account_type,
-            currency=account.currency,
-            breach=breach,
-            settling=settling or settlement_of_cents is not None,
-        ),
-        code,
+        parts_of(account=account, means=means, lines=lines, today=today, breach=breach, settling=settles), code
     )
     if settlement_of_cents is None:
         return made.text, made.sha256, made.version
     clause = _SETTLEMENT[code].format(
-        agency=agency.legal_name,
+        agency=account.agency.legal_name,
         total=format_cents(sum(cents for _on, cents in lines), account.currency, code),
         balance=format_cents(settlement_of_cents, account.currency, code),
     )
     text = f"{made.text}\n\n{clause}"
     return text, text_sha256(text), made.version
+
+
+def parts_of(
+    *,
+    account: Account,
+    means: Means,
+    lines: Sequence[tuple[date, int]],
+    today: date,
+    breach: Breach | None = None,
+    settling: bool = False,
+) -> Parts:
+    """Gather the facts that an authorization of these payments on this account must say."""
+    agency = account.agency
+    return Parts(
+        kind=kind_of(lines, today),
+        method=means.kind,
+        lines=tuple(lines),
+        signed_on=today,
+        consumer_name=str(account.consumer),
+        agency_name=agency.legal_name,
+        agency_address=agency.address,
+        agency_phone=agency.phone,
+        reference=account.reference,
+        # A card is refused where these are blank (CARD-02); a bank debit still says which debt it is for.
+        original_creditor=account.original_creditor or account.client.name,
+        description=account.description or account.debt_type or account.client.name,
+        last4=means.last4,
+        brand=means.brand,
+        funding=means.funding,
+        account_type=means.account_type,
+        currency=account.currency,
+        breach=breach,
+        settling=settling,
+    )
 
 
 def revoke(authorization: Authorization | None, *, account: Account, by: str, now: datetime) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from accounts.models import Account
+from accounts.models import Account, Visit
 from payments.models import Authorization, Method
-from payments.services.sign import tell_authorization
+from payments.services.sign import evidence_of, tell_authorization
 
 
 def usable(method: Method) -> bool:
@@ -27,8 +27,15 @@ def authorize(
     ip: str | None,
     evidence: dict,
     now: datetime,
+    visit: Visit | None = None,
+    user_agent: str = "",
+    sec_code: str = "WEB",
 ) -> Authorization:
-    """Write an authorization of later payments: `text` is the words, their SHA-256 and their version (EFT-01)."""
+    """Write an authorization of later payments: `text` is the words, their SHA-256 and their version (EFT-01).
+
+    :param visit: in which the consumer agreed; None where somebody else says that they did.
+    :param sec_code: how a bank debit was agreed to: WEB here, TEL on the phone (ACH-01).
+    """
     written, sha256, version = text
     authorization = Authorization.objects.create(
         consumer_id=account.consumer_id,
@@ -41,12 +48,13 @@ def authorize(
         language=language[:2],
         total_cents=sum(cents for _on, cents in lines),
         lines=[[on.isoformat(), cents] for on, cents in lines],
-        sec_code="" if method.kind == Method.Kind.CARD else "WEB",
+        sec_code="" if method.kind == Method.Kind.CARD else sec_code,
         accepted_at=now,
         time_zone=account.consumer.time_zone,
         ip=ip,
-        level=0,
-        evidence=evidence,
+        user_agent=user_agent[:300],
+        level=visit.level if visit else 0,
+        evidence=(evidence_of(visit, account) if visit else {}) | evidence,
     )
     tell_authorization(authorization, account=account, now=now)
     return authorization

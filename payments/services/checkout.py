@@ -16,7 +16,7 @@ from accounts.models import Account, Event, Visit
 from accounts.refusals import Refusal
 from payments.models import Checkout, Payment
 from payments.rules import cards
-from payments.rules.authorization import breach_text
+from payments.rules.authorization import IncompleteAuthorization, breach_text
 from payments.rules.notices import letter_send_by, notice_needed
 from payments.services import authority, gate
 from payments.services.arrange import breach_of
@@ -32,7 +32,6 @@ __all__ = [
     "Confirmed",
     "Review",
     "Way",
-    "acknowledge_sol",
     "again",
     "alternatives",
     "authorization_text",
@@ -245,13 +244,6 @@ def set_paper(*, checkout: Checkout, paper: bool) -> None:
     change(checkout, paper=paper)
 
 
-@transaction.atomic
-def acknowledge_sol(*, visit: Visit, account: Account, wording: str, version: str, now: datetime) -> None:
-    """Record that the notice about the age of the debt was read in this visit (SOL-02)."""
-    about = {"visit": str(visit.pk), "wording": wording, "version": version}
-    events.record("sol_notice.acknowledged", account=account, now=now, data=about)
-
-
 def ways(*, checkout: Checkout, now: datetime) -> tuple[Way, ...]:
     """Say which methods this checkout can be paid by, with the reason for each that cannot."""
     at, lines = gate.standing(checkout.account, now=now), lines_of(checkout)
@@ -310,7 +302,10 @@ def review(checkout: Checkout, *, language: str, now: datetime, loaded: bool = F
         settling = checkout.choice in SETTLING
         breach = breach_text(breach_of(checkout.terms), settling=settling, agency_name=agency, language=language)
     if means is not None and lines:
-        text, sha256, version = authorization_text(checkout, language, now=now)
+        try:
+            text, sha256, version = authorization_text(checkout, language, now=now)
+        except IncompleteAuthorization as error:
+            refusals = [*refusals, *error.refusals]
     settling = checkout.choice in SETTLING
     return Review(
         refusals=refusals,

@@ -14,7 +14,7 @@ from accounts.calendars import local_date, validation_ends_on
 from accounts.models import Account, Visit
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, CreditorRequest, Dispute, Payment
-from payments.services import items, life
+from payments.services import items, life, status
 from payments.services.locks import lock_account
 from payments.services.standstill import stands_still
 from settlements.services import hardship
@@ -215,9 +215,12 @@ def _go_on(account: Account, *, now: datetime) -> None:
         life.pause(account=account, until=pause.ends_on, reason="hardship", now=now)
         return
     resumed = life.resume(account=account, now=now)
-    if resumed is not None and statuses.of(account.status).charge != statuses.YES:
+    if statuses.of(account.status).charge == statuses.YES:
+        # What its status held is free as well: until now the dispute kept it.
+        status.release(account=account, now=now)
+    elif resumed is not None:
         planned = resumed.postdates.select_related("method__processor_account", "arrangement")
-        items.hold_all(planned, "account_status", account=account, now=now)
+        items.hold_all(planned, status.HELD_BY_STATUS, account=account, now=now)
 
 
 def running(account: Account) -> bool:

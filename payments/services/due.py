@@ -1,8 +1,9 @@
-"""The due run: claim what is due, gate and intend it a thousand at a time, charge it, record what came of it.
+"""The due run: claim what is due, gate and intend it by the thousand, charge it, record what came of it.
 
-One transaction per batch: items claimed with SKIP LOCKED and a lease, their accounts locked in the order of ids, facts
-read set-wise, the pure gates asked for each, payments, events and items written set-wise. Then the processor is asked
-over several connections with no transaction open, and every answer goes through the one door (`settle`).
+One transaction per batch: items claimed with SKIP LOCKED and a lease, their accounts locked in the order of ids. Plain
+items are then gated and intended by one statement (`plain`); for the others the facts are read set-wise (`ready`), the
+pure gates asked for each, payments, events and items written set-wise. Then the processor is asked over several
+connections with no transaction open, and every answer goes through the one door (`settle`).
 
 Run it as often and as many at a time as you like: an item is claimed by one run, its payment has a key made of the
 item and the number of the try, and what a run left behind is continued when its lease has ended.
@@ -11,31 +12,29 @@ item and the number of the try, and what a run left behind is continued when its
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import sha256
-from uuid import UUID, uuid5
 
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts import events
 from accounts.models import Account
 from accounts.tenancy import acting_for, uuid7
 from payments import crash
-from payments.models import Arrangement, Incident, Payment, Postdate
+from payments.models import Incident, Postdate
 from payments.rules.skips import Skipped, after_skip
-from payments.services import charging, incidents, ready, settle
+from payments.services import charging, incidents, plain, ready, settle
+from payments.services.intents import Intended, insert, key_of
 from payments.services.ready import Item, Locked
 from payments.services.tries import retry
 
-__all__ = ["Ran", "retry", "run"]
+__all__ = ["Ran", "key_of", "retry", "run"]
 
 log = structlog.get_logger(__name__)
 
 Status = Postdate.Status
 
-BATCH = 1_000
-"""Fewer would read the same facts more often; more would hold more accounts for longer."""
+BATCH = 2_000
+"""Fewer would plan the same statements more often; more would hold more accounts for longer."""
 LEASE = timedelta(minutes=5)
 """How long a run that died keeps its items; shorter than the life of an intent, so that they are continued in time."""
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -54,7 +53,7 @@ WITH due AS MATERIALIZED (
 )
 UPDATE payments_postdate SET claimed_until = %(until)s, tries = tries + 1
 FROM due WHERE payments_postdate.id = due.id
-RETURNING payments_postdate.id::text, payments_postdate.account_id::text, due.at
+RETURNING payments_postdate.id::text, payments_postdate.account_id::text, due.at, payments_postdate.tries
 """
 """Walks the index of what is due from one place to the next; says the moment as that index does."""
 
@@ -65,39 +64,6 @@ FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamp
     AS given(id, status, run_at, held_for, claimed_until)
 WHERE payments_postdate.id = given.id
 """
-
-
-INTEND = """
-INSERT INTO payments_payment ({names}) SELECT {picked}
-FROM unnest(%(ids)s::uuid[], %(items)s::uuid[], %(keys)s::uuid[], %(hashes)s::text[], %(firsts)s::uuid[])
-    AS given(id, postdate_id, key, hash, first_try)
-JOIN payments_postdate postdate ON postdate.id = given.postdate_id
-JOIN payments_arrangement arrangement ON arrangement.id = postdate.arrangement_id
-JOIN payments_method method ON method.id = postdate.method_id
-JOIN accounts_account account ON account.id = postdate.account_id
-"""
-FROM_ROWS = {
-    "id": "given.id",
-    "agency_id": "postdate.agency_id",
-    "account_id": "postdate.account_id",
-    "consumer_id": "account.consumer_id",
-    "method_id": "postdate.method_id",
-    "authorization_id": "arrangement.authorization_id",
-    "arrangement_id": "arrangement.id",
-    "postdate_id": "postdate.id",
-    "processor_account_id": "method.processor_account_id",
-    "idempotency_key": "given.key",
-    "retry_of": "given.first_try",
-    "request_hash": "given.hash",
-    "kind": "method.kind",
-    "executor": "postdate.executor",
-    "purpose": "CASE arrangement.kind WHEN 'settlement' THEN 'parts' ELSE 'plan' END",
-    "amount_cents": "postdate.amount_cents",
-    "currency": "account.currency",
-    "intended_at": "%(now)s",
-    "expires_at": "%(expires)s",
-}
-"""Every other column of a payment has its model's default."""
 
 
 @dataclass(slots=True)
@@ -131,65 +97,6 @@ class Left:
     run_at: datetime | None = None
     held_for: str = ""
     claimed_until: datetime | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Intended:
-    """Hold a payment about to be written, as events tell it (settle.snapshot); names as in the table."""
-
-    id: UUID
-    item: Item
-    idempotency_key: UUID
-    currency: str
-    executor: str = "portal"
-    status: str = Payment.Status.INTENDED
-    processor_ref: str = ""
-    decline_code: str = ""
-    advice_code: str = ""
-    network_decline_code: str = ""
-    network_advice_code: str = ""
-    reference = Payment.reference
-
-    @property
-    def pk(self) -> UUID:
-        return self.id
-
-    @property
-    def purpose(self) -> str:
-        return "parts" if self.item.arrangement_kind == Arrangement.Kind.SETTLEMENT else "plan"
-
-    @property
-    def request_hash(self) -> str:
-        asked = f"{self.idempotency_key}:{self.authorization_id}:{self.method_id}:{self.amount_cents}"
-        return sha256(asked.encode()).hexdigest()
-
-    @property
-    def method(self) -> Item:
-        return self.item
-
-    @property
-    def kind(self) -> str:
-        return self.item.kind
-
-    @property
-    def amount_cents(self) -> int:
-        return self.item.amount_cents
-
-    @property
-    def method_id(self) -> str:
-        return self.item.method_id
-
-    @property
-    def authorization_id(self) -> str | None:
-        return self.item.authorization_id
-
-    @property
-    def arrangement_id(self) -> str:
-        return self.item.arrangement_id
-
-    @property
-    def postdate_id(self) -> str:
-        return self.item.pk
 
 
 def run(*, now: datetime, limit: int = BATCH, charge: bool = True) -> Ran:
@@ -231,7 +138,7 @@ def _safely(*, now: datetime, after: tuple, limit: int, only: Sequence[str] | No
         if len(claimed) == 1:
             log.exception("due_item_failed", postdate=str(claimed[0][0]))
             return _put_aside(claimed[0], now)
-    place = max((at, pk) for pk, _account, at in claimed)
+    place = max((at, pk) for pk, _account, at, _number in claimed)
     whole, ids = Batch(place), [row[0] for row in claimed]
     for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
         part = _safely(now=now, after=after, limit=limit, only=half)
@@ -245,7 +152,7 @@ def _safely(*, now: datetime, after: tuple, limit: int, only: Sequence[str] | No
 
 def _put_aside(row: tuple, now: datetime) -> Batch:
     """Leave an item that breaks the run for an hour and tell staff."""
-    pk, account_id, at = row
+    pk, account_id, at, _number = row
     Postdate.objects.filter(pk=pk, status=Postdate.Status.SCHEDULED).update(run_at=now + timedelta(hours=1))
     account = Account.objects.get(pk=account_id)
     with acting_for(account.agency_id):
@@ -259,7 +166,7 @@ def queue(
 ) -> Batch | None:
     """Claim, gate and intend one batch in one transaction; None when nothing is due behind that place.
 
-    :param claimed: is filled with what was claimed (id, account, moment), for whoever must do without it.
+    :param claimed: is filled with what was claimed (id, account, moment, try), for whoever must do without it.
     """
     given = {"now": now, "until": now + LEASE, "after_at": after[0], "after": after[1], "limit": limit}
     with connection.cursor() as cursor:
@@ -268,14 +175,16 @@ def queue(
     if not claimed:
         return None
     crash.point("due_after_claim")
-    batch = Batch(max((at, pk) for pk, _account, at in claimed), claimed=[row[0] for row in claimed])
+    batch = Batch(max((at, pk) for pk, _account, at, _number in claimed), claimed=[row[0] for row in claimed])
     accounts = ready.lock(sorted({row[1] for row in claimed}))
-    items = ready.read([row[0] for row in claimed if row[1] in accounts], now=now)
+    plainly = plain.intend(claimed, accounts, now=now)
+    others = [row[0] for row in claimed if row[1] in accounts and row[0] not in plainly]
+    items = ready.read(others, now=now) if others else []
     told: list[tuple[str, Locked, dict]] = []
     going: list[Intended] = []
     # An account that somebody works on now, or that has another item in this batch, is the next run's.
     read = {item.pk for item in items}
-    left = [Left(pk=row[0]) for row in claimed if row[0] not in read]
+    left = [Left(pk=row[0]) for row in claimed if row[0] not in read and row[0] not in plainly]
     stopped: list[tuple[Item, Skipped]] = []
     busy: set[str] = set()
     for item in items:
@@ -295,7 +204,7 @@ def queue(
             told.append(("postdate.skipped", account, _about(item, account) | _why(codes, skipped)))
         else:
             intended = Intended(
-                id=uuid7(), item=item, idempotency_key=key_of(UUID(item.pk), item.tries), currency=item.currency
+                id=uuid7(), item=item, idempotency_key=key_of(item.pk, item.tries), currency=item.currency
             )
             going.append(intended)
             busy.add(item.account_id)
@@ -303,17 +212,12 @@ def queue(
                 ("postdate.due", account, _about(item, account) | {"payment": str(intended.id), "try": item.tries}),
                 ("payment.intended", account, settle.snapshot(intended, account, now, origin="portal")),
             ]
-    _insert(going, now)
+    insert(going, now)
     _leave(left)
     events.record_all(told, now=now)
     _tell_staff(stopped, now)
-    batch.intended, batch.skipped = [str(one.id) for one in going], len(stopped)
+    batch.intended, batch.skipped = [*plainly.values(), *[str(one.id) for one in going]], len(stopped)
     return batch
-
-
-def key_of(postdate_id: UUID, number: int) -> UUID:
-    """Make the key of one try of an item: written down once, whoever makes the try and however often (PDC-06)."""
-    return uuid5(postdate_id, f"try {number}")
 
 
 def _about(item: Item, account: Locked) -> dict:
@@ -335,30 +239,6 @@ def _why(codes: Sequence[str], skipped: Skipped) -> dict:
         "status": Status.HELD if skipped.at is None else Status.SCHEDULED,
         "next_try_at": skipped.at.isoformat() if skipped.at else None,
     }
-
-
-def _insert(going: Sequence[Intended], now: datetime) -> None:
-    """Write the payments, from the rows that they are about and in one statement."""
-    if not going:
-        return
-    given = {
-        "ids": [one.id for one in going],
-        "items": [one.item.pk for one in going],
-        "keys": [one.idempotency_key for one in going],
-        "hashes": [one.request_hash for one in going],
-        "firsts": [one.item.first_try for one in going],
-        "now": now,
-        "expires": now + timedelta(seconds=settings.INTENT_LIFE),
-    }
-    columns = Payment._meta.concrete_fields
-    picked = []
-    for line in columns:
-        if line.column not in FROM_ROWS:
-            given[line.column] = line.get_db_prep_save(line.get_default(), connection)
-        picked.append(FROM_ROWS.get(line.column, f"%({line.column})s"))
-    names = ", ".join(connection.ops.quote_name(line.column) for line in columns)
-    with connection.cursor() as cursor:
-        cursor.execute(INTEND.format(names=names, picked=", ".join(picked)), given)
 
 
 def _leave(left: Sequence[Left]) -> None:

@@ -1,7 +1,9 @@
 """The evidence of a payment or an arrangement in one file: shown, accepted, notified, delivered, charged (ACH-06).
 
-A ZIP of `evidence.json` and the papers as PDF, made from rows that nobody changes. Numbers are masked: of a method
-there are brand, kind and last four, of an address what messages show of it.
+A ZIP of `evidence.json` and the papers as PDF, made from rows that nobody changes: what was signed before a change of
+a plan too, the consent to electronic documents with its words (ES-01, ES-02), the notice on the age of the debt that
+was read (SOL-02); each text's hash is worked out anew when it is read (ES-05). Numbers are masked: of a method there
+are brand, kind and last four, of an address what messages show of it.
 """
 
 import io
@@ -10,17 +12,18 @@ import zipfile
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q
 
-from accounts.models import Account, Event
+from accounts.models import Account, Consent, Event
 from payments.models import Arrangement, Authorization, Checkout, LedgerEntry, Method, Notice, Payment, Postdate
 from payments.rules.authorization import text_sha256
-from payments.services import papers
+from payments.services import age_notice, papers
 
 DELIVERED = "message."
-VERSION = 1
+VERSION = 2
 _JOINED = ("account__agency", "account__client", "consumer", "method")
 
 
@@ -48,7 +51,7 @@ def pack(*, payment: Payment | None = None, arrangement: Arrangement | None = No
         "made_at": now,
         "of": {"payment" if payment else "arrangement": str((payment or plan).pk)},
         "account": _account(account),
-        "shown": _shown(payments, plan),
+        "shown": _shown(payments, plan) | {"age_notices": _read(account), "consents": _consents(account)},
         "accepted": [_authorization(one) | {"file": names[one.pk]} for one in signed],
         "planned": [_postdate(one) for one in postdates.order_by("due_on", "turn", "pk")],
         "notified": [_notice(one) for one in Notice.objects.filter(postdate__in=postdates).order_by("send_by", "pk")],
@@ -70,8 +73,29 @@ def file_name(row: Payment | Arrangement) -> str:
 
 def _signed(payments: Iterable[Payment], plan: Arrangement | None) -> list[Authorization]:
     keys = {one.authorization_id for one in payments} | ({plan.authorization_id} if plan else set())
+    while earlier := _replaced_by(keys):
+        keys |= earlier
     rows = Authorization.objects.select_related(*_JOINED).filter(pk__in=keys - {None})
     return list(rows.order_by("accepted_at", "pk"))
+
+
+def _replaced_by(keys: set[UUID | None]) -> set[UUID]:
+    """Find what was signed before these, where a change of a plan had it signed anew."""
+    said = Authorization.objects.filter(pk__in=keys - {None}).values_list("evidence__before", flat=True)
+    return {UUID(one) for one in said if one} - keys
+
+
+def _read(account: Account) -> list[dict[str, Any]]:
+    """List the notices on the age of the debt that were read before anything was agreed, word for word."""
+    rows = Event.objects.filter(account=account, kind=age_notice.KIND).order_by("account_seq")
+    return [{"at": row.occurred_at, "actor": row.actor} | row.data for row in rows]
+
+
+def _consents(account: Account) -> list[dict[str, Any]]:
+    """List the consumer's consents to electronic documents, given and withdrawn, with the words that were shown."""
+    names = ("at", "granted", "wording", "version", "language", "source", "demonstrated", "ip")
+    rows = Consent.objects.filter(consumer=account.consumer, kind=Consent.Kind.ESIGN)
+    return list(rows.order_by("at", "pk").values(*names))
 
 
 def _account(account: Account) -> dict[str, Any]:

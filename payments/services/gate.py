@@ -11,16 +11,16 @@ from accounts.calendars import local_date
 from accounts.models import Account, Consumer, Event
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.services import consent
-from payments.models import Arrangement, Checkout, Method, Payment
-from payments.rules import returns
-from payments.rules.attempts import FailedAttempt
-from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates, sol_notice_needed
+from payments.models import Arrangement, Checkout, Payment
+from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates
 from payments.rules.notices import check_letters, notice_needed, predebit_window
 from payments.services import authority, tries
+from payments.services.against_means import debits_paused, failed_attempts, ruled_out, ruling_out
 from payments.services.means import Means, card_policy, disclosures, means_of
 from payments.services.owed import Owed, owed_of
 from payments.services.received import plans_left
 from payments.services.route import NoRoute, Route, route_for
+from settlements.rules import old_debts
 from settlements.rules.offers import MOST_DAYS, Allowed, Terms
 from settlements.rules.quotes import Offered
 from settlements.rules.schedules import Line, check, check_single, roll, spread
@@ -154,6 +154,8 @@ def check_lines(
     if choice not in SINGLE:
         if at.arrangement is not None:
             return [no("arrangement_active", "choice")]
+        if old := [one for one in at.offered.closed.get(choice, ()) if one.code == "too_old_for_parts"]:
+            return old
         terms = at.terms_of(choice)
         if terms is None:
             return [no("no_plan" if choice == "plan" else "no_settlement", "choice")]
@@ -246,7 +248,7 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     if paid:
         found.append(no("already_paid_since"))
     if plans_ahead(lines, at.today):
-        if checkout.visit.level < checkout.visit.Level.CONFIRMED:
+        if checkout.visit is None or checkout.visit.level < checkout.visit.Level.CONFIRMED:
             found.append(no("step_up_required"))
         found += check_notices(checkout, lines, at.today, channel=channel)
     if means is None:
@@ -254,7 +256,7 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     (now_route, later_route), complete = routes(account, means.kind, lines, at.today)
     if not complete:
         return _once([*found, no("method_not_routed", "method")])
-    acknowledged = sol_needed(at) and sol_acknowledged(checkout.visit_id, account)
+    acknowledged = sol_needed(at) and sol_acknowledged(checkout.visit_id, account, link_id=checkout.link_id)
     route = now_route or later_route
     single = checkout.choice in SINGLE
     facts = facts_of(
@@ -289,7 +291,7 @@ def _paid_or_ruled_out(checkout: Checkout, means: Means | None) -> tuple[bool, b
     known = means is not None and means.method is not None and means.method.blocked_at is not None
     if means is None or known or not means.fingerprint:
         return paid_since(checkout), known
-    both = Exists(_since(checkout)), Exists(_ruled_out(means))
+    both = Exists(_since(checkout)), Exists(ruling_out(means))
     return Checkout.objects.filter(pk=checkout.pk).values_list(*both)[0]
 
 
@@ -353,47 +355,19 @@ def facts_of(
     )
 
 
-def ruled_out(means: Means) -> bool:
-    """Tell whether a bank or network ruled this card or bank account out, here or for another of our consumers."""
-    if means.method is not None and means.method.blocked_at is not None:
-        return True
-    return bool(means.fingerprint) and _ruled_out(means).exists()
-
-
-def _ruled_out(means: Means) -> QuerySet:
-    same = Method.objects.filter(kind=means.kind, fingerprint=means.fingerprint, blocked_at__isnull=False)
-    if means.kind == Method.Kind.ACH:
-        # A closed account or a stopped payment rules out one entry of it; what was never authorized, all of them.
-        same = same.filter(blocked_reason__in=returns.BLOCKING)
-    return same
-
-
-def debits_paused(means: Means | None) -> bool:
-    """Tell whether new bank payments are paused at the merchant account of this bank account (ACH-11)."""
-    method = means.method if means is not None and means.kind == Method.Kind.ACH else None
-    merchant = method.processor_account if method is not None else None
-    return merchant is not None and merchant.debits_paused_at is not None
-
-
 def sol_needed(at: Standing) -> bool:
     """Tell whether the notice about the age of the debt must be read before anything is paid (SOL-02)."""
     account = at.account
-    return sol_notice_needed(account.consumer.state, account.sol_status or "unknown", account.sol_on, at.today)
+    return old_debts.notice_needed(account.consumer.state, account.sol_status or "unknown", account.sol_on, at.today)
 
 
-def sol_acknowledged(visit_id: object, account: Account) -> bool:
-    """Tell whether the time-barred notice was acknowledged in this visit; each session asks again (SOL-02)."""
-    return Event.objects.filter(account=account, kind="sol_notice.acknowledged", data__visit=str(visit_id)).exists()
+def sol_acknowledged(visit_id: object, account: Account, *, link_id: object = None) -> bool:
+    """Tell whether the time-barred notice was acknowledged in this visit, or for this link; others ask again (SOL-02).
 
-
-def failed_attempts(means: Means) -> tuple[FailedAttempt, ...]:
-    """List the agency's earlier failed tries with the same card or bank account (CARD-07, CARD-08).
-
-    The consumer confirms a new payment each time, so none of them is a retry of the same item.
+    Whoever pays by a link has no visit of their own.
     """
-    if not means.fingerprint:
-        return ()
-    return tuple(tries.attempts_with(kind=means.kind, fingerprint=means.fingerprint))
+    by = {"data__visit": str(visit_id)} if visit_id is not None else {"data__link": str(link_id)}
+    return Event.objects.filter(account=account, kind="sol_notice.acknowledged", **by).exists()
 
 
 explain = tries.explain

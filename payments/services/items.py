@@ -13,7 +13,7 @@ from accounts.calendars import local_date
 from accounts.models import Account, Event
 from payments.models import Arrangement, Postdate
 from payments.rules.life import Due, covered
-from payments.services import replan
+from payments.services import change_notices, replan
 from payments.services.arrange import BY_THEMSELVES, breach_of, move
 from payments.services.received import Received
 from settlements.rules.schedules import payment_dates
@@ -62,12 +62,16 @@ def _marks(row: Arrangement, planned: Sequence[Postdate], got: Received, today: 
 def _trims(row: Arrangement, planned: Sequence[Postdate], got: Received, today: date) -> list[Change]:
     """Let go of what would take more than is left to pay: first what a hold kept past its day, then the last ones."""
     # What is being planned anew counts with the lines that follow it, whatever becomes of the request.
-    standing = [item for item in planned if not item.replacement]
+    standing = [item for item in planned if not item.replacement and not item.extra]
     open_ = [item for item in standing if item.method_id is not None and item.status in MOVABLE]
     asked = {item.replacement["batch"]: item.replacement["lines"] for item in planned if item.replacement}
     going = sum(cents for lines in asked.values() for _on, cents in lines)
     too_much = sum(item.amount_cents for item in open_) + going - max(0, row.total_cents - got.counted_cents)
     found = []
+    # What was added beside the schedule trims it once it is taken; where nothing is left for it, it goes itself.
+    left_cents = max(0, row.total_cents - got.counted_cents)
+    extras = [item for item in planned if item.extra and item.status in MOVABLE]
+    found += [Change(item, "trimmed", 0) for item in extras if item.amount_cents > left_cents]
     past = [item for item in open_ if item.status == Status.HELD and item.due_on <= today]
     later = [item for item in reversed(open_) if item not in past]
     for item in [*past, *later]:
@@ -87,7 +91,12 @@ def apply(change: Change, row: Arrangement, *, account: Account, now: datetime) 
         item.decided_at = None if change.to == Status.SCHEDULED else now
         item.save(update_fields=["status", "decided_at"])
         return
-    lines = [(item.due_on, change.cents)] if change.cents else []
+    lines = []
+    if change.cents:
+        today = local_date(now, account.consumer.time_zone)
+        on = change_notices.day_for(item, change.cents, arrangement=row, account=account, today=today)
+        lines = [(on, change.cents)]
+        _move_due(row, item.due_on, on)
     replan.let_go(
         [item],
         arrangement=row,
@@ -99,6 +108,16 @@ def apply(change: Change, row: Arrangement, *, account: Account, now: datetime) 
         route=replan.Route(item.executor, item.notifier),
         shifts=False,
     )
+
+
+def _move_due(row: Arrangement, before: date, after: date) -> None:
+    """Move a day of the schedule, so that nobody is late for a payment that waits for its notice."""
+    lines = [list(line) for line in row.due or row.schedule]
+    if after == before or not any(line[0] == before.isoformat() for line in lines):
+        return
+    next(line for line in lines if line[0] == before.isoformat())[0] = after.isoformat()
+    row.due = sorted(lines)
+    row.save(update_fields=["due"])
 
 
 def hold_all(planned: Iterable[Postdate], reason: str, *, account: Account, now: datetime) -> None:
@@ -137,7 +156,8 @@ def end_pause(
 
     Nobody agreed to a charge on the new dates, so none is made; the consumer is reminded, or links a method again.
     """
-    began = Event.objects.filter(account=account, kind="arrangement.paused", data__arrangement=str(row.pk)).order_by(
+    resting = ("arrangement.paused", "arrangement.suspended")
+    began = Event.objects.filter(account=account, kind__in=resting, data__arrangement=str(row.pk)).order_by(
         "-account_seq"
     )
     since = began.values_list("occurred_at", flat=True).first()
@@ -145,7 +165,8 @@ def end_pause(
     lines = sorted((date.fromisoformat(on), cents) for on, cents in row.due or row.schedule)
     unpaid = lines[covered([Due(*line) for line in lines], got.counted_cents) :]
     fell = [line for line in unpaid if since_on <= line[0] <= today]
-    release_all(planned, "paused", account=account, now=now)
+    for reason in ("paused", "review"):
+        release_all(planned, reason, account=account, now=now)
     last = max([today, *(on for on, _cents in lines)])
     frequency = row.frequency if row.frequency in ("weekly", "biweekly", "semimonthly", "monthly") else "monthly"
     dates = list(islice(payment_dates(last, frequency), 1, len(fell) + 1))

@@ -58,6 +58,9 @@ def review_locked(arrangement_id: UUID, *, account: Account, now: datetime) -> A
         state = _state(row, planned, got, today)
         _write(row, state, got, planned, account=account, now=now, always="arrangement.performing")
         return row
+    if _to_be_looked_at(row, got):
+        _suspend(row, planned, account=account, now=now)
+        return row
     if changes := items.changes(row, planned, got, today):
         _apply(changes, row, account=account, now=now)
         planned = _items(row)
@@ -73,6 +76,31 @@ def _items(row: Arrangement) -> list[Postdate]:
 def _rested(row: Arrangement, today: date) -> bool:
     over = row.status == Status.PAUSED and row.paused_until is not None and row.paused_until < today
     return over and not stands_still(row.account_id)
+
+
+def _to_be_looked_at(row: Arrangement, got: Received) -> bool:
+    """Tell whether so many instalments were paid that a person must look at it now."""
+    if row.review_after is None or row.status not in (Status.PERFORMING, Status.LATE):
+        return False
+    lines = [Due(date.fromisoformat(on), cents) for on, cents in sorted(row.due or row.schedule)]
+    return row.review_after <= rules.covered(lines, got.cleared_cents) < len(lines)
+
+
+def _suspend(row: Arrangement, planned: Sequence[Postdate], *, account: Account, now: datetime) -> None:
+    """Hold what is planned until a person has looked at it; the number is asked once."""
+    after, row.review_after = row.review_after, None
+    row.status, row.late_since = Status.REVIEW, None
+    row.save(update_fields=["status", "late_since", "review_after"])
+    items.hold_all(planned, "review", account=account, now=now)
+    events.record("arrangement.suspended", account=account, now=now, data=about_of(row, account, after=after))
+
+
+def missing_cents(arrangement: Arrangement, *, now: datetime) -> int:
+    """Give what is due on an arrangement by today and was not paid."""
+    joined = Arrangement.objects.select_related("account__consumer")
+    row = joined.get(pk=arrangement.pk)
+    today = local_date(now, row.account.consumer.time_zone)
+    return _state(row, _items(row), received([row])[row.pk], today).missing_cents
 
 
 def _apply(changes: Sequence[Change], row: Arrangement, *, account: Account, now: datetime) -> None:
@@ -92,12 +120,15 @@ def _state(row: Arrangement, planned: Sequence[Postdate], got: Received, today: 
             outcomes=tuple(
                 one.status == Postdate.Status.TAKEN
                 for one in planned
-                if one.status in (Postdate.Status.TAKEN, Postdate.Status.FAILED)
+                # What was added beside the schedule breaks nothing by failing.
+                if not one.extra and one.status in (Postdate.Status.TAKEN, Postdate.Status.FAILED)
             ),
             planned=got.undecided
             or got.counted_cents > got.cleared_cents
             or any(one.status in Postdate.OPEN for one in planned),
-            withdrawn=any(one.status == Postdate.Status.CANCELLED and not one.held_for for one in planned),
+            withdrawn=any(
+                one.status == Postdate.Status.CANCELLED and not one.held_for and not one.extra for one in planned
+            ),
             breach=breach_of(row.terms),
             late_since=row.late_since,
             ended=row.ended_at is not None,
@@ -110,7 +141,7 @@ def due_of(row: Arrangement, planned: Sequence[Postdate]) -> tuple[Due, ...]:
     failed = {
         one.due_on: local_date(one.decided_at, row.account.consumer.time_zone)
         for one in planned
-        if one.status == Postdate.Status.FAILED and one.decided_at is not None
+        if one.status == Postdate.Status.FAILED and one.decided_at is not None and not one.extra
     }
     lines = [(date.fromisoformat(on), cents) for on, cents in row.due or row.schedule]
     return tuple(Due(on, cents, failed.get(on)) for on, cents in sorted(lines))
@@ -255,7 +286,7 @@ def review_due(*, now: datetime) -> int:
 def _differs(row: Arrangement, got: Received, now: datetime) -> bool:
     today = local_date(now, row.account.consumer.time_zone)
     planned = sorted(row.postdates.all(), key=lambda one: (one.due_on, one.number, one.turn))
-    if _rested(row, today) or items.changes(row, planned, got, today):
+    if _rested(row, today) or _to_be_looked_at(row, got) or items.changes(row, planned, got, today):
         return True
     state = _state(row, planned, got, today)
     late = state.late_since if state.status in (Status.LATE, Status.BROKEN) else None
@@ -281,15 +312,26 @@ def pause(*, account: Account, until: date | None, reason: str, now: datetime) -
 
 
 def resume(*, account: Account, now: datetime) -> Arrangement | None:
-    """End the rest of a paused arrangement; what fell into it is due at the end. None when none is paused."""
+    """Go on with a paused arrangement, or one that a person looked at; None when there is none.
+
+    What fell into the time between is due at the end.
+    """
     with transaction.atomic():
         account = lock_account(account.pk)
-        row = Arrangement.objects.filter(account=account, status=Status.PAUSED).first()
+        row = Arrangement.objects.filter(account=account, status__in=(Status.PAUSED, Status.REVIEW)).first()
         if row is None:
             return None
         ended = local_date(now, account.consumer.time_zone) - timedelta(days=1)
-        Arrangement.objects.filter(pk=row.pk).update(paused_until=ended)
+        Arrangement.objects.filter(pk=row.pk).update(status=Status.PAUSED, paused_until=ended)
         return review_locked(row.pk, account=account, now=now)
+
+
+def suspend_after(*, arrangement: Arrangement, instalments: int | None, now: datetime) -> Arrangement:
+    """Have a person look at it once so many instalments are paid; None asks for nobody any more."""
+    with transaction.atomic():
+        account = lock_account(arrangement.account_id)
+        Arrangement.objects.filter(pk=arrangement.pk).update(review_after=instalments)
+        return review_locked(arrangement.pk, account=account, now=now)
 
 
 def cancel(*, arrangement: Arrangement, by: str, reason: str, now: datetime) -> Arrangement:

@@ -33,6 +33,8 @@ _SENTENCES = {
     "step_up_required": gettext_noop("Please confirm who you are with a code before you use a saved way to pay."),
 }
 HOLDER_LENGTH = 120
+KEPT_CARD = Q(kind=Method.Kind.CARD) & ~Q(processor_method="")
+KEPT_BANK = Q(kind=Method.Kind.ACH, validated_at__isnull=False, wiped_at=None)
 
 
 class Confirmed(Exception):
@@ -43,7 +45,7 @@ class NoProcessor(LookupError):
     """Refuse cards: the agency has no active merchant account."""
 
 
-def _no(code: str, field: str) -> Refusal:
+def no(code: str, field: str) -> Refusal:
     return refuse(_SENTENCES[code], code, field=field)
 
 
@@ -88,18 +90,18 @@ def take_card(*, checkout: Checkout, confirmation_token: str, now: datetime) -> 
     try:
         card = adapter_of(active_processor(account)).preview(confirmation_token)
     except NoProcessor:
-        return [_no("no_processor", "card")]
+        return [no("no_processor", "card")]
     except NotReadable:
-        return [_no("card_not_readable", "card")]
+        return [no("card_not_readable", "card")]
     except Unreachable:
-        return [_no("processor_unreachable", "card")]
+        return [no("processor_unreachable", "card")]
     lines = gate.lines_of(checkout)
     by_bank = "ach" in offers.allowed(account).methods(len(lines) or 1)
     found = check_card(card.brand, card.funding, card_policy(account), ach_allowed=by_bank)
-    found += _not_for_these_lines(checkout, account, "card", now)
+    found += not_for_these_lines(checkout, account, "card", now)
     if found:
         return found
-    _drop_unused(checkout, now)
+    drop_unused(checkout, now)
     shown = {
         "brand": card.brand,
         "funding": card.funding,
@@ -119,9 +121,9 @@ def take_bank(
     routing, number, holder = typed_digits(routing), typed_digits(number), " ".join(holder.split())
     found = check_bank_account(routing, number, account_type)
     if not holder:
-        found.append(_no("holder_missing", "holder"))
+        found.append(no("holder_missing", "holder"))
     account = _account(checkout)
-    found += _not_for_these_lines(checkout, account, "ach", now)
+    found += not_for_these_lines(checkout, account, "ach", now)
     if found:
         return found
     fingerprint = blind_index(f"{routing}:{number}", agency_id=account.agency_id, field="bank")
@@ -137,37 +139,44 @@ def take_bank(
     try:
         merchant = active_processor(account)
         if merchant.debits_paused_at is not None:
-            return [_no("bank_payments_paused", "number")]
+            return [no("bank_payments_paused", "number")]
         validated = _validated(checkout, account, merchant, values, now)
     except NoProcessor:
-        return [_no("no_processor", "number")]
+        return [no("no_processor", "number")]
     except Unreachable:
-        return [_no("processor_unreachable", "number")]
+        return [no("processor_unreachable", "number")]
     if validated is None:
-        return [_no("bank_not_verified", "number")]
-    today = local_date(now, account.consumer.time_zone)
-    lines = [
-        # Today's debit is handed over today and reaches the bank on its next day.
-        line if line.due_on == today else moved
-        for line, moved in zip(gate.lines_of(checkout), roll(gate.lines_of(checkout), "ach"), strict=True)
-    ]
+        return [no("bank_not_verified", "number")]
     with transaction.atomic():
-        _drop_unused(checkout, now)
+        drop_unused(checkout, now)
         method = Method.objects.create(
             consumer_id=checkout.consumer_id, kind=Method.Kind.ACH, validated_at=now, **values | validated
         )
-        listed = [[line.due_on.isoformat(), line.amount_cents] for line in lines]
-        change(checkout, method=method, confirmation_token="", card={}, lines=listed)
+        lines = _reaching_the_bank(checkout, account, now)
+        change(checkout, method=method, confirmation_token="", card={}, lines=lines)
     return []
+
+
+def _reaching_the_bank(checkout: Checkout, account: Account, now: datetime) -> list[list]:
+    """Move the payments to days on which a bank works; today's is handed over today and reaches it on its next day."""
+    today, lines = local_date(now, account.consumer.time_zone), gate.lines_of(checkout)
+    moved = zip(lines, roll(lines, "ach"), strict=True)
+    kept = [line if line.due_on == today else later for line, later in moved]
+    return [[line.due_on.isoformat(), line.amount_cents] for line in kept]
+
+
+def _charged_here(checkout: Checkout, account: Account, now: datetime) -> bool:
+    """Tell whether the portal debits any of it, so that the processor must know the account."""
+    today = local_date(now, account.consumer.time_zone)
+    routes, _complete = gate.routes(account, "ach", gate.lines_of(checkout), today)
+    return any(route is not None and route.executor == "portal" for route in routes)
 
 
 def _validated(
     checkout: Checkout, account: Account, merchant: ProcessorAccount, values: dict, now: datetime
 ) -> dict | None:
     """Validate the account at the processor unless this consumer used it before; None: it cannot be debited."""
-    today = local_date(now, account.consumer.time_zone)
-    (now_route, later_route), _complete = gate.routes(account, "ach", gate.lines_of(checkout), today)
-    charged_here = any(route is not None and route.executor == "portal" for route in (now_route, later_route))
+    charged_here = _charged_here(checkout, account, now)
     known = Method.objects.filter(
         consumer_id=checkout.consumer_id,
         kind=Method.Kind.ACH,
@@ -205,36 +214,42 @@ def _validated(
 
 
 def take_stored(*, checkout: Checkout, method_id: UUID, now: datetime) -> list[Refusal]:
-    """Take a card that the consumer agreed to keep; needs a confirmed visit (AUTH-02)."""
+    """Take a card or a bank account that the consumer agreed to keep; needs a confirmed visit (AUTH-02)."""
     if checkout.visit.level < checkout.visit.Level.CONFIRMED:
-        return [_no("step_up_required", "method")]
+        return [no("step_up_required", "method")]
     account = _account(checkout)
     method = usable_for(account).filter(pk=method_id).first()
     if method is None:
-        return [_no("method_unknown", "method")]
-    found = check_card(method.brand, method.funding, card_policy(account))
-    found += _not_for_these_lines(checkout, account, method.kind, now)
+        return [no("method_unknown", "method")]
+    by_bank = method.kind == Method.Kind.ACH
+    found = [] if by_bank else check_card(method.brand, method.funding, card_policy(account))
+    if by_bank and method.processor_account.debits_paused_at is not None:
+        found.append(no("bank_payments_paused", "method"))
+    found += not_for_these_lines(checkout, account, method.kind, now)
+    if by_bank and not method.processor_method and _charged_here(checkout, account, now):
+        found.append(gate.no("method_not_routed", "method"))
     if found:
         return found
-    _drop_unused(checkout, now)
-    change(checkout, method=method, confirmation_token="", card={})
+    drop_unused(checkout, now)
+    lines = {"lines": _reaching_the_bank(checkout, account, now)} if by_bank else {}
+    change(checkout, method=method, confirmation_token="", card={}, **lines)
     return []
 
 
 def stored_of(consumer_id: UUID):
-    """List the cards a consumer agreed to keep that still can be charged here."""
+    """List the cards and bank accounts a consumer agreed to keep that still can be charged here."""
     return Method.objects.filter(
+        KEPT_CARD | KEPT_BANK,
         consumer_id=consumer_id,
-        kind=Method.Kind.CARD,
         stored=True,
         removed_at=None,
         blocked_at=None,
         processor_account__is_active=True,
-    ).exclude(processor_method="")
+    ).select_related("processor_account")
 
 
 def usable_for(account: Account):
-    """List the kept cards that can pay this account: a card is known to one merchant account only."""
+    """List what is kept and can pay this account: it is known to one merchant account only."""
     try:
         merchant = active_processor(account)
     except NoProcessor:
@@ -246,7 +261,7 @@ def _account(checkout: Checkout) -> Account:
     return Account.objects.select_related("client", "agency", "consumer").get(pk=checkout.account_id)
 
 
-def _not_for_these_lines(checkout: Checkout, account: Account, kind: str, now: datetime) -> list[Refusal]:
+def not_for_these_lines(checkout: Checkout, account: Account, kind: str, now: datetime) -> list[Refusal]:
     """Refuse a method that cannot pay the lines chosen: not allowed, not routed, or its rolled dates are too late."""
     lines = gate.lines_of(checkout)
     today = local_date(now, account.consumer.time_zone)
@@ -257,7 +272,7 @@ def _not_for_these_lines(checkout: Checkout, account: Account, kind: str, now: d
     return gate.check_lines(gate.standing(account, now=now), checkout.choice, lines, method=kind)
 
 
-def _drop_unused(checkout: Checkout, now: datetime) -> None:
+def drop_unused(checkout: Checkout, now: datetime) -> None:
     """Wipe the bank account that this checkout had before and that nothing was signed for."""
     if checkout.method_id:
         wipe_unused(Method.objects.filter(pk=checkout.method_id), now=now)
@@ -265,19 +280,24 @@ def _drop_unused(checkout: Checkout, now: datetime) -> None:
 
 def wipe_unused(methods, *, now: datetime) -> int:
     """Wipe bank accounts among these methods that nobody signed for; return how many."""
-    never = methods.filter(kind=Method.Kind.ACH, wiped_at=None).exclude(
+    never = methods.filter(kind=Method.Kind.ACH, wiped_at=None, stored=False).exclude(
         pk__in=Authorization.objects.values("method_id")
     )
     return never.update(routing="", number="", wiped_at=now, removed_at=now)
 
 
-def wipe_acknowledged(*, method_id: UUID, now: datetime) -> bool:
-    """Wipe a bank account once its executor shows everything it was signed for (events.md, `data`)."""
-    if not Method.objects.filter(pk=method_id, kind=Method.Kind.ACH, wiped_at=None).exists():
+def wipe_acknowledged(*, method_id: UUID, now: datetime, in_batches: bool = False) -> bool:
+    """Wipe a bank account once its executor shows everything it was signed for; one that the consumer keeps stays.
+
+    :param in_batches: the executor gets it in files: what is shown and not yet executed needs the number still.
+    """
+    if not Method.objects.filter(pk=method_id, kind=Method.Kind.ACH, wiped_at=None, stored=False).exists():
         return False
     shown = HostItem.objects.filter(matched=True, portal_id__isnull=False).values("portal_id")
     payments = Payment.objects.filter(method_id=method_id, status__in=Payment.COUNTED, acknowledged_at=None)
     postdates = Postdate.objects.filter(method_id=method_id, status__in=Postdate.OPEN)
+    if in_batches and (postdates.exists() or payments.filter(status=Payment.Status.PENDING).exists()):
+        return False
     if payments.exclude(pk__in=shown).exists() or postdates.exclude(pk__in=shown).exists():
         return False
     return bool(Method.objects.filter(pk=method_id).update(routing="", number="", wiped_at=now))

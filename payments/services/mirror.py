@@ -17,7 +17,7 @@ from accounts import events
 from accounts.models import Account
 from payments.models import HostItem, Payment, Postdate
 from payments.processors import Outcome
-from payments.services import incidents, life, settle
+from payments.services import batches, incidents, letters, life, settle
 from payments.services import postdates as own_postdates
 from payments.services.methods import wipe_acknowledged
 
@@ -42,13 +42,20 @@ class HostLine(Protocol):
 
 
 @transaction.atomic
-def mirror(*, account: Account, payments: Sequence[HostLine], postdates: Sequence[HostLine], now: datetime) -> None:
-    """Take over the host's list of one account, in the transaction of the intake; the same list changes nothing."""
+def mirror(
+    *, account: Account, payments: Sequence[HostLine] | None, postdates: Sequence[HostLine] | None, now: datetime
+) -> None:
+    """Take over the host's list of one account, in the transaction of the intake; the same list changes nothing.
+
+    :param payments, postdates: None where the host tells nothing of them: what stands, stands.
+    """
+    told = [kind for kind, lines in (("payment", payments), ("postdate", postdates)) if lines is not None]
+    payments, postdates = payments or (), postdates or ()
     named = {line.portal_id for line in (*payments, *postdates) if line.portal_id}
     mine = list(Payment.objects.filter(account=account, pk__in=named)) if named else []
     planned = list(Postdate.objects.filter(account=account, pk__in=named)) if named else []
     known = {row.pk for row in (*mine, *planned)}
-    changed = _show(account, payments, postdates, known)
+    changed = _show(account, payments, postdates, known, told)
     if not known and not (changed and life.may_concern(account)):
         return
     account = settle.lock_account(account.pk)
@@ -63,12 +70,19 @@ def mirror(*, account: Account, payments: Sequence[HostLine], postdates: Sequenc
             _planned_at_host(line, account, now)
     life.after_money(account=account, now=now)
     for method_id in {row.method_id for row in (*mine, *planned) if row.method_id}:
-        wipe_acknowledged(method_id=method_id, now=now)
+        wipe_acknowledged(method_id=method_id, in_batches=batches.in_files(account), now=now)
 
 
-def _show(account: Account, payments: Sequence[HostLine], postdates: Sequence[HostLine], known: set[UUID]) -> bool:
+def _show(
+    account: Account,
+    payments: Sequence[HostLine],
+    postdates: Sequence[HostLine],
+    known: set[UUID],
+    told: Sequence[str],
+) -> bool:
     """Make the rows of the tabs equal to the list, with as few statements as needed; tell whether any differed."""
-    standing = {(item.kind, item.host_id): item for item in HostItem.objects.filter(account=account)}
+    rows = HostItem.objects.filter(account=account, kind__in=told)
+    standing = {(item.kind, item.host_id): item for item in rows}
     wanted = {("payment", line.host_id): line for line in payments}
     wanted |= {("postdate", line.host_id): line for line in postdates}
     made, changed = [], []
@@ -122,10 +136,16 @@ def _move(payment: Payment, line: HostLine, account: Account, now: datetime) -> 
             settle.apply(payment, account=account, outcome=Outcome(status="succeeded"), now=now, origin="host")
         case "DECLINED" | "ACH REVERSAL" if payment.executor == "host":
             settle.apply(payment, account=account, outcome=Outcome(status="declined"), now=now, origin="host")
-        case "CHARGEBACK" | "ACH REVERSAL":
+        case "CHARGEBACK" | "ACH REVERSAL" if not _older_than_won(line, payment):
             settle.record_dispute(payment_id=payment.pk, said="opened", now=now, origin="host")
         case "REFUND":
             settle.record_refund(payment_id=payment.pk, refunded_cents=line.amount_cents, now=now, origin="host")
+
+
+def _older_than_won(line: HostLine, payment: Payment) -> bool:
+    """Tell whether the money came back since the host wrote that it was gone: it says the old news with every push."""
+    won = payment.entries.filter(reason="reinstated", at__gte=line.updated_at)
+    return won.exists()
 
 
 def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
@@ -209,11 +229,16 @@ def _written(postdate: Postdate, line: HostLine, account: Account, key: UUID, st
 
 
 def _planned_at_host(line: HostLine, account: Account, now: datetime) -> None:
-    """Note that the host holds one of our post-dates; one that the host itself cancelled is cancelled here too."""
+    """Note that the host holds one of our post-dates, and what it cancelled or planned otherwise by itself."""
     postdate = _lock(line.portal_id)
     _seen(postdate, line, now)
     if line.status == CANCELLED and postdate.status in Postdate.OPEN:
         own_postdates.cancelled_by_host(postdate, account=account, now=now)
+        return
+    if (sent_on := getattr(line, "notice_sent_on", None)) is not None:
+        letters.left(postdate=postdate, sent_on=sent_on, by="host", account=account, now=now)
+    if line.status != CANCELLED and postdate.executor == "host":
+        own_postdates.changed_by_host(postdate, on=line.on, amount_cents=line.amount_cents, account=account, now=now)
 
 
 def _seen(postdate: Postdate, line: HostLine, now: datetime) -> None:

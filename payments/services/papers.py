@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from accounts.models import Account, Agency
 from payments import documents
-from payments.models import Authorization, Payment
+from payments.models import Authorization, Payment, Statement
 from payments.services.means import means_of_method
 
 
@@ -50,6 +50,42 @@ def receipt(payment: Payment, *, language: str) -> bytes:
             cleared=payment.status != Payment.Status.PENDING,
             currency=payment.currency,
         )
+    )
+
+
+def statement(row: Statement, *, language: str) -> bytes:
+    """Make a statement as PDF: what was paid in its time, and what is left or that nothing is (ST-03, ST-04)."""
+    account = row.account
+    return documents.statement_pdf(
+        statement=documents.Statement(
+            agency=_agency(account.agency),
+            kind=row.kind,
+            consumer_name=str(account.consumer),
+            **_debt(account),
+            since=row.since,
+            until=row.until,
+            payments=tuple(documents.ScheduleLine(on=date.fromisoformat(on), cents=cents) for on, cents in row.lines),
+            balance_cents=row.balance_cents,
+            made_at=row.made_at.astimezone(ZoneInfo(account.consumer.time_zone)),
+            language=language,
+            currency=account.currency,
+        )
+    )
+
+
+def helper_receipt(payment: Payment, *, payee: str, language: str) -> bytes:
+    """Make the receipt of who paid for somebody else: what they signed, and nothing that tells of a debt (RF-11)."""
+    signed = payment.authorization
+    return documents.helper_receipt_pdf(
+        payee=payee,
+        number=payment.reference,
+        payer=signed.evidence.get("payer", "") if signed else "",
+        amount_cents=payment.amount_cents,
+        currency=payment.currency,
+        method=means_of_method(payment.method).label(language) if payment.method else "",
+        paid_at=(payment.decided_at or payment.intended_at).astimezone(ZoneInfo(payment.consumer.time_zone)),
+        text=signed.text if signed else "",
+        language=language,
     )
 
 

@@ -12,15 +12,16 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import events
+from accounts.models import Account
 from payments import crash
 from payments.models import Arrangement, Checkout, Method, Payment
 from payments.processors import Order, Outcome, Processor
-from payments.services import later, settle
+from payments.services import later, pay_links, settle
 from payments.services.later import RESEND_WITHIN
 from payments.services.methods import adapter_of
-from payments.services.sign import Agreement, Refused, sign
+from payments.services.sign import Agreement, Refused, Signed, sign
 
-__all__ = ["Refused", "charge", "confirm", "intend", "order_of", "resume", "send"]
+__all__ = ["Refused", "charge", "confirm", "finish", "intend", "order_of", "resume", "send", "write_intent"]
 
 RESUME_LOOKS, RESUME_PAUSE = 10, 0.2
 """How often and how far apart, in seconds, a repeated request looks for the answer of the one before it."""
@@ -42,7 +43,7 @@ def confirm(
         return later.confirm(checkout=checkout, agreement=agreement, now=now)
     payment, fresh = intend(checkout=checkout, agreement=agreement, now=now)
     crash.point("after_intent_commit")
-    return _finish(payment, fresh=fresh, now=now)
+    return finish(payment, fresh=fresh, now=now)
 
 
 def resume(*, checkout: Checkout, now: datetime) -> Payment | Arrangement | Checkout:
@@ -59,10 +60,10 @@ def resume(*, checkout: Checkout, now: datetime) -> Payment | Arrangement | Chec
         if payment.status != Payment.Status.INTENDED:
             return payment
         time.sleep(RESUME_PAUSE)
-    return _finish(payment, fresh=False, now=now)
+    return finish(payment, fresh=False, now=now)
 
 
-def _finish(payment: Payment, *, fresh: bool, now: datetime) -> Payment:
+def finish(payment: Payment, *, fresh: bool, now: datetime) -> Payment:
     """Charge what is still to be charged by us and record what came of it."""
     if payment.status != Payment.Status.INTENDED or payment.executor != "portal":
         return payment
@@ -84,37 +85,47 @@ def intend(*, checkout: Checkout, agreement: Agreement, now: datetime) -> tuple[
 
     :raises Refused: with every failing gate; nothing is written.
     """
-    account = settle.lock_account(Checkout.objects.values_list("account_id", flat=True).get(pk=checkout.pk))
+    account = settle.lock_account(checkout.account_id)
     joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
     if (known := joined.filter(idempotency_key=checkout.pk).first()) is not None:
         return known, False
     signed = sign(checkout=checkout, account=account, agreement=agreement, now=now)
+    payment = write_intent(signed, account=account, now=now)
+    crash.point("before_intent_commit")
+    return payment, True
+
+
+def write_intent(signed: Signed, *, account: Account, now: datetime) -> Payment:
+    """Write down the payment that a signature asks for now, under the caller's lock of the account."""
     assert signed.now_route is not None, "the gates refuse what has no route"
+    checkout = signed.checkout
     payment = Payment.objects.create(
         account=account,
-        consumer_id=signed.checkout.consumer_id,
+        consumer_id=checkout.consumer_id,
         method=signed.method,
         authorization=signed.authorization,
         processor_account=signed.method.processor_account if signed.now_route.executor == "portal" else None,
         idempotency_key=checkout.pk,
+        group=checkout.group,
         request_hash=hashlib.sha256(
             f"{checkout.pk}:{signed.authorization.text_sha256}:{signed.method.pk}".encode()
         ).hexdigest(),
         kind=signed.method.kind,
         executor=signed.now_route.executor,
-        purpose=signed.checkout.choice,
+        purpose=checkout.choice,
         amount_cents=signed.lines[0].amount_cents,
         currency=account.currency,
         intended_at=now,
         expires_at=now + timedelta(seconds=settings.INTENT_LIFE),
     )
+    if checkout.link_id:
+        pay_links.use(checkout, account=account, now=now, payment=payment)
     events.record(
         "payment.intended", account=account, now=now, data=settle.snapshot(payment, account, now, origin="portal")
     )
     if payment.executor == "host":
         settle.apply(payment, account=account, outcome=Outcome(status="pending"), now=now)
-    crash.point("before_intent_commit")
-    return payment, True
+    return payment
 
 
 def charge(*, payment: Payment, fresh: bool) -> Outcome:
@@ -141,6 +152,13 @@ def order_of(payment: Payment) -> Order:
     """Build the one request this payment ever makes, from rows that do not change while it is undecided."""
     checkout = Checkout.objects.get(pk=payment.idempotency_key)
     method, authorization = payment.method, payment.authorization
+    token, store = checkout.confirmation_token, ""
+    if authorization.kind == "schedule" and payment.kind == Method.Kind.CARD:
+        store = "installment"
+    elif token and checkout.group:
+        # A token is good for one charge: the first one of the group keeps the card for the others (services.together).
+        first = Checkout.objects.filter(group=checkout.group).order_by("account_id").values_list("pk", flat=True)[0]
+        token, store = (token, "session") if first == checkout.pk else ("", "")
     return Order(
         payment=str(payment.pk),
         consumer=str(payment.consumer_id),
@@ -148,10 +166,10 @@ def order_of(payment: Payment) -> Order:
         currency=payment.currency,
         kind=payment.kind,
         description=f"Payment {payment.reference}",
-        confirmation_token=checkout.confirmation_token,
-        method="" if checkout.confirmation_token else method.processor_method,
+        confirmation_token=token,
+        method="" if token else method.processor_method,
         customer=method.processor_customer,
-        store="installment" if authorization.kind == "schedule" and payment.kind == Method.Kind.CARD else "",
+        store=store,
         ip=authorization.ip or "",
         user_agent=authorization.user_agent,
     )

@@ -1,17 +1,19 @@
 """Cancel and hold post-dates. What the host executes is asked of the host; its answer settles it (PDC-07)."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import transaction
 
-from accounts.models import Account
-from payments.models import Postdate
-from payments.services import life, replan
+from accounts.models import Account, Event
+from payments.models import BatchItem, Postdate
+from payments.services import incidents, items, life, replan
 from payments.services.arrange import move
 from payments.services.locks import lock_account
 
 Status = Postdate.Status
+CHANGED_AT_HOST = "changed_at_host"
+"""Holds what the host planned otherwise than it was signed; the incident is called the same."""
 
 
 def _locked(postdate_id: UUID) -> tuple[Postdate, Account]:
@@ -22,7 +24,7 @@ def _locked(postdate_id: UUID) -> tuple[Postdate, Account]:
 
 
 @transaction.atomic
-def request_cancel(*, postdate: Postdate, now: datetime) -> Postdate:
+def request_cancel(*, postdate: Postdate, now: datetime, reason: str = "") -> Postdate:
     """Cancel a post-date for its consumer: at once if it is ours, else hold it here and ask the host.
 
     Asking twice is asking once. A taken, failed or cancelled one stays what it is.
@@ -33,8 +35,9 @@ def request_cancel(*, postdate: Postdate, now: datetime) -> Postdate:
     # What the consumer cancels is withdrawn, whatever held it before.
     found.held_for = ""
     if found.executor != "host":
-        return _cancelled(found, account, "", now)
-    return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now)
+        return _cancelled(found, account, reason[:300], now)
+    more = {"reason": reason[:300]} if reason else {}
+    return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now, **more)
 
 
 @transaction.atomic
@@ -62,13 +65,23 @@ def hold(*, postdate: Postdate, reason: str, now: datetime) -> Postdate:
 
 
 @transaction.atomic
-def settle_hold(*, postdate_id: UUID, held: bool, reason: str, now: datetime) -> Postdate:
-    """Take the host's answer to a hold request; a refused one is scheduled again, where the host executes it."""
+def settle_hold(*, postdate_id: UUID, held: bool, reason: str, now: datetime, asked: int | None = None) -> Postdate:
+    """Take the host's answer to a hold request; a refused one is scheduled again, where the host executes it.
+
+    :param asked: the request's place in its account's events; an answer counts only until something else is asked.
+    """
     found, account = _locked(postdate_id)
     if held or found.status != Status.HELD or found.executor != "host":
         return found
+    if asked is not None and _asked_since(found, asked):
+        return found
     found.held_for = ""
     return move(found, account, Status.SCHEDULED, "postdate.changed", now, hold_refused=True, reason=reason)
+
+
+def _asked_since(postdate: Postdate, asked: int) -> bool:
+    later = Event.objects.filter(account=postdate.account_id, kind="postdate.hold_requested", account_seq__gt=asked)
+    return later.filter(data__postdate=str(postdate.pk)).exists()
 
 
 def _cancelled(postdate: Postdate, account: Account, reason: str, now: datetime) -> Postdate:
@@ -76,6 +89,28 @@ def _cancelled(postdate: Postdate, account: Account, reason: str, now: datetime)
     replan.follow(postdate, account=account, now=now)
     life.review_locked(postdate.arrangement_id, account=account, now=now)
     return postdate
+
+
+def changed_by_host(postdate: Postdate, *, on: date, amount_cents: int, account: Account, now: datetime) -> Postdate:
+    """Hold an item that the host planned for another day or sum; put back as it was signed, it is let go again.
+
+    Nobody signed for that day or was told of it in time, whoever moved it (EFT-04, ACH-08, CARD-06, PDC-01). A batch
+    may have moved it, by no more than it is allowed to.
+    """
+    same = (on, amount_cents) == (postdate.due_on, postdate.amount_cents)
+    if same and postdate.status == Status.HELD and postdate.held_for == CHANGED_AT_HOST:
+        items.release_all([postdate], CHANGED_AT_HOST, account=account, now=now)
+    elif not same and postdate.status == Status.SCHEDULED and not _moved_by_batch(postdate, on, amount_cents):
+        items.hold_all([postdate], CHANGED_AT_HOST, account=account, now=now)
+        told = {"postdate": str(postdate.pk), "signed_for": postdate.due_on.isoformat(), "planned_for": on.isoformat()}
+        told |= {"signed_cents": postdate.amount_cents, "planned_cents": amount_cents}
+        incidents.open(kind=CHANGED_AT_HOST, key=str(postdate.pk), now=now, account=account, data=told)
+    return postdate
+
+
+def _moved_by_batch(postdate: Postdate, on: date, amount_cents: int) -> bool:
+    moved = BatchItem.objects.filter(postdate=postdate, on=on, removed_at=None)
+    return amount_cents == postdate.amount_cents and moved.exists()
 
 
 def cancelled_by_host(postdate: Postdate, *, account: Account, now: datetime) -> Postdate:

@@ -9,7 +9,9 @@ from accounts.calendars import add_months, local_date
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, Method, Postdate
+from payments.rules import change_notices
 from payments.rules import changes as rules
+from payments.rules.authorization import IncompleteAuthorization
 from payments.rules.changes import Changed, Planned
 from payments.services import authority, gate, life, replan
 from payments.services.arrange import BY_THEMSELVES, breach_of
@@ -23,8 +25,11 @@ from settlements.rules.offers import METHODS, MOST_DAYS, MOST_PAYMENTS, Allowed,
 from settlements.rules.schedules import Line
 
 _UNCHANGED = Changed()
-KINDS = ("move", "skip", "frequency", "method", "pay_extra", "pay_off", "cancel")
-COUNTED = ("move", "skip", "frequency", "method")
+KINDS = ("move", "skip", "frequency", "method", "advance", "pay_extra", "pay_off", "cancel")
+COUNTED = ("move", "skip", "frequency", "method", "advance")
+BY_STAFF_ONLY = ("advance",)
+MOST_IN_ADVANCE = 10
+"""Days: with more, a weekly payment would be taken before the one it follows."""
 """What the rules limit in number; nobody is kept from paying or from cancelling."""
 _SENTENCES = {
     "change_unknown": gettext_noop("Please choose what you would like to change."),
@@ -33,6 +38,11 @@ _SENTENCES = {
     "change_under_way": gettext_noop("An earlier change is still being confirmed. Please try again later."),
     "method_unknown": gettext_noop("Please choose one of your saved ways to pay."),
     "nothing_changes": gettext_noop("This is how it is planned already."),
+    "recording_missing": gettext_noop(
+        "Only the consumer can agree to this: give the reference of the recorded call in which they did."
+    ),
+    "days_in_advance_wrong": gettext_noop("Enter a number of days from 0 to %(most)s."),
+    "not_linked": gettext_noop("No card and no bank account is linked, so nothing is charged on any day."),
     "payment_not_positive": gettext_noop("Enter an amount."),
     "more_than_left": gettext_noop("The most you can pay now is %(left_cents)s."),
 }
@@ -45,15 +55,23 @@ _EFFECTS = {
     "payments_left": gettext_noop("Payments that remain: %(count)s, %(rest_cents)s in all."),
     "changes_left": gettext_noop("Changes that you can still make after this one: %(count)s."),
     "host_confirms": gettext_noop("The agency's own system has to confirm this. You will see it here."),
+    "notice_first": gettext_noop("The consumer is told by email at once. Without that notice nothing is charged."),
+    "letter_first": gettext_noop("The consumer is told by letter. Without that notice nothing is charged."),
     "all_paid": gettext_noop("This pays everything that is left. No later payments are taken."),
     "settlement_ends": gettext_noop("The settlement ends. You then owe %(owed_cents)s."),
     "plan_ends": gettext_noop("The plan ends. You then owe %(owed_cents)s."),
+    "saving_lost": gettext_noop("The saving of %(saving_cents)s is lost."),
+    "none_taken": gettext_noop("Planned payments that are not taken any more: %(count)s, %(rest_cents)s in all."),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """Say what is to change; `payment` is a post-date, `method` a kept card or bank account of the consumer."""
+    """Say what is to change; `payment` is a post-date, `method` a kept card or bank account of the consumer.
+
+    `recording` names the recorded call in which the consumer agreed, where staff write it down (ACH-07); without one
+    staff can only do what a notice in time allows. `reason` is why staff did it.
+    """
 
     kind: str
     payment: UUID | None = None
@@ -61,6 +79,9 @@ class Wish:
     frequency: str = ""
     method: Method | None = None
     amount_cents: int = 0
+    days_in_advance: int = 0
+    recording: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +125,7 @@ def facts_of(arrangement_id: UUID, account: Account, by: str, now: datetime) -> 
     row = Arrangement.objects.select_related("authorization", "method__processor_account").get(pk=arrangement_id)
     row.account = account
     joined = row.postdates.select_related("method__processor_account", "arrangement")
-    items = tuple(joined.filter(status__in=Postdate.OPEN).order_by("due_on"))
+    items = tuple(joined.filter(status__in=Postdate.OPEN, extra=False).order_by("due_on"))
     planned = tuple(
         Planned(str(item.pk), item.due_on, item.amount_cents, item.status in replan.MOVABLE) for item in items
     )
@@ -121,6 +142,8 @@ def _no(code: str, field: str | None = None, **params: Any) -> Refusal:
 def _against(facts: Facts, wish: Wish) -> list[Refusal]:
     if wish.kind not in KINDS:
         return [_no("change_unknown", "kind")]
+    if wish.kind in BY_STAFF_ONLY and not facts.by_staff:
+        return [_no("change_unknown", "kind")]
     row = facts.row
     found = []
     if row.status not in (Arrangement.Status.PERFORMING, Arrangement.Status.LATE):
@@ -132,7 +155,8 @@ def _against(facts: Facts, wish: Wish) -> list[Refusal]:
         most = limit_of(row.terms, "max_changes")
         if most is not None and row.changes >= most and not facts.by_staff:
             found.append(_no("changes_used_up", count=row.changes))
-        if any(item.replacement for item in facts.items):
+        added = row.postdates.filter(extra=True, status__in=Postdate.OPEN)
+        if any(item.replacement for item in facts.items) or added.exists():
             found.append(_no("change_under_way"))
     return found
 
@@ -146,11 +170,23 @@ def work_out(facts: Facts, wish: Wish, language: str) -> Preview:
     if found := _against(facts, wish):
         return Preview(refusals=tuple(found))
     if wish.kind == "cancel":
-        code = "settlement_ends" if facts.row.kind == Arrangement.Kind.SETTLEMENT else "plan_ends"
-        return Preview(effects=(_effect(facts, code, owed_cents=owed(facts.account).cents),))
+        return Preview(effects=tuple(_ending(facts)))
     if wish.kind in ("pay_extra", "pay_off"):
         return _paying(facts, wish)
     return _changing(facts, wish, language)
+
+
+def _ending(facts: Facts) -> list[Refusal]:
+    """Say what cancelling comes to: what is owed then, the saving that is lost, the payments that are not taken."""
+    settling = facts.row.kind == Arrangement.Kind.SETTLEMENT
+    code = "settlement_ends" if settling else "plan_ends"
+    found = [_effect(facts, code, owed_cents=owed(facts.account).cents)]
+    if settling and facts.row.saving_cents:
+        found.append(_effect(facts, "saving_lost", saving_cents=facts.row.saving_cents))
+    if planned := [item for item in facts.items if item.method_id]:
+        rest = sum(item.amount_cents for item in planned)
+        found.append(_effect(facts, "none_taken", count=len(planned), rest_cents=rest))
+    return found
 
 
 def _paying(facts: Facts, wish: Wish) -> Preview:
@@ -187,6 +223,8 @@ def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
         changed = rules.reschedule(
             facts.planned, wish.frequency, terms=_terms(facts), today=today, limit_on=limit, method=kind or "card"
         )
+    elif wish.kind == "advance":
+        changed = _in_advance(facts, wish, limit, kind)
     else:
         changed = _other_method(facts, wish)
     if changed.refusals:
@@ -194,12 +232,19 @@ def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
     stay = [(one.due_on, one.amount_cents) for one in facts.planned if one.key not in changed.gone]
     lines = tuple(sorted([*stay, *((line.due_on, line.amount_cents) for line in changed.lines)]))
     method, _route = method_of(facts, wish)
+    if method is not None and facts.by_staff and not wish.recording:
+        if unsigned := _unsigned(facts, wish, changed, method):
+            return Preview(refusals=tuple(unsigned))
+        return Preview(lines=lines, effects=(*_effects(facts, changed, lines), _announced(facts)), changed=changed)
     if method is not None:
         ahead = [Line(on, cents) for on, cents in lines]
         channel = gate.channel_for(facts.account.consumer)
         if late := gate.check_channel(channel, [line for line in ahead if line in changed.lines], today):
             return Preview(refusals=tuple(late))
-    text, sha256, version = _text(facts, method, lines, language) if method else ("", "", "")
+    try:
+        text, sha256, version = _text(facts, method, lines, language) if method else ("", "", "")
+    except IncompleteAuthorization as error:
+        return Preview(refusals=error.refusals)
     return Preview(
         lines=lines,
         effects=tuple(_effects(facts, changed, lines)),
@@ -224,6 +269,35 @@ def _other_method(facts: Facts, wish: Wish) -> Changed:
     if not lines or _route_for(facts, wish.method, lines) is None:
         return Changed(refusals=(gate.no("method_not_routed", "method"),))
     return Changed(tuple(one.key for one in moving), lines)
+
+
+def _in_advance(facts: Facts, wish: Wish, limit: date, kind: str) -> Changed:
+    if not kind:
+        return Changed(refusals=(_no("not_linked", "days_in_advance"),))
+    if not 0 <= wish.days_in_advance <= MOST_IN_ADVANCE:
+        return Changed(refusals=(_no("days_in_advance_wrong", "days_in_advance", most=MOST_IN_ADVANCE),))
+    earlier = wish.days_in_advance - facts.row.days_in_advance
+    return rules.advance(facts.planned, earlier, today=facts.today, limit_on=limit, method=kind)
+
+
+def _unsigned(facts: Facts, wish: Wish, changed: Changed, method: Method) -> list[Refusal]:
+    """Say what is against a change that the consumer does not sign: only days move, and each is told in time."""
+    if wish.kind not in ("move", "skip", "advance"):
+        return [_no("recording_missing", "recording")]
+    channel = gate.channel_for(facts.account.consumer)
+    late = [
+        one
+        for line in changed.lines
+        for one in change_notices.check_in_time(
+            change_notices.DATE_CHANGE, line.due_on, facts.today, method.kind, channel
+        )
+    ]
+    return late[:1] or gate.check_channel(channel, list(changed.lines), facts.today)
+
+
+def _announced(facts: Facts) -> Refusal:
+    by_letter = gate.channel_for(facts.account.consumer) == "letter"
+    return _effect(facts, "letter_first" if by_letter else "notice_first")
 
 
 def _route_for(facts: Facts, method: Method, lines: tuple[Line, ...]) -> Route | None:

@@ -26,10 +26,12 @@ from payments.rules.gates import Authority, ChargeFacts
 from payments.rules.retries import run_on
 from payments.services.means import policy_of
 from payments.services.tries import FAILED, attempt_of
+from settlements.rules import old_debts
+from settlements.rules.offers import Allowed
 from settlements.services import offers
 
 LOCK = """
-SELECT id::text, agency_id::text, consumer_id::text, event_seq FROM accounts_account
+SELECT id::text, agency_id::text, consumer_id::text, event_seq, payment_options::text FROM accounts_account
 WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 """Never waits: an account that somebody works on now is left for the next run. Always in the order of ids."""
@@ -39,7 +41,8 @@ SELECT postdate.id::text, postdate.account_id::text, postdate.arrangement_id::te
     postdate.due_on, postdate.not_before_at, postdate.amount_cents, postdate.executor, postdate.tries,
     arrangement.kind, arrangement.status, arrangement.authorization_id::text,
     authz.revoked_at, authz.accepted_at,
-    authz.lines @> jsonb_build_array(jsonb_build_array(postdate.due_on::text, postdate.amount_cents)),
+    authz.lines @> jsonb_build_array(jsonb_build_array(postdate.due_on::text, postdate.amount_cents))
+        OR coalesce(authz.lines @> jsonb_build_array(change.about->'was'), false),
     method.id::text, method.kind, method.brand, method.funding, method.last4, method.fingerprint, method.stored,
     method.removed_at, method.blocked_at, method.update_pending IS NOT NULL, method.validated_at,
     method.processor_method,
@@ -49,7 +52,8 @@ SELECT postdate.id::text, postdate.account_id::text, postdate.arrangement_id::te
     account.payment_options::text, account.original_creditor, account.reference, account.description,
     account.contract_on, account.sol_status, account.sol_on,
     client.allow_visa_credit, agency.allow_visa_credit, agency.balance_fresh_hours, agency.phone,
-    notice.sent_at, notice.channel
+    notice.sent_at, notice.channel, change.kind,
+    CASE WHEN change.status = 'sent' THEN change.sent_at END, change.channel
 FROM payments_postdate postdate
 JOIN payments_arrangement arrangement ON arrangement.id = postdate.arrangement_id
 JOIN payments_method method ON method.id = postdate.method_id
@@ -61,6 +65,8 @@ LEFT JOIN payments_authorization authz ON authz.id = arrangement.authorization_i
 LEFT JOIN payments_processoraccount merchant ON merchant.id = method.processor_account_id
 LEFT JOIN payments_notice notice
     ON notice.postdate_id = postdate.id AND notice.kind = 'predebit' AND notice.status = 'sent'
+LEFT JOIN payments_notice change
+    ON change.postdate_id = postdate.id AND change.kind IN ('varying', 'date_change')
 WHERE postdate.id = ANY(%s::uuid[])
 ORDER BY postdate.account_id, postdate.due_on, postdate.number, postdate.id
 """
@@ -102,7 +108,13 @@ class Locked:
     agency_id: str
     consumer_id: str
     event_seq: int
+    payment_options: str
     consumer: SimpleNamespace = field(default_factory=SimpleNamespace)
+
+    @property
+    def id(self) -> str:
+        """The same as `pk`: whoever writes many events reads this one, which costs a model nothing."""
+        return self.pk
 
 
 @dataclass(slots=True)
@@ -159,6 +171,9 @@ class Item:
     ask_where: str
     notice_sent_at: datetime | None
     notice_channel: str | None
+    change_kind: str | None
+    change_sent_at: datetime | None
+    change_channel: str | None
     waiting_cents: int = 0
     settled: bool = False
     undecided: str | None = None
@@ -234,7 +249,7 @@ def _tried(item: Item, tried: Sequence[Payment]) -> None:
 def sol_needed(item: Item, now: datetime) -> bool:
     """Tell whether a time-barred notice must have been acknowledged (SOL-02)."""
     today = local_date(now, item.zone)
-    return gates.sol_notice_needed(item.state, item.sol_status or "unknown", item.sol_on, today)
+    return old_debts.notice_needed(item.state, item.sol_status or "unknown", item.sol_on, today)
 
 
 def refusals(item: Item, *, now: datetime) -> list[str]:
@@ -252,7 +267,7 @@ def refusals(item: Item, *, now: datetime) -> list[str]:
 def facts_of(item: Item, *, now: datetime) -> ChargeFacts:
     """Gather what the gates look at."""
     needed = sol_needed(item, now)
-    allowed = _allowed(item.payment_options).methods(2 if item.of > 1 else 1)
+    allowed = allowed_by(item.payment_options).methods(2 if item.of > 1 else 1)
     lines = ((item.due_on, item.amount_cents),) if item.covered else ()
     card = item.kind == "card"
     return ChargeFacts(
@@ -295,6 +310,9 @@ def facts_of(item: Item, *, now: datetime) -> ChargeFacts:
         created_on=local_date(item.accepted_at or item.not_before_at, item.zone),
         notice_sent_on=local_date(item.notice_sent_at, item.zone) if item.notice_sent_at else None,
         notice_channel=item.notice_channel or "email",
+        change_kind=item.change_kind or "",
+        change_sent_on=local_date(item.change_sent_at, item.zone) if item.change_sent_at else None,
+        change_channel=item.change_channel or "email",
         currency=item.currency,
     )
 
@@ -308,7 +326,8 @@ def _policy(client: bool | None, agency: bool, debt_type: str) -> CardPolicy:
 
 
 @lru_cache(maxsize=4_096)
-def _allowed(payment_options: str):
+def allowed_by(payment_options: str) -> Allowed:
+    """Read what an account's host allows, from the text of its column."""
     return offers.allowed(SimpleNamespace(payment_options=loads(payment_options)))
 
 

@@ -7,11 +7,10 @@ from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Q, Sum
-
 from accounts.calendars import local_date
 from payments.models import Arrangement, HostItem, Payment, Postdate
 from payments.rules.changes import NEAR_DAYS
+from payments.services.sums import refunded_cents
 
 POSTED = "POSTED"
 """The host's word for a payment that stands (see services.mirror)."""
@@ -50,7 +49,7 @@ def received(arrangements: Iterable[Arrangement]) -> dict[UUID, Received]:
     posted_on = _host_items(accounts, spans, wanted, found)
     payments = (
         Payment.objects.filter(account__in=accounts, status__in=(*COUNTED, Payment.Status.INTENDED))
-        .annotate(back_cents=Sum("entries__amount_cents", filter=Q(entries__book="debt", entries__reason="refund")))
+        .annotate(back_cents=refunded_cents())
         .select_related("consumer")
     )
     for payment in payments:
@@ -61,7 +60,11 @@ def received(arrangements: Iterable[Arrangement]) -> dict[UUID, Received]:
             found[key].undecided = True
             continue
         on = posted_on.get(payment.pk) or posted_on.get(payment.postdate_id)
-        on = on or local_date(payment.decided_at or payment.intended_at, payment.consumer.time_zone)
+        on = (
+            on
+            or payment.received_on
+            or local_date(payment.decided_at or payment.intended_at, payment.consumer.time_zone)
+        )
         cleared = payment.status == Payment.Status.SUCCEEDED
         found[key].add(payment.amount_cents - (payment.back_cents or 0), on, cleared=cleared)
     return found
@@ -86,16 +89,18 @@ def _host_items(
     """Count the host's own posted payments; give the host's dates of ours by their id."""
     on_of: dict[UUID, date] = {}
     items = HostItem.objects.filter(account__in=accounts, kind=HostItem.Kind.PAYMENT, status=POSTED)
-    for item in items:
-        if item.matched:
-            on_of[item.portal_id] = item.on
+    # Plain columns: a sweep reads the items of every arrangement that runs.
+    columns = ("account_id", "portal_id", "matched", "on", "amount_cents", "updated_at")
+    for account_id, portal_id, matched, on, cents, updated_at in items.values_list(*columns):
+        if matched:
+            on_of[portal_id] = on
             continue
-        for one in spans[item.account_id]:
+        for one in spans[account_id]:
             accepted_on = local_date(one.accepted_at, one.consumer.time_zone)
             # One of the very day counts if the host wrote it down afterwards.
-            if item.on > accepted_on or (item.on == accepted_on and item.updated_at >= one.accepted_at):
+            if on > accepted_on or (on == accepted_on and updated_at >= one.accepted_at):
                 if one.pk in found:
-                    found[one.pk].add(item.amount_cents, item.on, cleared=True)
+                    found[one.pk].add(cents, on, cleared=True)
                 break
     return on_of
 

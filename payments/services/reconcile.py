@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 
 from payments.models import HostItem, Incident, Payment, Postdate, ProcessorAccount
 from payments.processors import Movement, Unreachable
@@ -190,6 +190,9 @@ def _hosts(begin: datetime, until: datetime) -> list[Difference]:
         acknowledged_at=None,
         decided_at__lt=until - HOST_POSTS_WITHIN,
     )
+    # A debit takes banking days: one that the host shows as on its way is not lost.
+    shows = HostItem.objects.filter(kind=HostItem.Kind.PAYMENT, account=OuterRef("account"), portal_id=OuterRef("pk"))
+    waiting = waiting.exclude(Exists(shows), status=Payment.Status.PENDING)
     found = [
         Difference("host_not_posted", str(one.pk), one, {"amount_cents": one.amount_cents, "reference": one.reference})
         for one in waiting.select_related("account").order_by("decided_at")[:MOST_WAITING]

@@ -16,13 +16,13 @@ from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.tenancy import acting_for
 from payments import crash
 from payments.models import Payment, Refund
-from payments.processors import Outcome, RefundOrder, RefundOutcome
+from payments.processors import Outcome, RefundFailure, RefundOrder, RefundOutcome
 from payments.services import settle
 from payments.services.locks import lock_account
 from payments.services.methods import adapter_of
 from payments.services.sign import Refused
 
-__all__ = ["Refused", "approve", "ask", "carry_out", "left_cents", "reject", "sweep", "void"]
+__all__ = ["Refused", "approve", "ask", "came_back", "carry_out", "left_cents", "reject", "sweep", "void"]
 
 log = structlog.get_logger(__name__)
 
@@ -59,16 +59,19 @@ def left_cents(payment: Payment) -> int:
     return max(0, settle.net_cents(payment) - on_its_way)
 
 
-def ask(*, payment: Payment, amount_cents: int, reason: str, by: str, now: datetime) -> Refund:
+def ask(*, payment: Payment, amount_cents: int, reason: str, by: str, now: datetime, key: UUID | None = None) -> Refund:
     """Ask for a refund; up to the merchant account's limit, in all of one payment, it is approved at once.
 
     The caller carries an approved one out after this commits.
 
+    :param key: of the form that was filled in, becomes the refund's id: sent again it is the same refund.
     :raises Refused: with every reason; nothing is written.
     """
     reason = " ".join(reason.split())
     with transaction.atomic(durable=True):
         found_payment = _locked(payment.pk)
+        if key is not None and (known := found_payment.refunds.filter(pk=key).first()) is not None:
+            return known
         found = [] if reason else [no("refund_reason_missing", "reason")]
         found += _impossible(found_payment, amount_cents)
         if found_payment.refunds.filter(status__in=Refund.OPEN).exists():
@@ -77,6 +80,7 @@ def ask(*, payment: Payment, amount_cents: int, reason: str, by: str, now: datet
             raise Refused(found)
         alone = _given_back(found_payment) + amount_cents <= found_payment.processor_account.refund_alone_cents
         return Refund.objects.create(
+            **({"pk": key} if key is not None else {}),
             payment=found_payment,
             account_id=found_payment.account_id,
             amount_cents=amount_cents,
@@ -173,6 +177,22 @@ def record(*, refund_id: UUID, outcome: RefundOutcome, now: datetime) -> Refund:
         found.status = Status.FAILED
     found.save()
     return found
+
+
+@transaction.atomic
+def came_back(*, payment: Payment, failure: RefundFailure, refunded_cents: int, now: datetime) -> str:
+    """Record that a refund failed after it was made, ours or one that was made at the processor; return what it was.
+
+    :param refunded_cents: what was given back of the charge in all, as the processor says now.
+    """
+    _locked(payment.pk)
+    mine = Refund.objects.select_for_update().filter(payment=payment).exclude(processor_ref="")
+    found = mine.filter(processor_ref=failure.ref).first()
+    if found is not None and found.status in (Status.DONE, Status.APPROVED):
+        found.status, found.failure = Status.FAILED, failure.reason[:300]
+        found.save()
+    settle.record_refund_failed(payment_id=payment.pk, refunded_cents=refunded_cents, reason=failure.reason, now=now)
+    return "refund failed"
 
 
 def sweep(*, now: datetime, limit: int = SWEEP_LIMIT) -> int:

@@ -16,7 +16,7 @@ from accounts import events
 from accounts.calendars import local_date
 from accounts.models import Account
 from payments.models import Arrangement, Method, Postdate
-from payments.services import gate
+from payments.services import change_notices, gate
 from payments.services.arrange import BY_THEMSELVES, about_of, move, new_postdate, schedule_postdates
 from payments.services.route import Route
 
@@ -141,3 +141,4 @@ def _plan(
     today = local_date(now, account.consumer.time_zone)
     channel = gate.channel_for(account.consumer)
     schedule_postdates(made, account=account, arrangement=arrangement, signed_on=today, channel=channel, now=now)
+    change_notices.owe(made, gone, account=account, arrangement=arrangement, channel=channel, today=today, now=now)

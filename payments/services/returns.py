@@ -10,7 +10,7 @@ from accounts.crypto import blind_index
 from accounts.models import Account
 from accounts.refusals import Refusal
 from payments.models import Arrangement, Method, Payment, Postdate
-from payments.processors import Outcome
+from payments.processors import BankChange, Outcome
 from payments.rules import returns
 from payments.rules.bank import check_bank_account, last4, typed_digits
 from payments.services import consequences, items, settle
@@ -50,6 +50,7 @@ def apply_update(
     number: str = "",
     account_type: str = "",
     processor_method: str = "",
+    code: str = "",
 ) -> list[Refusal]:
     """Apply a change: corrected numbers as the bank said them, or the processor's word that it has them already.
 
@@ -74,12 +75,37 @@ def apply_update(
             setattr(found, name, value)
         found.save(update_fields=list(values))
         about = {"method": str(found.pk), "kind": found.kind, "last4": found.last4, "pending": False, "by": by}
+        about |= {"code": code} if code else {}
         for index, account_id in enumerate(sorted(account_ids)):
             account = lock_account(account_id)
             if index == 0:
                 events.record("method.updated", account=account, now=now, data=about)
             items.release_all(_planned(found, account), consequences.UPDATE_PENDING, account=account, now=now)
     return []
+
+
+def bank_changed(*, method: Method, change: BankChange, now: datetime) -> Method:
+    """Take over a notification of change that the processor applied; what only a host charges waits for its number.
+
+    The processor holds the whole number and the bank gave it, so that nothing is asked of the consumer. A host holds
+    the number that we sealed: a new one is asked for, and until then nothing is taken (ACH-13).
+    """
+    by_host = Postdate.objects.filter(method=method, executor="host", status__in=Postdate.OPEN).exists()
+    if by_host and change.number_changed:
+        return apply_notification_of_change(method=method, code=change.code, now=now)
+    sealed = {"routing": change.routing, "number": method.number} if by_host and method.number else {}
+    named = {"holder": change.holder[: Method._meta.get_field("holder").max_length]} if change.holder else {}
+    Method.objects.filter(pk=method.pk).update(last4=change.last4, **named)
+    apply_update(
+        method=method,
+        by="bank",
+        now=now,
+        account_type=change.account_type,
+        processor_method=change.method,
+        code=change.code,
+        **sealed,
+    )
+    return Method.objects.get(pk=method.pk)
 
 
 @transaction.atomic

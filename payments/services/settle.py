@@ -89,6 +89,9 @@ def _take(payment: Payment, account: Account, outcome: Outcome, now: datetime, o
     method.exp_month, method.exp_year = card.exp_month, card.exp_year
     method.fingerprint = card.fingerprint or method.fingerprint
     method.network_transaction_id = card.network_transaction_id
+    if payment.group and card.customer:
+        # For the other payments that were confirmed together; nobody agreed to keep it any longer.
+        method.processor_method, method.processor_customer = card.method, card.customer
     if several and card.customer:
         added = not method.stored
         method.processor_method, method.processor_customer, method.stored = card.method, card.customer, True
@@ -119,7 +122,7 @@ def _paid(payment: Payment, account: Account, now: datetime, origin: str) -> Non
     _move(payment, account, Status.SUCCEEDED, kind, now, origin)
     if first:
         _follow_up(payment, account, now)
-    _after_money(payment, account, now)
+    after_money(payment, account, now)
 
 
 def _follow_up(payment: Payment, account: Account, now: datetime) -> None:
@@ -142,7 +145,7 @@ def _follow_up(payment: Payment, account: Account, now: datetime) -> None:
         offers.accept(account=account, terms=checkout.terms, now=now, about={"payment": str(payment.pk)})
 
 
-def _after_money(payment: Payment, account: Account, now: datetime) -> None:
+def after_money(payment: Payment, account: Account, now: datetime) -> None:
     """Tell a settlement that is complete by one payment, and an account that owes nothing any more."""
     about = {"payment": str(payment.pk), "reference": payment.reference, "currency": payment.currency}
     if payment.purpose in gate.SETTLING and payment.authorization and payment.authorization.kind == "single":
@@ -219,9 +222,12 @@ def record_return(*, payment_id: UUID, outcome: Outcome, now: datetime, origin: 
 
 @transaction.atomic
 def record_dispute(*, payment_id: UUID, said: str, now: datetime, origin: str = "processor") -> Payment:
-    """Record a dispute: `opened` takes the money away, `won` brings it back, `lost` changes nothing more."""
+    """Record a dispute: `opened` takes the money away, `won` brings it back, `lost` makes it final.
+
+    A lost one that was never heard of before takes the money away too; staff look at it once.
+    """
     payment, account = _both(payment_id)
-    if said == "opened" and payment.status == Status.SUCCEEDED:
+    if said in ("opened", "lost") and payment.status == Status.SUCCEEDED:
         if payment.kind == Method.Kind.ACH:
             # A bank's dispute means unauthorized; a host that says only `reversal` may mean any return.
             said_by_bank = "disputed" if origin == "processor" else ""
@@ -235,6 +241,15 @@ def record_dispute(*, payment_id: UUID, said: str, now: datetime, origin: str = 
         book(payment, cents=-lost, against=_counter_book(payment), reason="reinstated", now=now)
         _move(payment, account, Status.SUCCEEDED, "payment.succeeded", now, origin, reinstated=True)
         life.after_money(account=account, now=now)
+    if said == "lost" and payment.status == Status.CHARGED_BACK:
+        incidents.open(
+            kind="dispute_lost",
+            key=str(payment.pk),
+            now=now,
+            account=account,
+            payment=payment,
+            data={"reference": payment.reference, "amount_cents": payment.amount_cents},
+        )
     return payment
 
 
@@ -258,6 +273,37 @@ def refund(payment: Payment, *, account: Account, refunded_cents: int, now: date
     status = Status.REFUNDED if whole else Status.SUCCEEDED
     _move(payment, account, status, "payment.refunded", now, origin, refunded_cents=more, whole=whole)
     life.after_money(account=account, now=now)
+
+
+@transaction.atomic
+def record_refund_failed(
+    *, payment_id: UUID, refunded_cents: int, reason: str, now: datetime, origin: str = "processor"
+) -> Payment:
+    """Record that less was given back than is booked, because a refund came back; told twice it counts once.
+
+    The money is the agency's again and owed to the consumer: staff find another way, and the host hears of it.
+
+    :param refunded_cents: what was given back of the charge in all, as the processor says now.
+    """
+    payment, account = _both(payment_id)
+    booked = sum(payment.entries.filter(book="debt", reason="refund").values_list("amount_cents", flat=True))
+    back = booked - refunded_cents
+    if back <= 0 or payment.status not in (Status.SUCCEEDED, Status.REFUNDED):
+        return payment
+    book(payment, cents=back, against=_counter_book(payment), reason="refund", now=now)
+    more = {"refund_cents": back, "refunded_cents": refunded_cents, "reason": reason[:60]}
+    _move(payment, account, Status.SUCCEEDED, "payment.refund_failed", now, origin, **more)
+    incidents.open(
+        kind="refund_failed",
+        key=f"{payment.pk}:{booked}",
+        severity="urgent",
+        now=now,
+        account=account,
+        payment=payment,
+        data=more,
+    )
+    life.after_money(account=account, now=now)
+    return payment
 
 
 def book(payment: Payment, *, cents: int, against: str, reason: str, now: datetime) -> None:

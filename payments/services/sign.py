@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts import events
-from accounts.models import Account, Code
+from accounts.models import Account, Code, Visit
 from accounts.refusals import Refusal
 from payments.models import Authorization, Checkout, Method
-from payments.services import gate
+from payments.rules.authorization import IncompleteAuthorization
+from payments.services import gate, pay_links
 from payments.services.checkout import authorization_text
 from payments.services.gate import Standing
 from payments.services.means import Means, means_of
@@ -48,29 +49,44 @@ class Agreement:
     language: str
 
 
-def sign(*, checkout: Checkout, account: Account, agreement: Agreement, now: datetime) -> Signed:
+def sign(
+    *,
+    checkout: Checkout,
+    account: Account,
+    agreement: Agreement,
+    now: datetime,
+    written: tuple[str, str, str] | None = None,
+    method: Method | None = None,
+) -> Signed:
     """Write down the authorization of a checkout whose account the caller has locked, and freeze the checkout.
 
+    :param written: the text with its SHA-256 and version, where it is not this checkout's alone.
+    :param method: the card that was written down already, by another checkout of the same signature.
     :raises Refused: with every failing gate, or because the text changed; nothing is written.
     """
     checkout = (
-        Checkout.objects.select_related("visit", "consumer", "method__processor_account")
+        Checkout.objects.select_related("visit", "consumer", "method__processor_account", "link")
         .select_for_update(of=("self",))
         .get(pk=checkout.pk)
     )
     checkout.account = account
     at = gate.standing(account, now=now)
     found = gate.refusals(checkout, at, now=now)
+    if checkout.link_id:
+        found += pay_links.against_use(checkout, now=now)
     means = means_of(checkout)
     if found or means is None:
         raise Refused(found)
-    text, sha256, version = authorization_text(checkout, agreement.language, now=now)
+    try:
+        text, sha256, version = written or authorization_text(checkout, agreement.language, now=now)
+    except IncompleteAuthorization as error:
+        raise Refused(error.refusals) from None
     if sha256 != agreement.text_sha256:
         raise Refused([gate.no("text_changed")])
     lines = gate.lines_of(checkout)
     (now_route, later_route), _complete = gate.routes(account, means.kind, lines, at.today)
     ahead = gate.plans_ahead(lines, at.today)
-    method = _method(checkout, means, kept=ahead, now=now)
+    method = method or _method(checkout, means, kept=ahead, now=now)
     authorization = Authorization.objects.create(
         consumer_id=checkout.consumer_id,
         account=account,
@@ -87,11 +103,13 @@ def sign(*, checkout: Checkout, account: Account, agreement: Agreement, now: dat
         time_zone=account.consumer.time_zone,
         ip=agreement.ip,
         user_agent=agreement.user_agent[:300],
-        level=checkout.visit.level,
+        level=checkout.visit.level if checkout.visit else 0,
         evidence=_evidence(checkout, account) | ({"later": list(later_route)} if later_route else {}),
     )
     Checkout.objects.filter(pk=checkout.pk).update(confirmed_at=now, authorization=authorization)
     checkout.confirmed_at, checkout.authorization = now, authorization
+    if checkout.link_id and gate.starts_later(lines, at.today):
+        pay_links.use(checkout, account=account, now=now)
     tell_authorization(authorization, account=account, now=now)
     return Signed(checkout, lines, now_route, later_route, method, authorization, at)
 
@@ -114,8 +132,15 @@ def _method(checkout: Checkout, means: Means, *, kept: bool, now: datetime) -> M
 
 
 def _evidence(checkout: Checkout, account: Account) -> dict:
+    """Say how whoever agreed was known; by a link: who let them, and what was said of them, or who prepared it."""
+    link = checkout.link
+    prepared = {"link": str(link.pk), "link_by": link.made_by} if link is not None else {}
+    known = checkout.said if checkout.visit is None else evidence_of(checkout.visit, account)
+    return known | prepared
+
+
+def evidence_of(visit: Visit, account: Account) -> dict:
     """Say how the person who agreed was known: the facts given, and the masked address that got the code."""
-    visit = checkout.visit
     code = Code.objects.select_related("contact_point").filter(
         visit=visit, purpose=Code.Purpose.STEP_UP, used_at__isnull=False
     )

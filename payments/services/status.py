@@ -16,6 +16,7 @@ from payments.models import Arrangement, Notice, Payment, Postdate
 from payments.rules.notices import notice_needed
 from payments.services import incidents, items, life
 from payments.services.locks import lock_account
+from payments.services.standstill import stands_still
 
 HELD_BY_STATUS = "account_status"
 RELEASED = (HELD_BY_STATUS, "account_not_open", "dispute_open")
@@ -32,7 +33,7 @@ def account_status_changed(*, account: Account, before: str, after: str, now: da
             _cancel(account, after, now)
         elif is_now == statuses.HOLD:
             hold(account=account, now=now)
-        elif was != is_now:
+        elif was != is_now and not stands_still(account.pk):
             release(account=account, now=now)
 
 

@@ -40,7 +40,8 @@ class Consequences:
 
 def methods_of(consumer_id: UUID) -> QuerySet[Method]:
     """List what a consumer keeps here: cards stored with consent, and bank accounts that something was signed for."""
-    kept = Q(kind=Method.Kind.CARD, stored=True) | Q(kind=Method.Kind.ACH, authorizations__isnull=False)
+    signed = Q(authorizations__isnull=False) | Q(stored=True)
+    kept = Q(kind=Method.Kind.CARD, stored=True) | (Q(kind=Method.Kind.ACH) & signed)
     rows = Method.objects.filter(kept, consumer_id=consumer_id, removed_at=None).distinct()
     return rows.order_by("-is_default", "-created_at")
 
@@ -55,6 +56,11 @@ def _live(method: Method) -> list[Authorization]:
     """List the authorizations that end with a method: what was signed for it, or now charges it."""
     signed = Q(method=method) | Q(arrangements__postdates__method=method, arrangements__status__in=Arrangement.LIVE)
     return list(Authorization.objects.filter(signed, revoked_at=None).distinct().order_by("account_id", "pk"))
+
+
+def is_helpers(authorization: Authorization) -> bool:
+    """Tell whether somebody else signed it, by a link: their name and card are not the consumer's to read."""
+    return authorization.evidence.get("channel") == "helper"
 
 
 def consequences(*, method: Method | None = None, authorization: Authorization | None = None) -> Consequences:

@@ -104,6 +104,7 @@ def explain(*, account: Account, at: datetime) -> Why:
             rules=compiled,
             global_offer=offers.default_of(default),
             allowed=offers.allowed(then),
+            too_old_for_parts=offers.too_old_for_parts(account, today),
         )
     )
     client, agency = values.get(then.client_id), values.get(None)

@@ -16,8 +16,9 @@ from accounts.money import from_cents
 from accounts.services import codes, consent, visits
 from accounts.sight import shown
 from payments.forms import ChooseForm, PaperlessForm
-from payments.models import Checkout
+from payments.models import Arrangement, Checkout
 from payments.rules.notices import check_letters, letter_send_by, notice_needed
+from payments.services import age_notice as age_notices
 from payments.services import checkout as services
 from payments.services import gate
 from payments.services.gate import Standing
@@ -36,7 +37,6 @@ SERVICE_CHOICE = {
 PAGE_CHOICE = {service: page for page, service in SERVICE_CHOICE.items()}
 NEEDS_CODE = ("settlement_parts", "plan")
 """Later payments are planned only by who confirmed with a code (AUTH-02)."""
-AGE_NOTICE_VERSION = "23 NYCRR 1.3, 2026-11"
 
 
 @require_http_methods(["GET", "POST"])
@@ -119,16 +119,19 @@ def age_notice(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Say that the debt may be too old to sue for, before any payment page, once in each visit (SOL-02)."""
     account = own_account(request, account_id)
     if request.method == "POST":
-        wording = strip_tags(render_to_string("payments/_age_notice.html"))
-        services.acknowledge_sol(
-            visit=request.visit,
-            account=account,
-            wording=" ".join(wording.split()),
-            version=AGE_NOTICE_VERSION,
-            now=request.now,
-        )
-        return redirect("payments:choose", account_id)
-    return render(request, "payments/age_notice.html", {"account": shown(account, level=request.visit.level)})
+        age_notices.read_in_visit(visit=request.visit, account=account, language=request.LANGUAGE_CODE, now=request.now)
+        return _after_age_notice(request, account)
+    context = {"account": shown(account, level=request.visit.level), "plan": request.GET.get("plan", "")[:36]}
+    return render(request, "payments/age_notice.html", context)
+
+
+def _after_age_notice(request: HttpRequest, account: Account) -> HttpResponse:
+    """Go on to what the notice came before: the payment, or the plan that was about to be changed."""
+    try:
+        plan = Arrangement.objects.filter(pk=UUID(request.POST.get("plan", "")), account=account).first()
+    except ValueError:
+        plan = None
+    return redirect("payments:plan", plan.pk) if plan else redirect("payments:choose", account.pk)
 
 
 @require_http_methods(["GET", "POST"])

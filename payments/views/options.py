@@ -27,7 +27,7 @@ def _settlements(at: Standing, needs_code: dict[str, bool]) -> list[dict[str, An
         return [{"code": "settlement", "available": False, "reason": say(helpful)}] if helpful else []
     found = []
     sums = {"available": True, "amount_cents": terms.amount_cents, "saving_cents": terms.saving_cents}
-    if lines := proposed_parts(at):
+    if lines := () if time_barred(at) else proposed_parts(at):
         about = {
             "parts": len(lines),
             "part_cents": lines[0].amount_cents,

@@ -14,7 +14,7 @@ from accounts.models import Visit
 from accounts.services import codes, consent
 from accounts.sight import shown
 from payments.models import Authorization, Checkout, Payment
-from payments.services import ask, gate, papers
+from payments.services import ask, gate, papers, together, wallet
 from payments.services import checkout as services
 from payments.sight import language, local, method_label
 from payments.views.paying import with_processor
@@ -47,8 +47,12 @@ def result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         return step_up_required(request)
     if request.method == "POST":
         ask.look(payment_id=payment.pk, now=request.now)
+        if payment.group:
+            # The others wait for this one when its card is new.
+            together.go_on(group=payment.group, fresh=False, now=request.now)
+            return redirect("payments:together_result", payment.group)
         return redirect("payments:result", payment_id)
-    state = _state(payment)
+    state = state_of(payment)
     lines = payment.authorization.lines if payment.authorization else []
     merchant = payment.processor_account
     context = {
@@ -78,7 +82,7 @@ def result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     return render(request, "payments/result.html", context)
 
 
-def _state(payment: Payment) -> str:
+def state_of(payment: Payment) -> str:
     match payment.status:
         case Status.INTENDED:
             return "action_required" if payment.next_action_secret else "undecided"
@@ -132,9 +136,9 @@ def receipt(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     payment = _own_payment(request, pk=payment_id)
     if not _may_see(request, payment):
         return step_up_required(request)
-    if not _stands(_state(payment)) and _state(payment) != "given_back":
+    if not _stands(state_of(payment)) and state_of(payment) != "given_back":
         raise Http404
-    return _pdf(papers.receipt(payment, language=language()), f"{payment.reference}.pdf")
+    return pdf(papers.receipt(payment, language=language()), f"{payment.reference}.pdf")
 
 
 @require_safe
@@ -144,15 +148,16 @@ def authorization(request: HttpRequest, authorization_id: UUID) -> HttpResponse:
     joined = ("account__agency", "account__client", "consumer", "method")
     mine = Authorization.objects.select_related(*joined).filter(account__in=own_accounts(request).order_by())
     row = mine.filter(pk=authorization_id).first()
-    if row is None:
+    if row is None or wallet.is_helpers(row):
         raise Http404
     signed_now = row.evidence.get("visit") == str(request.visit.pk)
     if request.visit.level < Visit.Level.CONFIRMED and not signed_now:
         return step_up_required(request)
-    return _pdf(papers.authorization_copy(row), f"authorization-{row.account.reference}.pdf")
+    return pdf(papers.authorization_copy(row), f"authorization-{row.account.reference}.pdf")
 
 
-def _pdf(content: bytes, name: str) -> HttpResponse:
+def pdf(content: bytes, name: str) -> HttpResponse:
+    """Answer with a paper to save."""
     response = HttpResponse(content, content_type="application/pdf")
     safe = "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter in "-."))
     response["Content-Disposition"] = f'attachment; filename="{safe}"'

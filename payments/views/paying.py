@@ -43,9 +43,11 @@ def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
     """Take a card (by the processor's own field), a bank account, or a way to pay used before."""
     sure = request.visit.level >= Visit.Level.CONFIRMED
     merchant = _merchant(checkout)
-    kept = methods.stored_of(checkout.consumer_id).filter(processor_account=merchant)
+    ways = _ways(checkout, request)
+    works = [way["code"] for way in ways if way["available"]]
+    kept = methods.stored_of(checkout.consumer_id).filter(processor_account=merchant, kind__in=works)
     stored = list(kept[:10]) if sure and merchant else []
-    ways = _ways(checkout, request, stored=bool(stored))
+    ways += [{"code": "stored", "available": True}] if stored else []
     offered = [way["code"] for way in ways if way["available"]]
     selected = request.POST.get("way") or request.GET.get("way") or (offered[0] if offered else "")
     if selected in CONFIRMED_WAYS and not sure:
@@ -99,7 +101,7 @@ def with_processor(response: HttpResponse, merchant: ProcessorAccount) -> HttpRe
     return response
 
 
-def _ways(checkout: Checkout, request: HttpRequest, *, stored: bool) -> list[dict[str, Any]]:
+def _ways(checkout: Checkout, request: HttpRequest) -> list[dict[str, Any]]:
     """List the ways to pay; what level 1 cannot use yet says so instead of being hidden."""
     sure = request.visit.level >= Visit.Level.CONFIRMED
     found = []
@@ -110,8 +112,7 @@ def _ways(checkout: Checkout, request: HttpRequest, *, stored: bool) -> list[dic
         elif way.code in CONFIRMED_WAYS and not sure:
             line |= {"available": False, "needs_code": True}
         found.append(line)
-    card_works = any(way["code"] == "card" and way["available"] for way in found)
-    return [*found, {"code": "stored", "available": True}] if stored and card_works else found
+    return found
 
 
 def _parted(checkout: Checkout, today: date) -> tuple[tuple[Line, ...], tuple[Line, ...]]:

@@ -19,6 +19,7 @@ from payments.services.gate import Standing
 from payments.services.means import means_of_method
 from payments.services.received import received
 from payments.sight import breach, language, progress
+from payments.views import changing
 
 PAID = {
     Payment.Status.SUCCEEDED: "paid",
@@ -56,6 +57,9 @@ def plan(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
             "paused_until": row.paused_until,
         },
         "items": items,
+        "asked": _asked(row),
+        "changes": changing.possible(row, today=today),
+        "done": done if (done := request.GET.get("done", "")) in changing.KINDS else "",
         "breach": breach(row.terms | {"kind": row.kind}),
     }
     return render(request, "payments/plan.html", context)
@@ -103,6 +107,14 @@ def _items(row: Arrangement, today: date) -> list[dict[str, Any]]:
     return sorted(items, key=lambda item: item["on"])
 
 
+def _asked(row: Arrangement) -> list[dict[str, Any]]:
+    """List what will be planned once the host lets go of what a change replaces."""
+    waiting = row.postdates.filter(status=Postdate.Status.CANCEL_REQUESTED, replacement__isnull=False)
+    batches = {item.replacement["batch"]: item.replacement["lines"] for item in waiting}
+    lines = sorted((date.fromisoformat(on), cents) for lines in batches.values() for on, cents in lines)
+    return [{"on": on, "amount_cents": cents} for on, cents in lines]
+
+
 def _paid(payment: Payment, row: Arrangement) -> dict[str, Any]:
     return {
         "id": None,
@@ -115,6 +127,8 @@ def _paid(payment: Payment, row: Arrangement) -> dict[str, Any]:
 
 def _planned(postdate: Postdate, payment: Payment | None, today: date) -> dict[str, Any]:
     state = PLANNED[postdate.status]
+    if state == "cancelling" and postdate.replacement:
+        state = "changing"
     if payment is not None and state in ("planned", "held"):
         state = PAID[payment.status]
     if postdate.method_id is None and state == "planned" and postdate.due_on < today:

@@ -118,7 +118,8 @@ def cancel_postdate(request: HttpRequest, postdate_id: UUID) -> HttpResponse:
             "id": row.pk,
             "on": row.due_on,
             "amount_cents": row.amount_cents,
-            "method": means_of_method(row.method).label(language()),
+            # What its consumer pays by themselves has none.
+            "method": means_of_method(row.method).label(language()) if row.method else "",
             "number": row.number,
             "of": row.of,
         },

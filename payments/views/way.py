@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from accounts.access import own_accounts
+from accounts.access import own_account
 from accounts.services import consent
 from payments.models import Arrangement, Checkout, Payment
 from payments.services import gate, pay
@@ -21,10 +21,15 @@ def on_the_way(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 
     @functools.wraps(view)
     def inner(request: HttpRequest, checkout_id: UUID) -> HttpResponse:
-        mine = Checkout.objects.select_related("account__consumer", "account__client", "account__agency", "method")
-        checkout = mine.filter(pk=checkout_id, account__in=own_accounts(request).order_by()).first()
-        if checkout is None:
-            raise Http404
+        try:
+            checkout = Checkout.objects.select_related("method").get(pk=checkout_id)
+        except Checkout.DoesNotExist:
+            raise Http404 from None
+        # Mostly the account that the visit began with, which was read with the visit.
+        checkout.account = own_account(request, checkout.account_id)
+        if checkout.group:
+            # One of several that are confirmed together is never confirmed by itself.
+            return redirect("payments:together_review", checkout.group)
         if checkout.confirmed_at is not None:
             if request.method == "POST":
                 pay.resume(checkout=checkout, now=request.now)
