@@ -4,11 +4,14 @@ Ten to a hundred times faster than requests or httpx here, and one thread drives
 holds nobody else up.
 """
 
+import ipaddress
+import socket
 import time
 from collections.abc import Hashable
 from typing import NamedTuple
 
 import pycurl
+from django.conf import settings
 
 from integrations.hosts import Request
 
@@ -49,6 +52,10 @@ class _Call:
         easy.setopt(pycurl.CONNECTTIMEOUT_MS, int(min(timeout, CONNECT_TIMEOUT) * 1000))
         easy.setopt(pycurl.WRITEFUNCTION, self._write)
         easy.setopt(pycurl.HEADERFUNCTION, self._header)
+        if request.guarded:
+            # Before a connection is made, and again before one that was kept alive is used for this request.
+            easy.setopt(pycurl.OPENSOCKETFUNCTION, _open)
+            easy.setopt(pycurl.PREREQFUNCTION, _before)
         if request.body is not None:
             easy.setopt(pycurl.POST, 1)
             easy.setopt(pycurl.POSTFIELDSIZE, len(request.body))
@@ -74,6 +81,38 @@ class _Call:
         error = f"The answer is longer than {self.limit} bytes." if too_long else error
         duration_ms = round((time.perf_counter() - self.started) * 1000, 3)
         return Heard(status, bytes(self.body[: self.limit]), retry_after, error, duration_ms)
+
+
+NOT_OURS = "The address leads into a private network."
+
+
+def outside(address: str) -> bool:
+    """Tell whether an address is of the open internet, or of a network in settings.WEBHOOK_NETWORKS.
+
+    An IPv4 address in IPv6 clothes is looked at as what it is.
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    if inner is None and found in ipaddress.ip_network("64:ff9b::/96"):
+        inner = ipaddress.ip_address(int(found) & 0xFFFFFFFF)
+    found = inner or found
+    if any(found in network for network in settings.WEBHOOK_NETWORKS):
+        return True
+    return found.is_global and not found.is_multicast
+
+
+def _open(_purpose: int, to: tuple) -> socket.socket | int:
+    family, kind, protocol, address = to
+    if family not in (socket.AF_INET, socket.AF_INET6) or not outside(address[0]):
+        return pycurl.SOCKET_BAD
+    return socket.socket(family, kind, protocol)
+
+
+def _before(there: str, _here: str, _to: int, _from: int) -> int:
+    return pycurl.PREREQFUNC_OK if outside(there) else pycurl.PREREQFUNC_ABORT
 
 
 class Wire:

@@ -2,10 +2,12 @@
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
+from django.conf import settings
 from django.db import connection
 
 from accounts import clock
 from integrations import wake
+from integrations.services import files, intake, pull, sites
 from integrations.services.drain import Drain
 
 SLOT_SPACE = 0x0A18
@@ -36,6 +38,30 @@ def drain() -> int:
 def poll() -> int:
     """Find what no wake told (beat)."""
     return drain()
+
+
+@shared_task
+def pull_ledgers() -> int:
+    """Pull every creditor's ledger whose time has come (beat)."""
+    return pull.pull_due(now=clock.now())
+
+
+@shared_task(expires=60)
+def take_files() -> int:
+    """Go on with the files of hosts; return how many came to an end."""
+    return intake.work(clock=clock.now, longest=settings.FILE_SECONDS)
+
+
+@shared_task(expires=60)
+def visit_sites() -> int:
+    """Visit the sites whose time it is; return how many were visited."""
+    return sites.visit_due(clock=clock.now)
+
+
+@shared_task(expires=600)
+def forget_files() -> int:
+    """Remove the content of old files."""
+    return files.forget_old(now=clock.now())
 
 
 def _slot() -> int | None:

@@ -4,9 +4,12 @@ A wake is one element in a list that never holds two; `awake` says that a drain 
 only when none is.
 """
 
+import contextlib
 import logging
 import threading
 import time
+from typing import Self
+from uuid import UUID
 
 import redis
 from django.conf import settings
@@ -14,6 +17,9 @@ from django.conf import settings
 log = logging.getLogger(__name__)
 
 KEY, AWAKE = "quittance:wake:deliver", "quittance:awake:deliver"
+FEED = "quittance:feed:"
+DEAF_SECONDS = 0.5
+"""Without Redis a request that waits for events looks so often."""
 STOP = b"stop"
 AWAKE_SECONDS = 5
 """A drain says that it listens at least this often; a killed one is replaced after it."""
@@ -54,6 +60,51 @@ def wake() -> None:
         # Whatever the broker does: the request is already committed and must not fail.
         _rest_until = time.monotonic() + REST_SECONDS
         log.warning("wake_failed", extra={"reason": type(error).__name__})
+
+
+def tell_feeds(told: dict[UUID, int]) -> None:
+    """Wake the requests that wait for an agency's events; they find without it, only later."""
+    if time.monotonic() < _rest_until:
+        return
+    try:
+        pipeline = client().pipeline(transaction=False)
+        for agency_id, sequence in told.items():
+            pipeline.publish(f"{FEED}{agency_id}", sequence)
+        pipeline.execute()
+    except redis.RedisError as error:
+        log.warning("wake_failed", extra={"reason": type(error).__name__})
+
+
+class FeedEar:
+    """A request's end: wait until an agency has new events, without a connection to the database in use."""
+
+    def __init__(self, agency_id: UUID) -> None:
+        self.heard = redis.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=settings.REDIS_TIMEOUT, retry=None
+        ).pubsub(ignore_subscribe_messages=True)
+        self.name, self.deaf = f"{FEED}{agency_id}", False
+
+    def __enter__(self) -> Self:
+        try:
+            self.heard.subscribe(self.name)
+        except redis.RedisError:
+            self.deaf = True
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with contextlib.suppress(redis.RedisError):
+            self.heard.close()
+
+    def __call__(self, seconds: float) -> None:
+        """Wait up to so many seconds, less when a wake comes; without Redis it only sleeps."""
+        over = time.monotonic() + seconds
+        try:
+            while not self.deaf and (left := over - time.monotonic()) > 0:
+                if self.heard.get_message(timeout=left):
+                    return
+        except redis.RedisError:
+            self.deaf = True
+        time.sleep(max(0.0, min(over - time.monotonic(), DEAF_SECONDS)) if self.deaf else 0)
 
 
 class Ear:

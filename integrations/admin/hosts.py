@@ -20,13 +20,16 @@ from accounts.desk import (
 )
 from accounts.keys import reference_key
 from accounts.models import Account
+from integrations.admin.files import send_file
 from integrations.admin.keys import networks, show_key
+from integrations.admin.watch import Watch
+from integrations.hosts import Wrong, bps, cents, defaults, whole
 from integrations.models import Delivery, DeliveryAttempt, HostConnection
+from integrations.services import connections, redeliver
 from integrations.services.receive import make_inbound_key
-from payments.rules.routing import METHODS, PARTIES, SCOLLECT, TIMINGS, read_table
+from payments.rules.routing import METHODS, PARTIES, TIMINGS, read_table
 
 status = status_of({"delivered": "success", "waiting": "info", "parked": "danger", "skipped": "warning"})
-STANDARD = ", ".join(f"{key.method}.{key.timing} = {way.executor} {way.notifier}" for key, way in SCOLLECT.items())
 
 
 class RoutesField(PairsField):
@@ -61,6 +64,19 @@ class ConnectionForm(AgencyForm):
         required=False,
         help_text=_("One per line: HOST STATUS = ours. A status that is not here shows the account, view only."),
     )
+    vocabulary = PairsField(
+        label=_("Vocabulary"),
+        required=False,
+        help_text=_("One per line: the host's own code = what it means, for example 102 = POSTED CARD (Collect!)."),
+    )
+    terms = PairsField(
+        label=_("Terms with the creditor"),
+        required=False,
+        help_text=_(
+            "One per line, for example: min_age_days = 30, min_amount = 50.00, place = automatically, "
+            "fee_percent = 10, fee_basis = Agreement, section 7. Without a legal basis no fee is posted."
+        ),
+    )
     payment_statuses = LinesField(label=_("Visible payment statuses"), required=False, help_text=_("One per line."))
     postdate_statuses = LinesField(label=_("Visible post-date statuses"), required=False, help_text=_("One per line."))
     ip_allow = LinesField(
@@ -69,7 +85,7 @@ class ConnectionForm(AgencyForm):
     routing = RoutesField(
         label=_("Routing table"),
         required=False,
-        help_text=_("method.timing = who charges, who notifies. Empty: the style's own: ") + STANDARD,
+        help_text=_("method.timing = who charges, who notifies. Empty: the style's own table (docs/hosts.md)."),
     )
 
     class Meta:
@@ -79,6 +95,30 @@ class ConnectionForm(AgencyForm):
     def clean_ip_allow(self):
         return networks(self.cleaned_data["ip_allow"])
 
+    def clean_terms(self):
+        """Refuse figures that no pull or fee could be worked out from."""
+        terms = self.cleaned_data["terms"]
+        for name, read in (
+            ("fee_percent", bps),
+            ("min_amount", cents),
+            ("min_age_days", whole),
+            ("pull_minutes", whole),
+        ):
+            try:
+                read(terms.get(name) or "0")
+            except Wrong as error:
+                raise forms.ValidationError(f"{name}: {error.message}") from error
+        return terms
+
+    def clean(self):
+        """Give a new connection its style's own words where staff wrote none."""
+        said = super().clean()
+        if self.instance._state.adding and said.get("style"):
+            for name, value in defaults(said["style"]).items():
+                if name in said and not said[name]:
+                    said[name] = value
+        return said
+
 
 @admin.register(HostConnection)
 class HostConnectionAdmin(AgencyAdmin):
@@ -86,17 +126,26 @@ class HostConnectionAdmin(AgencyAdmin):
 
     form = ConnectionForm
     list_display = ["name", "style", "base_url", "circuit", "last_push_at", "is_active"]
-    readonly_fields = ["circuit", "pushes", "inbound_key", "push_address"]
-    actions_detail = ["test", "new_inbound_key"]
+    readonly_fields = ["missing_there", "pulled_at", "circuit", "pushes", "inbound_key", "push_address"]
+    actions_detail = ["test", "pull_now", "send_file", "new_inbound_key"]
     fieldsets = [
         (None, {"fields": [("name", "style"), ("is_active", "circuit"), "pushes"]}),
-        (_("We tell the host"), {"fields": ["base_url", "outbound_key", "fetch_at_login"]}),
+        (_("We tell the host"), {"fields": [("transport", "base_url"), "outbound_key", "fetch_at_login"]}),
         (_("The host tells us"), {"fields": ["push_address", "inbound_key", "ip_allow"]}),
-        (_("The host's words"), {"fields": ["status_map", ("payment_statuses", "postdate_statuses")]}),
+        (_("The host's words"), {"fields": ["status_map", "vocabulary", ("payment_statuses", "postdate_statuses")]}),
         (_("Who charges, who notifies"), {"fields": ["routing"]}),
         (_("The number to text"), {"fields": [("cell_phone_type", "cell_phone_status")]}),
+        (
+            _("A creditor's ledger"),
+            {"fields": ["terms", "missing_there", "pulled_at"], "classes": ["collapse"]},
+        ),
         (_("People"), {"fields": ["contacts"]}),
     ]
+
+    def save_model(self, request, obj, form, change) -> None:
+        super().save_model(request, obj, form, change)
+        if change and obj.is_active and "is_active" in form.changed_data:
+            connections.switched_on(connection=obj, by=f"staff:{request.user.get_username()}", now=request.now)
 
     @display(description=_("circuit"))
     def circuit(self, connection) -> str:
@@ -118,6 +167,38 @@ class HostConnectionAdmin(AgencyAdmin):
     @display(description=_("address for pushes"))
     def push_address(self, connection) -> str:
         return f"/api/v1/hosts/{connection.pk}/accounts" if connection.pk else "-"
+
+    @display(description=_("missing at the ledger"))
+    def missing_there(self, connection) -> str:
+        return ", ".join(connection.missing) or "-"
+
+    @action(description=_("Pull now"), permissions=["test"], icon="download")
+    def pull_now(self, request, object_id):
+        connection = self.row(request, object_id)
+        return self.ask(
+            request,
+            connection,
+            title=_("Pull from %(name)s") % {"name": connection.name},
+            text=_("We ask the ledger who is past due, and renew everybody who is in collections."),
+            button=_("Pull now"),
+            do=lambda form: self._pull(request, connection),
+        )
+
+    def _pull(self, request, connection) -> None:
+        from integrations.services import pull
+
+        if connection.style not in pull.PULLED:
+            messages.error(request, _("This host pushes its accounts by itself; nothing is pulled."))
+            return
+        try:
+            pulled = pull.pull(connection=connection, now=request.now)
+        except pull.Unanswered as error:
+            messages.error(request, _("The ledger did not answer: %(error)s") % {"error": error})
+            return
+        messages.success(
+            request,
+            _("%(listed)s past due, %(placed)s newly placed, %(updated)s renewed.") % pulled._asdict(),
+        )
 
     def has_test_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "integrations.test_hostconnection")
@@ -144,6 +225,13 @@ class HostConnectionAdmin(AgencyAdmin):
         tell = messages.success if result.ok else messages.error
         tell(request, result.sentence)
 
+    def has_send_permission(self, request, object_id=None) -> bool:
+        return self.has_role(request, "integrations.add_hostfile")
+
+    @action(description=_("Send a file"), permissions=["send"], icon="upload_file")
+    def send_file(self, request, object_id):
+        return send_file(self, request, self.row(request, object_id))
+
     @action(description=_("Make a new inbound key"), permissions=["rekey"], icon="key")
     def new_inbound_key(self, request, object_id):
         connection = self.row(request, object_id)
@@ -169,16 +257,17 @@ class Attempts(FactInline):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(FactAdmin):
+class DeliveryAdmin(Watch, FactAdmin):
     """One event on its way to one host, and every attempt."""
 
-    list_display = ["created_at", "event", "account", "connection", status, "attempts", "next_at", "reason"]
-    list_filter = ["status", "connection", ("created_at", RangeDateTimeFilter)]
+    list_display = ["created_at", "event", "account", "connection", "endpoint", status, "attempts", "next_at", "reason"]
+    list_filter = ["status", "connection", "endpoint", ("created_at", RangeDateTimeFilter)]
     search_fields = ("account__reference_key",)
     search_help_text = _("Reference number of the account")
     fields = [
         ("event", status),
-        ("account", "connection"),
+        "account",
+        ("connection", "endpoint"),
         ("sequence", "attempts"),
         ("created_at", "next_at"),
         ("decided_at", "reason"),
@@ -199,9 +288,8 @@ class DeliveryAdmin(FactAdmin):
 
     @admin.action(description=_("Deliver the selected ones again"), permissions=["replay"])
     def deliver_selected_again(self, request, queryset) -> None:
-        for delivery in queryset:
-            self._replay(delivery)
-        messages.success(request, _("%(count)s are on their way.") % {"count": len(queryset)})
+        count = redeliver.replay_all(queryset, now=request.now)
+        messages.success(request, _("%(count)s are on their way.") % {"count": count})
 
     @action(description=_("Deliver again"), permissions=["replay"], icon="replay")
     def deliver_again(self, request, object_id):
@@ -212,14 +300,9 @@ class DeliveryAdmin(FactAdmin):
             title=_("Deliver again"),
             text=_("The host gets the same event with the same id; a host that has it already answers duplicate."),
             button=_("Deliver again"),
-            do=lambda form: self._replay(delivery),
+            do=lambda form: redeliver.replay(delivery, now=request.now),
             done=_("It is on its way."),
         )
-
-    def _replay(self, delivery) -> None:
-        from integrations.services.drain import replay
-
-        replay(delivery)
 
     @action(description=_("Skip"), permissions=["skip"], icon="skip_next")
     def skip(self, request, object_id):
@@ -236,9 +319,8 @@ class DeliveryAdmin(FactAdmin):
         )
 
     def _skip(self, request, delivery, reason: str) -> None:
-        from integrations.services.drain import skip
-
-        skip(delivery, reason=reason, actor=f"staff:{request.user.get_username()}")
+        actor = f"staff:{request.user.get_username()}"
+        redeliver.skip(delivery, reason=reason, actor=actor, now=request.now)
 
 
 @admin.register(DeliveryAttempt)

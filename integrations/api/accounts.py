@@ -42,6 +42,7 @@ class AccountShown(Shown):
     id = serializers.UUIDField()
     reference = serializers.CharField(help_text="The host's own number of it.")
     connection = serializers.UUIDField(allow_null=True, help_text="The host connection it came from.")
+    consumer = serializers.UUIDField(help_text="Who owes it; the same for all accounts of one person.")
     client = ClientShown()
     status = serializers.ChoiceField(Account.Status.values)
     host_status = serializers.CharField(help_text="The host's word for it.")
@@ -64,6 +65,7 @@ def account_shown(account: Account, owed_cents: int) -> dict:
         "id": account.pk,
         "reference": account.reference,
         "connection": account.connection_id,
+        "consumer": account.consumer_id,
         "client": {"id": client.pk, "number": client.number, "name": client.name},
         "status": account.status,
         "host_status": account.host_status,
@@ -99,6 +101,7 @@ ACCOUNT = {
     "id": "0193825e-6ac0-7c1f-8a3e-5b1f0c9d2a01",
     "reference": "100234",
     "connection": "0193825e-6ac0-7c1f-8a3e-5b1f0c9d2a02",
+    "consumer": "0193825e-6ac0-7c1f-8a3e-5b1f0c9d2a04",
     "client": {"id": "0193825e-6ac0-7c1f-8a3e-5b1f0c9d2a03", "number": "C1", "name": "Harbor Medical"},
     "status": "open",
     "host_status": "ACTIVE",

@@ -4,13 +4,15 @@ What was refused left nothing behind, so nothing is kept of it and its key is fr
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException
 
 from integrations.api.bodies import Refuse
 from integrations.models import ApiKey, IdempotencyKey
@@ -18,6 +20,8 @@ from integrations.models import ApiKey, IdempotencyKey
 HEADER = "Idempotency-Key"
 LONGEST = 255
 KEPT_HEADERS = ("Location",)
+BEGUN = 0
+"""The status of a write in steps that has no answer yet."""
 FORGET = 50
 """Answers whose time is over that one write clears away."""
 
@@ -30,11 +34,10 @@ def once(
     :raises Refuse: 400 without a usable key; 409 `idempotency_running`; 422 `idempotency_mismatch`.
     """
     name = _name(request)
-    digest = hashlib.sha256(b"\n".join([request.method.encode(), request.get_full_path().encode(), body])).hexdigest()
+    digest = _digest(request, body)
     with transaction.atomic():
         if not _alone(key.pk, name):
-            said = "The first request with this key is still running: ask again in a moment."
-            raise Refuse(409, "idempotency_running", said, wait=1)
+            raise _running()
         kept = IdempotencyKey.objects.filter(api_key=key, key=name).first()
         if kept is not None and kept.expires_at > now:
             return _again(kept, digest)
@@ -54,6 +57,76 @@ def once(
     return answer
 
 
+def in_steps(
+    *, request: HttpRequest, key: ApiKey, body: bytes, now: datetime, write: Callable[[], HttpResponse]
+) -> HttpResponse:
+    """Do the same for a write that commits in several steps, or uses the network, which no transaction may hold.
+
+    Its key is kept before it begins. Where the answer was lost with the process, asking again writes nothing: 409
+    `idempotency_unknown` says to look what became of it.
+
+    :raises Refuse: as `once`.
+    """
+    name = _name(request)
+    digest = _digest(request, body)
+    with _holding(key.pk, name) as alone:
+        if not alone:
+            raise _running()
+        kept = IdempotencyKey.objects.filter(api_key=key, key=name).first()
+        if kept is not None and kept.expires_at > now:
+            if kept.status == BEGUN and kept.request_sha256 == digest:
+                said = "The first request with this key ended without an answer: look what became of it."
+                raise Refuse(409, "idempotency_unknown", said)
+            return _again(kept, digest)
+        _forget(now, kept)
+        begun = IdempotencyKey.objects.create(
+            api_key=key,
+            key=name,
+            request_sha256=digest,
+            status=BEGUN,
+            body="",
+            made_at=now,
+            expires_at=now + timedelta(hours=settings.IDEMPOTENCY_HOURS),
+        )
+        try:
+            answer = write()
+        except APIException:
+            begun.delete()
+            raise
+        begun.status, begun.body = answer.status_code, answer.content.decode()
+        begun.headers = {header: answer[header] for header in KEPT_HEADERS if header in answer}
+        begun.save(update_fields=["status", "body", "headers"])
+    return answer
+
+
+def _running() -> Refuse:
+    said = "The first request with this key is still running: ask again in a moment."
+    return Refuse(409, "idempotency_running", said, wait=1)
+
+
+def _digest(request: HttpRequest, body: bytes) -> str:
+    return hashlib.sha256(b"\n".join([request.method.encode(), request.get_full_path().encode(), body])).hexdigest()
+
+
+@contextmanager
+def _holding(key_id: UUID, name: str) -> Iterator[bool]:
+    """Take this key's place in this database session until the block ends."""
+    number = _number(key_id, name)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
+        (alone,) = cursor.fetchone()
+    try:
+        yield alone
+    finally:
+        if alone:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+
+
+def _number(key_id: UUID, name: str) -> int:
+    return int.from_bytes(hashlib.sha256(key_id.bytes + name.encode()).digest()[:8], signed=True)
+
+
 def _name(request: HttpRequest) -> str:
     name = request.headers.get(HEADER, "")
     if not name:
@@ -70,9 +143,8 @@ def _alone(key_id: UUID, name: str) -> bool:
 
     A row could not be seen by others before the commit, and waiting for it would hold a connection each.
     """
-    number = int.from_bytes(hashlib.sha256(key_id.bytes + name.encode()).digest()[:8], signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_number(key_id, name)])
         (alone,) = cursor.fetchone()
     return alone
 

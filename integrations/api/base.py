@@ -4,8 +4,8 @@ import base64
 import functools
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import structlog
@@ -145,6 +145,11 @@ class Endpoint(APIView):
         response["Cache-Control"] = "no-store"
         return response
 
+    @property
+    def asked_as(self) -> uuid.UUID:
+        """Give the id of what this write makes, where a service takes one: the same for the same Idempotency-Key."""
+        return uuid.uuid5(self.key.pk, self.request.headers.get("Idempotency-Key", ""))
+
     # What was sent ----------------------------------------------------------------------------------------------
 
     @functools.cached_property
@@ -186,6 +191,12 @@ class Endpoint(APIView):
             raise Refuse(400, "invalid_parameter", "Some parameters of the address are not right.", errors=wrong)
         return made.validated_data
 
+    def listed(self, form: type[Form], rows: QuerySet, show: Callable[[Any], dict]) -> HttpResponse:
+        """Answer a page of rows; what the query has beside its cursor and limit are columns to choose by."""
+        asked = self.asked(form)
+        after, limit = asked.pop("cursor", None), asked.pop("limit", settings.API_PAGE)
+        return answer(page(rows.filter(**asked), after=after, limit=limit, show=show))
+
 
 # What is answered -----------------------------------------------------------------------------------------------
 
@@ -196,17 +207,22 @@ def answer(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = 
     return HttpResponse(text, status=status, content_type="application/json", headers=headers)
 
 
-def written(handler: Callable) -> Callable:
-    """Make a handler's write happen once per Idempotency-Key."""
+def written(handler: Callable, *, how: Callable = once) -> Callable:
+    """Make a handler's write happen once per Idempotency-Key: in one transaction, or in several (`in_steps`)."""
 
     @functools.wraps(handler)
     def run(self: Endpoint, request: Request, **ids):
         http = request._request
-        return once(
+        return how(
             request=http, key=self.key, body=self.body, now=self.now, write=lambda: handler(self, request, **ids)
         )
 
     return run
+
+
+def file(content: bytes, *, kind: str, name: str) -> HttpResponse:
+    """Answer a file."""
+    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def one(rows: QuerySet, pk: object) -> Model:
@@ -227,9 +243,32 @@ def refused(
     return Refuse(status, code, said, errors=[told(one) for one in found])
 
 
+@contextmanager
+def refusing(*kinds: type[Exception]) -> Iterator[None]:
+    """Answer the refusals that a service raises, as `made` does."""
+    try:
+        yield
+    except kinds as error:
+        made(list(error.refusals))
+        raise
+
+
+def made(found: Any) -> Any:
+    """Give what a service made; its refusals are 422 where a field can be mended, else 409 with the first code.
+
+    :raises Refuse: a list of refusals was given.
+    """
+    if not (isinstance(found, list) and found and isinstance(found[0], Refusal)):
+        return found
+    if any(each.field for each in found):
+        raise refused(found)
+    raise refused(found, status=409, code=found[0].code, said=found[0].sentence)
+
+
 def told(refusal: Refusal) -> dict:
-    """Tell a refusal: where, its code, its sentence."""
-    return {"pointer": pointer(refusal.field), "code": refusal.code, "message": refusal.sentence}
+    """Tell a refusal: where, its code, its sentence, and the id of its rule where it has one."""
+    said = {"pointer": pointer(refusal.field), "code": refusal.code, "message": refusal.sentence}
+    return said | ({"rule": rule} if (rule := refusal.params.get("rule")) else {})
 
 
 def pointer(field: str | None) -> str:

@@ -19,6 +19,7 @@ LATEST_YEAR = 2199
 
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_HOUR = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 class Refuse(APIException):
@@ -166,6 +167,17 @@ class Day(_Strict, serializers.DateField):
         if not 1900 <= day.year <= LATEST_YEAR:
             raise serializers.ValidationError(f"Write a year from 1900 to {LATEST_YEAR}.", "date_out_of_range")
         return day
+
+
+class Hour(_Strict, serializers.TimeField):
+    """Take a time of day as 09:30, without seconds and zone."""
+
+    takes, wrong = str, ("invalid_hour", "Write a time of day as 09:30.")
+
+    def to_internal_value(self, data):
+        if type(data) is not str or not _HOUR.fullmatch(data):
+            raise serializers.ValidationError(self.wrong[1], self.wrong[0])
+        return dt.time.fromisoformat(data)
 
 
 class Moment(_Strict, serializers.DateTimeField):

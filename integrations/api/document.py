@@ -9,7 +9,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from integrations import keys
-from integrations.api.again import HEADER
+from integrations.api import samples
+from integrations.api.again import HEADER, in_steps
 from integrations.api.base import written
 
 assert HEADER == "Idempotency-Key", "the document names it"
@@ -37,6 +38,7 @@ class ProblemError(serializers.Serializer):
     column = serializers.CharField(required=False, help_text="Of a file that was sent.")
     code = serializers.CharField(help_text="Stable; the message may change.")
     message = serializers.CharField()
+    rule = serializers.CharField(required=False, help_text="The id of the law's or the network's rule, as RF-11.")
 
 
 class ApiProblem(serializers.Serializer):
@@ -65,6 +67,7 @@ WRITTEN = {
     409: "`idempotency_running`: the first request with this key is not done.",
     422: "`idempotency_mismatch`: the key was used for another request.",
 }
+STEPS = {409: "`idempotency_unknown`: the first request with this key ended without an answer; look what became of it."}
 QUERY = {400: "`invalid_parameter`."}
 
 
@@ -81,17 +84,20 @@ def operation(
     said: str = "",
     examples: Sequence[OpenApiExample] = (),
     once: bool = False,
+    steps: bool = False,
     found: bool = True,
 ) -> Callable:
     """Describe a handler and give it its scope.
 
     :param answers: the serializer of the answer, or a map of media types.
     :param once: a write: an Idempotency-Key is needed, and the same one gives the same answer.
+    :param steps: such a write that commits in several steps or uses the network.
     :param found: an address with an id, which may not be there.
     """
+    once = once or steps
     texts: dict[int, list[str]] = {}
     given = [ALWAYS, {404: NOT_FOUND} if found else {}, QUERY, FORM if form is not None or once else {}]
-    for more in [*given, WRITTEN if once else {}, problems or {}]:
+    for more in [*given, WRITTEN if once else {}, STEPS if steps else {}, problems or {}]:
         for code, text in more.items():
             texts.setdefault(code, []).append(text)
     parameters = list(query)
@@ -121,11 +127,11 @@ def operation(
                 for code, lines in sorted(texts.items())
             },
         },
-        examples=list(examples),
+        examples=[*examples, *samples.missing(form, answers, status, examples)],
     )
 
     def decorate(handler: Callable) -> Callable:
-        run = written(handler) if once else handler
+        run = (written(handler, how=in_steps) if steps else written(handler)) if once else handler
         run.scope, run.once = scope, once
         return document(run)
 

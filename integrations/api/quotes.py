@@ -168,7 +168,10 @@ class AccountQuotes(Endpoint):
         answers=QuoteShown,
         status=201,
         once=True,
-        problems={422: "`refused`: every reason with its own code, for example `too_many_payments`, `no_settlement`."},
+        problems={
+            409: "`sol_notice_required`: the notice about the age of the debt was not acknowledged today (SOL-02).",
+            422: "`refused`: every reason with its own code, for example `too_many_payments`, `no_settlement`.",
+        },
         examples=[example("Three payments", WISH), example("What would be agreed", QUOTE, status=201)],
     )
     def post(self, request: Request, account_id: UUID) -> HttpResponse:
@@ -176,6 +179,8 @@ class AccountQuotes(Endpoint):
         wish = self.read(WishForm)
         made = agree.quote(account=account, wish=as_wish(wish), by=self.by, now=self.now)
         if not isinstance(made, Quote):
+            if any(one.code in CONFLICTS for one in made):
+                raise conflict(made)
             raise refused(made)
         return answer(quote_shown(made, quotes.OPEN), status=201, headers={"Location": f"/api/v1/quotes/{made.pk}"})
 
@@ -217,6 +222,7 @@ class Accepted(Shown):
 
 CONFLICTS = {
     "quote_expired": "These figures have expired. Ask for new ones.",
+    "sol_notice_required": "The consumer must read and acknowledge the notice about the age of this debt first.",
     "quote_changed": "Something has changed since these figures were worked out. Ask for new ones.",
 }
 

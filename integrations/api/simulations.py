@@ -72,3 +72,32 @@ class OneSimulation(Endpoint):
     def get(self, request: Request, simulation_id: UUID) -> HttpResponse:
         self.asked()
         return answer(simulation_shown(one(Simulation.objects.all(), simulation_id)))
+
+
+class StopSimulation(Endpoint):
+    """Enough."""
+
+    @operation(
+        "stop_simulation", "Stop a simulation", scope="rules:write", form=Nothing, answers=SimulationShown, once=True
+    )
+    def post(self, request: Request, simulation_id: UUID) -> HttpResponse:
+        row = one(Simulation.objects.all(), simulation_id)
+        self.read(Nothing)
+        return answer(simulation_shown(simulate.stop(simulation=row, now=self.now)))
+
+
+class ResumeSimulation(Endpoint):
+    """Go on."""
+
+    @operation(
+        "resume_simulation",
+        "Go on with a stopped simulation",
+        scope="rules:write",
+        form=Nothing,
+        answers=SimulationShown,
+        once=True,
+    )
+    def post(self, request: Request, simulation_id: UUID) -> HttpResponse:
+        row = one(Simulation.objects.all(), simulation_id)
+        self.read(Nothing)
+        return answer(simulation_shown(simulate.resume(simulation=row, now=self.now)))

@@ -13,6 +13,22 @@ from settlements.rules.schedules import Line
 class Shown(serializers.Serializer):
     """Describe an answer; it is never read."""
 
+    @classmethod
+    def of(cls, row: object, **more: object) -> dict:
+        """Show a row by its attributes of the same names; a link by its id."""
+        return {name: more[name] if name in more else _value(row, name) for name in cls().fields}
+
+
+def page_of(item: type[Shown]) -> type[Shown]:
+    """Describe a page of a list."""
+    next_one = serializers.CharField(allow_null=True, help_text="The next page's `cursor`; null on the last.")
+    return type(item.__name__.removesuffix("Shown") + "Page", (Shown,), {"items": item(many=True), "next": next_one})
+
+
+def _value(row: object, name: str) -> object:
+    linked = f"{name}_id"
+    return getattr(row, linked) if hasattr(row, linked) else getattr(row, name if name != "id" else "pk")
+
 
 class Origin(Shown):
     number = serializers.CharField(help_text="Which number of the terms.")

@@ -1,7 +1,8 @@
 """Host adapters: the contract, the registry and what all of them read with.
 
 An adapter translates and never saves: it knows no models and no settings, takes the connection's words at
-construction, and has four methods. One file per style; the mapping table stands at its top.
+construction, and has four methods; one whose host sends files has what `FileAdapter` says too. One file per style; the
+mapping table stands at its top.
 """
 
 import re
@@ -17,7 +18,13 @@ from accounts.money import InvalidAmount, to_cents
 from accounts.placement import Placement
 from settlements.rules.offers import HostSettlement
 
-STYLES = {"scollect": "integrations.hosts.scollect:SCollect"}
+STYLES = {
+    "scollect": "integrations.hosts.scollect:SCollect",
+    "intelec": "integrations.hosts.intelec:Intelec",
+    "collect": "integrations.hosts.collect:Collect",
+    "ledger": "integrations.hosts.ledger:Ledger",
+    "smartcollect": "integrations.hosts.smartcollect:SmartCollect",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,8 @@ class Words:
     status_map: dict[str, str]
     cell_phone_type: str
     cell_phone_status: str
+    vocabulary: dict[str, str] = field(default_factory=dict)
+    terms: dict[str, str] = field(default_factory=dict)
 
 
 class FieldError(NamedTuple):
@@ -52,7 +61,10 @@ class BadAnswer(ValueError):
 
 
 class Line(NamedTuple):
-    """A payment or post-date in the host's own list; `portal_id` is ours, echoed, or None."""
+    """A payment or post-date in the host's own list; `portal_id` is ours, echoed, or None.
+
+    `notice_sent_on` is the day on which the host's letter about a post-date left, where it says so.
+    """
 
     host_id: str
     portal_id: UUID | None
@@ -62,12 +74,24 @@ class Line(NamedTuple):
     last4: str
     status: str
     updated_at: datetime
+    notice_sent_on: date | None = None
+
+
+class Invoice(NamedTuple):
+    """One invoice of a creditor's ledger: what was billed, and what of it is open."""
+
+    number: str
+    on: date
+    due_on: date
+    amount_cents: int
+    open_cents: int
 
 
 class Told(NamedTuple):
     """Hold what one record tells: the account, its settlement or None, and the host's own list.
 
     `remarks` are errors that do not refuse the record: an unusable settlement offers nothing, the rest lands.
+    `named` says which of `settlement`, `payments` and `postdates` the record tells; None: all of them.
     """
 
     placement: Placement
@@ -75,10 +99,19 @@ class Told(NamedTuple):
     payments: list[Line]
     postdates: list[Line]
     remarks: list[FieldError]
+    invoices: list[Invoice] | None = None
+    named: frozenset[str] | None = None
+
+    def tells(self, name: str) -> bool:
+        """Say whether this is told here, be it as nothing."""
+        return self.named is None or name in self.named
 
 
 class Outgoing(NamedTuple):
-    """Hold one event on its way: `data` is its snapshot, `bank` the unsealed account or what is left of it."""
+    """Hold one event on its way: `data` is its snapshot, `bank` the unsealed account or what is left of it.
+
+    `allocation` says for a payment of a ledger's customer which invoice gets how many cents.
+    """
 
     id: UUID
     sequence: int
@@ -89,6 +122,11 @@ class Outgoing(NamedTuple):
     committed_at: datetime
     data: dict[str, Any]
     bank: dict[str, str] | None = None
+    account_id: UUID | None = None
+    consumer_id: UUID | None = None
+    actor: str = ""
+    request_id: str = ""
+    allocation: list[tuple[str, int]] | None = None
 
 
 class Result(NamedTuple):
@@ -103,30 +141,30 @@ class Result(NamedTuple):
 
 
 class Request(NamedTuple):
-    """An HTTP request as a value; a body makes it a POST."""
+    """An HTTP request as a value; a body makes it a POST.
+
+    `guarded`: the address was written by somebody outside, so it must not lead into our own network.
+    """
 
     url: str
     headers: tuple[str, ...]
     body: bytes | None = None
+    guarded: bool = False
 
 
-class Adapter(Protocol):
-    """Speak one style."""
+class Receiver(Protocol):
+    """Be told events: what the drain needs of a host's adapter, and all that a webhook endpoint has.
 
-    def read(self, record: dict) -> Told:
-        """Read an account record; numbers come as int or Decimal.
+    `executes` is false where the receiver never acts upon these messages: it is never shown a bank number.
+    """
 
-        :raises BadRecord: with every error of the record.
-        """
+    executes: bool
 
     def write(self, event: Outgoing) -> dict:
         """Write one event as the host reads it; bank numbers only where `event.bank` has them."""
 
     def events_request(self, messages: list[bytes]) -> Request:
         """Put several written and encoded events into one request, in order."""
-
-    def account_request(self, reference: str) -> Request:
-        """Ask for one account record."""
 
     def read_results(self, body: Any) -> dict[str, Result]:
         """Read the answer to `events_request` by event id; an event that it leaves out is unanswered.
@@ -135,10 +173,50 @@ class Adapter(Protocol):
         """
 
 
+class Adapter(Receiver, Protocol):
+    """Speak one style.
+
+    `reference_field` names the host's own number of an account in its records.
+    """
+
+    reference_field: str
+
+    def read(self, record: dict) -> Told:
+        """Read an account record; numbers come as int or Decimal.
+
+        :raises BadRecord: with every error of the record.
+        """
+
+    def account_request(self, reference: str) -> Request:
+        """Ask for one account record."""
+
+
+class FileAdapter(Adapter, Protocol):
+    """Speak a style whose host also sends files."""
+
+    list_name: str
+    """The list of entries in a document that is one JSON object; empty: an object is an entry."""
+    one_account_per_entry: bool
+
+    def read_changes(self, record: dict) -> Told:
+        """Read a record of an update file: its placement has a `part`, and only what it names is told.
+
+        :raises BadRecord: with every error of the record.
+        """
+
+    def unfold(self, entry: dict) -> list[dict]:
+        """Give the account records that one entry of a file holds."""
+
+
 def adapter(style: str, words: Words) -> Adapter:
     """Make the adapter of a style."""
     module, _colon, name = STYLES[style].partition(":")
     return getattr(import_module(module), name)(words)
+
+
+def defaults(style: str) -> dict[str, Any]:
+    """Give what a new connection of a style starts with; staff change it without us."""
+    return import_module(STYLES[style].partition(":")[0]).DEFAULTS
 
 
 # What tables are made of ---------------------------------------------------------------------------------------
@@ -162,35 +240,59 @@ class Field(NamedTuple):
     default: Any = None
 
 
+ABSENT = object()
+"""What a record does not name, told from what it names as nothing."""
+
+
+def _at(part: Any, path: str) -> Any:
+    for step in path.split("/"):
+        if not isinstance(part, dict) or step not in part:
+            return ABSENT
+        part = part[step]
+    return part
+
+
 @dataclass(slots=True)
 class Reader:
-    """Read one record by tables; every error is kept, so that the host hears all of them at once."""
+    """Read one record by tables; every error is kept, so that the host hears all of them at once.
+
+    A partial one may leave anything out: `named` holds what it does name.
+    """
 
     record: dict
     errors: list[FieldError] = field(default_factory=list)
+    partial: bool = False
+    named: set[str] = field(default_factory=set)
 
     def read(self, table: Iterable[Field], *, of: Any = None, at: str = "") -> dict[str, Any]:
         """Read the fields of a table from the record, or from a part `of` it that stands `at` a pointer."""
         part = self.record if of is None else of
-        found = {}
-        for line in table:
-            value = part
-            for step in line.path.split("/"):
-                value = value.get(step) if isinstance(value, dict) else None
-            found[line.name] = line.default
+        found: dict[str, Any] = {}
+        get = part.get if isinstance(part, dict) else {}.get
+        named = self.named.add
+        for path, name, kind, required, default in table:
+            value = get(path, ABSENT) if "/" not in path else _at(part, path)
+            found[name] = default
+            if value is ABSENT:
+                if required and not self.partial:
+                    self.wrong(f"{at}/{path}", "required", f"{path} is required.")
+                continue
+            named(name)
             if value is None or value == "":
-                if line.required:
-                    self.wrong(f"{at}/{line.path}", "required", f"{line.path} is required.")
+                if required:
+                    self.wrong(f"{at}/{path}", "required", f"{path} is required.")
                 continue
             try:
-                found[line.name] = line.kind(value)
+                found[name] = kind(value)
             except Wrong as error:
-                self.wrong(f"{at}/{line.path}", error.code, error.message)
+                self.wrong(f"{at}/{path}", error.code, error.message)
         return found
 
     def list_of(self, name: str, *, limit: int) -> list[tuple[str, dict]]:
         """Give the objects of a list with their pointers; absent is empty."""
-        items = self.record.get(name) or []
+        items = self.record.get(name)
+        if not items:
+            return []
         if not isinstance(items, list) or len(items) > limit:
             self.wrong(f"/{name}", "invalid_list", f"{name} is a list of at most {limit}.")
             return []
@@ -207,9 +309,11 @@ def text(most: int) -> Callable[[Any], str]:
     """Read text of at most so many characters; a bare number counts as its text."""
 
     def read(value: Any) -> str:
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            raise Wrong("invalid_text", "This is a text.")
-        value = str(value).strip()
+        if type(value) is not str:
+            if isinstance(value, bool) or not isinstance(value, str | int):
+                raise Wrong("invalid_text", "This is a text.")
+            value = str(value)
+        value = value.strip()
         if len(value) > most or "\x00" in value:
             raise Wrong("too_long", f"At most {most} characters, none of them NUL.")
         return value

@@ -1,11 +1,10 @@
 """SCollect style: account records in, events out, JSON over REST both ways (docs/hosts.md)."""
 
-import re
 from typing import Any
 from urllib.parse import quote
 
-from accounts.keys import digits, email_key
-from accounts.placement import Contact, Person, Placement
+from accounts.keys import email_key
+from accounts.placement import Contact, Part, Person, Placement
 from integrations import hosts
 from integrations.hosts import (
     BadAnswer,
@@ -25,6 +24,7 @@ from integrations.hosts import (
     day,
     flag,
     instant,
+    people,
     signed_cents,
     text,
     whole,
@@ -60,7 +60,7 @@ PERSON = (
     Field("ConsumerID", "host_consumer_id", text(80), default=""),
     Field("FirstName", "first_name", text(80), default=""),
     Field("LastName", "last_name", text(80), required=True),
-    Field("SSN", "ssn", lambda value: _ssn(value), default=""),
+    Field("SSN", "ssn", people.ssn, default=""),
     Field("DOB", "dob", lambda value: day(value).isoformat(), default=""),
     Field("Address/Street1", "street1", text(120), default=""),
     Field("Address/Street2", "street2", text(120), default=""),
@@ -102,11 +102,13 @@ ITEM = (
     Field("Last4", "last4", text(4), default=""),
     Field("Status", "status", lambda value: text(30)(value).upper(), required=True),
     Field("UpdatedAt", "updated_at", instant),
+    Field("NoticeSentOn", "notice_sent_on", day),
 )
 PHONE = (Field("Type", "label", text(40), default=""), Field("Status", "host_status", text(40), default=""))
-PHONE += (Field("Number", "value", lambda value: _phone(value), required=True),)
-EMAIL = (Field("Address", "value", lambda value: _email(value), required=True),)
+PHONE += (Field("Number", "value", people.phone, required=True),)
+EMAIL = (Field("Address", "value", people.email, required=True),)
 ROUTE = (Field("Route", "route", text(40), default=""),)  # RF-12: how it was allowed; Evidence stays as it is
+PHONE, EMAIL = PHONE + ROUTE, EMAIL + ROUTE
 
 # Our events in SCollect's words: the Type by exact name, else by noun; the Status of a payment.
 TYPES = {
@@ -158,16 +160,38 @@ DEFAULTS: dict[str, Any] = {
 class SCollect:
     """Read and write SCollect."""
 
+    reference_field = "FileNumber"
+    executes = True
+    list_name, one_account_per_entry = "", True
+
     def __init__(self, words: Words) -> None:
         self.words = words
         self.statuses = {_word(theirs): ours for theirs, ours in words.status_map.items()}
+        self.cell = (_word(words.cell_phone_type), _word(words.cell_phone_status))
         self.headers = (f"Authorization: Bearer {words.outbound_key}", "Accept: application/json")
 
+    def unfold(self, entry: dict) -> list[dict]:
+        return [entry]
+
     def read(self, record: dict) -> Told:
-        reader = Reader(record)
-        said, person = reader.read(ACCOUNT), reader.read(PERSON)
+        return self._read(Reader(record))
+
+    def read_changes(self, record: dict) -> Told:
+        reader = Reader(record, partial=True)
+        for name in ("FileNumber", "AsOf") + (("CurrentBalance",) if record.get("Itemization") else ()):
+            if record.get(name) in (None, ""):
+                reader.wrong(f"/{name}", "required", f"{name} is required.")
+        return self._read(reader)
+
+    def _read(self, reader: Reader) -> Told:
+        said = reader.read(ACCOUNT)
+        columns, reader.named = reader.named, set()
+        person = reader.read(PERSON)
+        about_them, reader.named = reader.named, set()
         itemization = self._itemization(reader, said["balance_cents"])
-        options = reader.read(OPTIONS, of=reader.record.get("PaymentOptions") or {}, at="/PaymentOptions")
+        options = {}
+        if part := reader.record.get("PaymentOptions"):
+            options = reader.read(OPTIONS, of=part, at="/PaymentOptions")
         settlement, remarks = self._settlement(reader)
         payments, postdates = self._items(reader, "Payments", said), self._items(reader, "PostDates", said)
         contacts = self._phones(reader) + self._emails(reader)
@@ -175,14 +199,28 @@ class SCollect:
             raise BadRecord(reader.errors + remarks)
         said |= {
             # A credit balance is nothing owed; the itemization has already tied with the host's own figure.
-            "balance_cents": max(0, said["balance_cents"]),
-            "listed_on": said["listed_on"] or said["assigned_on"],
-            "client_name": said["client_name"] or said["client_number"],
-            "status": self.statuses.get(_word(said["host_status"]), "unmapped"),
+            "balance_cents": max(0, said["balance_cents"] or 0),
+            "status": self.statuses.get(_word(said["host_status"] or ""), "unmapped"),
             "payment_options": {name: value for name, value in options.items() if value is not None},
         }
+        named = None
+        if reader.partial:
+            said["part"], named = self._part(reader.record, columns, about_them)
+        else:
+            said["listed_on"] = said["listed_on"] or said["assigned_on"]
+            said["client_name"] = said["client_name"] or said["client_number"]
         placement = Placement(person=Person(**person), contacts=tuple(contacts), itemization=itemization, **said)
-        return Told(placement, settlement, payments, postdates, remarks)
+        return Told(placement, settlement, payments, postdates, remarks, named=named)
+
+    def _part(self, record: dict, columns: set[str], person: set[str]) -> tuple[Part, frozenset[str]]:
+        """Say what an update names, in our words."""
+        also = {"Status": "status", "Itemization": "itemization", "PaymentOptions": "payment_options"}
+        columns |= {ours for theirs, ours in also.items() if theirs in record}
+        kinds = {"Phones": "phone", "Emails": "email"}
+        contacts = frozenset(ours for theirs, ours in kinds.items() if theirs in record)
+        lists = {"Settlement": "settlement", "Payments": "payments", "PostDates": "postdates"}
+        told = frozenset(ours for theirs, ours in lists.items() if theirs in record)
+        return Part(frozenset(columns), frozenset(person), contacts), told
 
     def _itemization(self, reader: Reader, balance_cents: int | None) -> dict[str, int]:
         if not (part := reader.record.get("Itemization")):
@@ -217,14 +255,13 @@ class SCollect:
         return list(lines.values())
 
     def _phones(self, reader: Reader) -> list[Contact]:
-        wanted = (_word(self.words.cell_phone_type), _word(self.words.cell_phone_status))
         found: dict[str, Contact] = {}
         for at, phone in reader.list_of("Phones", limit=MOST_CONTACTS):
-            line = reader.read(PHONE + ROUTE, of=phone, at=at)
+            line = reader.read(PHONE, of=phone, at=at)
             if line["value"] is None:
                 continue
             # The first phone of the configured type and status is the one to text; none of them: no texting.
-            cell = (_word(line["label"]), _word(line["host_status"])) == wanted
+            cell = (_word(line["label"]), _word(line["host_status"])) == self.cell
             textable = cell and not any(contact.textable for contact in found.values())
             if textable or line["value"] not in found:
                 contact = Contact("phone", value_key=line["value"], textable=textable, **line, **_evidence(phone))
@@ -234,7 +271,7 @@ class SCollect:
     def _emails(self, reader: Reader) -> list[Contact]:
         found: dict[str, Contact] = {}
         for at, email in reader.list_of("Emails", limit=MOST_CONTACTS):
-            line = reader.read(EMAIL + ROUTE, of=email, at=at)
+            line = reader.read(EMAIL, of=email, at=at)
             if line["value"] is not None:
                 key = email_key(line["value"])
                 found.setdefault(key, Contact("email", value_key=key, **line, **_evidence(email)))
@@ -267,13 +304,19 @@ class SCollect:
         executor = (data.get("executor") or "portal").upper()
         block = {
             "PortalID": data.get("payment"),
+            "PostDateID": data.get("postdate"),
             "Status": "SUBMIT" if (status, executor) == ("PENDING", "HOST") else status,
             "Processor": data.get("processor"),
             "ProcessorReference": data.get("processor_ref"),
             "DeclineCode": data.get("decline_code"),
             "Executor": executor,
+            "Reinstated": data.get("reinstated"),
         }
-        return _common(block, event)
+        block = _common(block, event)
+        if (back := data.get("refunded_cents")) is not None:
+            # What came back this time: a part is an item of its own at the host, told once by this id.
+            block |= {"Amount": _dollars(back), "RefundID": str(event.id)}
+        return block
 
     def _postdate(self, event: Outgoing) -> dict:
         data = event.data
@@ -319,10 +362,14 @@ class SCollect:
         return found
 
 
+def _dollars(amount_cents: int) -> str:
+    return f"{amount_cents // 100}.{amount_cents % 100:02d}"
+
+
 def _common(block: dict, event: Outgoing) -> dict:
     data = event.data
     if (cents_ := data.get("amount_cents")) is not None:
-        block["Amount"] = f"{cents_ // 100}.{cents_ % 100:02d}"
+        block["Amount"] = _dollars(cents_)
     words = {"Date": "date", "Last4": "last4", "Brand": "brand", "Funding": "funding"}
     block |= {theirs: data[ours] for theirs, ours in words.items() if data.get(ours)}
     if data.get("kind"):
@@ -336,9 +383,11 @@ def _common(block: dict, event: Outgoing) -> dict:
 
 def _evidence(contact: dict) -> dict[str, dict]:
     evidence = contact.get("Evidence")
-    if evidence and not isinstance(evidence, dict):
+    if not evidence:
+        return {"evidence": {}}
+    if not isinstance(evidence, dict):
         evidence = {"Note": evidence}
-    lines = list((evidence or {}).items())[:MOST_EVIDENCE]
+    lines = list(evidence.items())[:MOST_EVIDENCE]
     return {"evidence": {str(key)[:40]: str(value).replace("\x00", "")[:300] for key, value in lines}}
 
 
@@ -348,27 +397,3 @@ def _stamp(moment) -> str:
 
 def _word(value: str) -> str:
     return " ".join(value.split()).casefold()
-
-
-def _ssn(value: Any) -> str:
-    found = digits(str(value))
-    if len(found) != 9:
-        raise hosts.Wrong("invalid_ssn", "An SSN has nine digits.")
-    # A row of one digit is a host's way to leave it blank, and must never link two people.
-    return "" if len(set(found)) == 1 else found
-
-
-def _phone(value: Any) -> str:
-    found = digits(str(value))
-    if not str(value).strip().startswith("+") and len(found) == 10:
-        return f"+1{found}"
-    if 8 <= len(found) <= 15 and (str(value).strip().startswith("+") or (len(found), found[0]) == (11, "1")):
-        return f"+{found}"
-    raise hosts.Wrong("invalid_phone", "A phone number has ten digits, or a + and up to fifteen.")
-
-
-def _email(value: Any) -> str:
-    found = text(254)(value)
-    if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+", found):
-        raise hosts.Wrong("invalid_email", "An address is name@domain.")
-    return found

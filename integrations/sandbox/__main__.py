@@ -6,10 +6,14 @@ import signal
 import sys
 from pathlib import Path
 
+from .collect.host import CollectHost
+from .intelec.host import IntelecHost
+from .ledger.host import LedgerHost
 from .scollect.host import ScollectHost
 from .server import Server
+from .smartcollect.host import SmartCollectHost
 
-STYLES = {host.style: host for host in (ScollectHost,)}
+STYLES = {host.style: host for host in (ScollectHost, IntelecHost, CollectHost, LedgerHost, SmartCollectHost)}
 
 
 def main() -> None:

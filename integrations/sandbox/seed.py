@@ -250,3 +250,17 @@ def special(number: str, record: dict, today: date) -> dict:
 
 
 AGENCIES = {"acme": ("Acme Recovery", acme), "birch": ("Birch & Lowe Receivables", birch)}
+
+
+def renumbered(accounts: list[dict], *, prefix: str, ssn_group: str) -> list[dict]:
+    """Give accounts to other people at another host: numbers, identities and addresses of their own."""
+    return [
+        record
+        | {
+            "FileNumber": prefix + record["FileNumber"],
+            "ConsumerID": prefix + record["ConsumerID"],
+            "SSN": record["SSN"].replace("900-99", f"900-{ssn_group}"),
+            "Emails": [mail | {"Address": prefix.lower() + mail["Address"]} for mail in record.get("Emails") or []],
+        }
+        for record in accounts
+    ]

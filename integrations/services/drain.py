@@ -1,4 +1,4 @@
-"""Drain deliveries to hosts: many hosts at once, order per account, one failing host in nobody's way.
+"""Drain deliveries: many hosts and endpoints at once, order per account, a failing one in nobody's way.
 
 One drain owns the lanes it has locked (PostgreSQL advisory locks of its own session: they end with it), reads up to a
 thousand due deliveries, and keeps a chain per account: the next of a chain goes only when the host has answered the
@@ -9,23 +9,19 @@ that sends again, and the host knows the event by its id. No transaction is open
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils import timezone
 
 from accounts import events
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import http
-from integrations.hosts import Adapter
-from integrations.models import Delivery, HostConnection
-from integrations.services import judge, parcels
+from integrations.services import judge, parcels, receivers, redeliver
 from integrations.services.judge import Fate
 from integrations.services.parcels import Attempt, Parcel
-from integrations.services.receive import adapter_for
+from integrations.services.receivers import EVENTS_PER_REQUEST, Line
 from integrations.services.route import LANES, ROUTED_AT_ONCE, route
 from payments import crash
 from payments.services import postdates
@@ -35,9 +31,6 @@ log = logging.getLogger(__name__)
 LOCK_SPACE = 0x0A17
 """First half of the advisory lock; the lane is the second."""
 CLAIMED_AT_ONCE = 1_000
-EVENTS_PER_REQUEST = 200
-REQUESTS_PER_HOST = 4
-"""Requests in flight to one host; Little's law gives its share of a slow one."""
 LOOK_EVERY = timedelta(seconds=1)
 """The drain looks for what no wake told: a crash's leftovers, retries that fall due, other people's changes."""
 Listen = Callable[[float], bool]
@@ -47,34 +40,13 @@ class LaneLost(RuntimeError):
     """Stop: the session that held the lanes is gone, and another drain may own them."""
 
 
-@dataclass(slots=True)
-class Host:
-    """What the drain knows of one connection while it runs."""
-
-    row: HostConnection
-    adapter: Adapter
-    flying: int = 0
-    heads: dict[tuple, None] = field(default_factory=dict)
-    """Chains whose first delivery may go, in the order they became so."""
-
-    def blocked(self, now: datetime) -> bool:
-        down = self.row.unreachable_since is not None and (self.row.probe_at or now) > now
-        return down or not self.row.is_active
-
-    @property
-    def room(self) -> int:
-        if self.row.unreachable_since is not None:
-            return 1 - self.flying
-        return REQUESTS_PER_HOST - self.flying
-
-
 class Drain:
     """Route and deliver until there is nothing to do, or until `run`'s time is over."""
 
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
         self.clock = clock
         self.wire = http.Wire()
-        self.hosts: dict[UUID, Host] = {}
+        self.lines: dict[UUID, Line] = {}
         self.chains: dict[tuple, deque[Parcel]] = {}
         self.loaded: dict[int, set[UUID]] = defaultdict(set)
         self.lanes: set[int] = set()
@@ -142,16 +114,16 @@ class Drain:
     def _look(self, now: datetime) -> None:
         """Learn of changed connections and of lanes with something due."""
         self.look_at = now + LOOK_EVERY
-        rows = {row.pk: row for row in HostConnection.objects.all()}
-        for pk, row in rows.items():
-            if pk not in self.hosts:
-                self.hosts[pk] = Host(row, adapter_for(row))
+        for pk, found in receivers.look_up(self.clock).items():
+            if known := self.lines.get(pk):
+                known.row, known.adapter, known.most = found.row, found.adapter, found.most
             else:
-                self.hosts[pk].row, self.hosts[pk].adapter = row, adapter_for(row)
+                self.lines[pk] = found
+        self.wanted |= redeliver.advance(now=now)
         self.wanted |= parcels.due_lanes(range(LANES), blocked=self._blocked(now), now=now)
 
     def _blocked(self, now: datetime) -> list[UUID]:
-        return [pk for pk, host in self.hosts.items() if host.blocked(now)]
+        return [pk for pk, line in self.lines.items() if line.blocked(now)]
 
     # Claim and send ---------------------------------------------------------------------------------------------
 
@@ -166,14 +138,13 @@ class Drain:
         known = [delivery_id for lane in mine for delivery_id in self.loaded[lane]]
         limit = max(CLAIMED_AT_ONCE // len(mine), EVENTS_PER_REQUEST // 4)
         found = parcels.claim(mine, known=known, blocked=self._blocked(now), now=now, limit=limit)
-        if unknown := {parcel.connection_id for parcel in found} - set(self.hosts):
-            for row in HostConnection.objects.filter(pk__in=unknown):
-                self.hosts[row.pk] = Host(row, adapter_for(row))
+        if unknown := {parcel.receiver_id for parcel in found} - set(self.lines):
+            self.lines |= receivers.look_up(self.clock, unknown)
         for parcel in found:
             self.loaded[parcel.lane].add(parcel.id)
             if parcel.chain not in self.chains:
                 self.chains[parcel.chain] = deque()
-                self.hosts[parcel.connection_id].heads[parcel.chain] = None
+                self.lines[parcel.receiver_id].heads[parcel.chain] = None
             self.chains[parcel.chain].append(parcel)
         if found:
             crash.point("after_claim")
@@ -200,78 +171,93 @@ class Drain:
             raise LaneLost("The database session that held the lanes has ended.")
 
     def _send(self, now: datetime) -> None:
-        for host in self.hosts.values():
-            while host.heads and host.room > 0 and not host.blocked(now):
-                batch = self._batch(host)
-                request = host.adapter.events_request(parcels.write(batch, host.adapter))
-                host.flying += 1
-                self.wire.send(
-                    (host, batch), request, timeout=settings.HOST_TIMEOUT, answer_limit=settings.HOST_ANSWER_LIMIT
-                )
+        for line in self.lines.values():
+            while line.heads and line.room > 0 and not line.blocked(now):
+                batch = self._batch(line)
+                request = line.adapter.events_request(parcels.write(batch, line.adapter))
+                line.flying += 1
+                self.wire.send((line, batch), request, timeout=settings.HOST_TIMEOUT, answer_limit=line.answer_limit)
 
-    def _batch(self, host: Host) -> list[Parcel]:
-        """Take the first of many chains; what failed before goes in smaller company, so a bad event ends up alone."""
-        most = 1 if host.row.unreachable_since is not None else EVENTS_PER_REQUEST
+    def _batch(self, line: Line) -> list[Parcel]:
+        """Take the first of many chains; what failed before goes in smaller company, so a bad event ends up alone.
+
+        A probe takes what failed least, so that one bad event cannot keep the circuit open for all others.
+        """
+        heads = list(line.heads)
+        most = line.most
+        if line.row.unreachable_since is not None:
+            heads, most = sorted(heads, key=lambda chain: self.chains[chain][0].attempts), 1
         batch: list[Parcel] = []
-        for chain in list(host.heads):
+        for chain in heads:
             parcel = self.chains[chain][0]
-            fits = max(1, EVENTS_PER_REQUEST // judge.SMALLER ** min(parcel.attempts, 9))
+            fits = max(1, line.most // judge.SMALLER ** min(parcel.attempts, 9))
             if len(batch) >= min(most, fits):
                 continue
             most = min(most, fits)
             batch.append(parcel)
-            del host.heads[chain]
+            del line.heads[chain]
             if len(batch) >= most:
                 break
         return batch
 
     # Hear and write down ----------------------------------------------------------------------------------------
 
-    def _hear(self, key: tuple[Host, list[Parcel]], heard: http.Heard) -> None:
+    def _hear(self, key: tuple[Line, list[Parcel]], heard: http.Heard) -> None:
         crash.point("after_host_answer")
-        host, batch = key
-        host.flying -= 1
+        line, batch = key
+        line.flying -= 1
         now = self.clock()
-        judged = judge.judge(heard, [parcel.message_id for parcel in batch], host.adapter)
-        if judged.host_failed:
-            self._failed(host, heard, locked_out=judged.locked_out, reason=judged.verdicts[0].reason, now=now)
-        else:
-            self._succeeded(host, now)
+        judged = judge.judge(heard, [parcel.message_id for parcel in batch], line.adapter, line.policy)
+        if not judged.host_failed:
+            if receivers.succeeded(line, now=now):
+                self.look_at = now
+        elif receivers.failed(line, heard, judged, now=now):
+            for chain in list(line.heads):
+                self._drop(chain)
+            line.heads.clear()
         answer = heard.error or (
             "" if heard.status == 200 else heard.body[: parcels.ANSWER_KEPT].decode("utf-8", "replace")
         )
         clean = parcels.without_numbers if any(parcel.method_id for parcel in batch) else str
         for parcel, verdict in zip(batch, judged.verdicts, strict=True):
-            status = verdict.fate.value if verdict.fate in (Fate.DELIVERED, Fate.PARKED) else "waiting"
-            next_at = self._next_at(host, parcel, verdict, heard, now)
-            said, reason = clean(answer or verdict.reason), clean(verdict.reason)
+            fate, reason = self._fate(line, parcel, verdict)
+            status = fate.value if fate in (Fate.DELIVERED, Fate.PARKED) else "waiting"
+            next_at = self._next_at(line, parcel, fate, heard, now)
+            said, reason = clean(answer or reason), clean(reason)
             self.done.append(Attempt(parcel, status, next_at, reason, heard.status, heard.duration_ms, said))
             if verdict.result is not None and verdict.result.taken and verdict.result.granted is not None:
                 self.granted.append((parcel, verdict.result.granted, verdict.result.reason))
-            self._advance(host, parcel, delivered=verdict.fate is Fate.DELIVERED)
+            self._advance(line, parcel, delivered=fate is Fate.DELIVERED)
 
-    def _next_at(
-        self, host: Host, parcel: Parcel, verdict: judge.Verdict, heard: http.Heard, now: datetime
-    ) -> datetime:
-        match verdict.fate:
+    def _fate(self, line: Line, parcel: Parcel, verdict: judge.Verdict) -> tuple[Fate, str]:
+        """Give up on an event that had all its tries, but not while the receiver as a whole is down."""
+        tries = parcel.attempts + 1
+        alone = verdict.fate is Fate.AGAIN and line.row.unreachable_since is None
+        if alone and judge.given_up(tries=tries, policy=line.policy):
+            return Fate.PARKED, f"given up after {tries} tries: {verdict.reason}"
+        return verdict.fate, verdict.reason
+
+    def _next_at(self, line: Line, parcel: Parcel, fate: Fate, heard: http.Heard, now: datetime) -> datetime:
+        match fate:
             case Fate.SPLIT if heard.status in (*judge.PERMANENT, 409):
                 return now
             case Fate.SPLIT:
                 return judge.list_again_at(now, retry_after=heard.retry_after)
-            case Fate.AGAIN if host.row.unreachable_since is not None:
-                return host.row.probe_at or now
+            case Fate.AGAIN if line.row.unreachable_since is not None:
+                return line.row.probe_at or now
             case Fate.AGAIN:
-                return judge.again_at(now, tries=parcel.attempts + 1, retry_after=heard.retry_after)
+                tries = parcel.attempts + 1
+                return judge.again_at(now, tries=tries, retry_after=heard.retry_after, policy=line.policy)
         return now
 
-    def _advance(self, host: Host, parcel: Parcel, *, delivered: bool) -> None:
+    def _advance(self, line: Line, parcel: Parcel, *, delivered: bool) -> None:
         """Let the next of a chain go, or drop the chain until its first one is due again."""
         chain = self.chains[parcel.chain]
         if delivered:
             chain.popleft()
             self.loaded[parcel.lane].discard(parcel.id)
             if chain:
-                host.heads[parcel.chain] = None
+                line.heads[parcel.chain] = None
                 return
         self._drop(parcel.chain)
         if not delivered:
@@ -301,7 +287,8 @@ class Drain:
             parcels.settle(done, now=now)
         taken = [attempt.parcel for attempt in done if attempt.status == "delivered"]
         self.delivered += len(taken)
-        if methods := {parcel.method_id: parcel for parcel in taken if parcel.method_id}:
+        numbers = [parcel for parcel in taken if parcel.method_id and self.lines[parcel.receiver_id].adapter.executes]
+        if methods := {parcel.method_id: parcel for parcel in numbers}:
             parcels.wipe(methods, now=now)
         return True
 
@@ -309,51 +296,22 @@ class Drain:
         """Take the host's answer to a cancel or hold request; false when that failed and the event must go again."""
         settles = {
             "postdate.cancel_requested": lambda said: postdates.settle_cancel(cancelled=granted, **said),
-            "postdate.hold_requested": lambda said: postdates.settle_hold(held=granted, **said),
+            "postdate.hold_requested": lambda said: postdates.settle_hold(
+                held=granted, asked=parcel.account_seq, **said
+            ),
         }
-        if parcel.kind not in settles:
+        # Asked to let go, a host that does says that it holds no more: that refuses nothing.
+        if parcel.kind not in settles or parcel.data.get("hold") is False:
             return True
         try:
             said = {"postdate_id": UUID(parcel.data["postdate"]), "reason": reason, "now": now}
-            actor = events.context(actor=f"host:{parcel.connection_id}")
+            actor = events.context(actor=f"host:{parcel.receiver_id}")
             with acting_for(parcel.agency_id), actor, transaction.atomic():
                 settles[parcel.kind](said)
         except Exception:
             log.exception("host_answer_not_settled", extra={"delivery": str(parcel.id)})
             return False
         return True
-
-    # Circuit ----------------------------------------------------------------------------------------------------
-
-    def _failed(self, host: Host, heard: http.Heard, *, locked_out: bool, reason: str, now: datetime) -> None:
-        row, kind = host.row, None
-        row.failures += 1
-        if locked_out or row.failures >= judge.FAILURES_TO_OPEN or row.unreachable_since:
-            kind = "host.unreachable" if row.unreachable_since is None else None
-            row.unreachable_since = row.unreachable_since or now
-            row.probe_at = judge.probe_at(now, failures=row.failures, retry_after=heard.retry_after)
-            for chain in list(host.heads):
-                self._drop(chain)
-            host.heads.clear()
-        self._tell(host, kind, {"reason": reason}, now)
-
-    def _succeeded(self, host: Host, now: datetime) -> None:
-        row = host.row
-        if not row.failures and row.unreachable_since is None:
-            return
-        since, row.unreachable_since, row.probe_at, row.failures = row.unreachable_since, None, None, 0
-        about = {"seconds": int((now - since).total_seconds())} if since else {}
-        self._tell(host, "host.recovered" if since else None, about, now)
-        self.look_at = now
-
-    def _tell(self, host: Host, kind: str | None, about: dict, now: datetime) -> None:
-        row = host.row
-        with acting_for(row.agency_id), transaction.atomic():
-            HostConnection.objects.filter(pk=row.pk).update(
-                unreachable_since=row.unreachable_since, probe_at=row.probe_at, failures=row.failures
-            )
-            if kind:
-                events.record(kind, now=now, data={"connection": str(row.pk), "name": row.name} | about)
 
     # Let go -----------------------------------------------------------------------------------------------------
 
@@ -376,23 +334,3 @@ class Drain:
                 sql = "SELECT pg_advisory_unlock(%s, lane) FROM unnest(%s::int[]) AS lane"
                 cursor.execute(sql, [LOCK_SPACE, sorted(self.lanes)])
         self.lanes.clear()
-
-
-def replay(delivery: Delivery, *, now: datetime | None = None) -> None:
-    """Send a delivery again, with the same event id; what was parked behind it follows."""
-    Delivery.objects.filter(pk=delivery.pk).exclude(status=Delivery.Status.WAITING).update(
-        status=Delivery.Status.WAITING, next_at=now or timezone.now(), decided_at=None, attempts=0, reason=""
-    )
-    transaction.on_commit(events.nudge)
-
-
-def skip(delivery: Delivery, *, reason: str, actor: str, now: datetime | None = None) -> None:
-    """Give up on a delivery, so that its account's later events go on; the reason is a fact of the account."""
-    now = now or timezone.now()
-    with transaction.atomic():
-        open_ones = Delivery.objects.filter(pk=delivery.pk, status__in=("parked", "waiting"))
-        if not open_ones.update(status=Delivery.Status.SKIPPED, reason=reason[:300], decided_at=now):
-            return
-        about = {"delivery": str(delivery.pk), "event": str(delivery.event_id), "reason": reason}
-        with events.context(actor=actor):
-            events.record("delivery.abandoned", account=delivery.account, now=now, data=about)

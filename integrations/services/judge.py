@@ -11,13 +11,37 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
-from integrations.hosts import Adapter, BadAnswer, Result
+from integrations.hosts import BadAnswer, Receiver, Result
 from integrations.http import Heard
 
-AGAIN_AFTER = (1, 5, 30, 120, 600, 1_800, 3_600)
-"""Seconds before the next try of one event, by the tries it has had; the last one repeats."""
-PROBE_AFTER = (1, 2, 5, 10, 30, 60)
-"""Seconds before the next probe of a host that is down, by the failures in a row; an hour's outage ends in a minute."""
+
+class Policy(NamedTuple):
+    """How a kind of receiver is treated.
+
+    again_after: seconds before the next try of one event, by the tries it has had.
+    probe_after: seconds before the next probe of a receiver that is down, by the failures in a row; the last repeats.
+    gives_up: after the last of `again_after` the event is parked; else the last one repeats for ever.
+    any_2xx: a 2xx is a yes whatever its body, and 410 means that nobody lives there any more.
+    suspend_after: a receiver that is down for so long is told nothing until staff say so.
+    """
+
+    again_after: tuple[int, ...]
+    probe_after: tuple[int, ...]
+    gives_up: bool = False
+    any_2xx: bool = False
+    suspend_after: timedelta | None = None
+
+
+HOSTS = Policy(again_after=(1, 5, 30, 120, 600, 1_800, 3_600), probe_after=(1, 2, 5, 10, 30, 60))
+"""A host is the system of record: it is asked until it answers, and an outage of an hour ends within a minute."""
+WEBHOOKS = Policy(
+    again_after=(5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 43_200, 72_000, 86_400),
+    probe_after=(5, 30, 120, 600, 1_800, 3_600),
+    gives_up=True,
+    any_2xx=True,
+    suspend_after=timedelta(days=3),
+)
+"""An endpoint may be forgotten by its owner: an event is tried thirteen times over three days, then it is parked."""
 LIST_AGAIN_AFTER = 0.5
 """Seconds before a failed list goes again in smaller ones."""
 LONGEST_RETRY_AFTER = 3_600
@@ -46,14 +70,18 @@ class Verdict(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """One verdict per event; `host_failed`: count it against the host; `locked_out`: it refuses our key."""
+    """One verdict per event; `host_failed`: count it against the host; `locked_out`: it refuses our key.
+
+    `gone`: the receiver asks never to be told anything again.
+    """
 
     verdicts: list[Verdict]
     host_failed: bool = False
     locked_out: bool = False
+    gone: bool = False
 
 
-def judge(heard: Heard, ids: list[str], adapter: Adapter) -> Judgement:
+def judge(heard: Heard, ids: list[str], adapter: Receiver, policy: Policy = HOSTS) -> Judgement:
     """Judge one request that carried the events `ids`, in order."""
     alone = len(ids) == 1
 
@@ -61,6 +89,10 @@ def judge(heard: Heard, ids: list[str], adapter: Adapter) -> Judgement:
         return [Verdict(fate, reason)] * len(ids)
 
     match heard.status:
+        case status if policy.any_2xx and 200 <= status < 300:
+            return Judgement(all_of(Fate.DELIVERED, ""))
+        case 410 if policy.any_2xx:
+            return Judgement(all_of(Fate.AGAIN, "HTTP 410"), host_failed=True, locked_out=True, gone=True)
         case 200 | 201 | 202 | 204:
             try:
                 results = adapter.read_results(json.loads(heard.body))
@@ -87,9 +119,14 @@ def _of_result(result: Result | None) -> Verdict:
     return Verdict(Fate.DELIVERED if result.taken else Fate.PARKED, result.reason, result)
 
 
-def again_at(now: datetime, *, tries: int, retry_after: str = "") -> datetime:
+def given_up(*, tries: int, policy: Policy) -> bool:
+    """Tell whether an event that failed so many times is not tried again by itself."""
+    return policy.gives_up and tries > len(policy.again_after)
+
+
+def again_at(now: datetime, *, tries: int, retry_after: str = "", policy: Policy = HOSTS) -> datetime:
     """Give the time of an event's next try after so many; a host's Retry-After is honoured within its bound."""
-    seconds = _jittered(AGAIN_AFTER[min(tries, len(AGAIN_AFTER)) - 1])
+    seconds = _jittered(policy.again_after[min(tries, len(policy.again_after)) - 1])
     return now + timedelta(seconds=max(seconds, asked_to_wait(retry_after, now)))
 
 
@@ -98,9 +135,10 @@ def list_again_at(now: datetime, *, retry_after: str = "") -> datetime:
     return now + timedelta(seconds=max(_jittered(LIST_AGAIN_AFTER), asked_to_wait(retry_after, now)))
 
 
-def probe_at(now: datetime, *, failures: int, retry_after: str = "") -> datetime:
+def probe_at(now: datetime, *, failures: int, retry_after: str = "", policy: Policy = HOSTS) -> datetime:
     """Give the time of the next probe of a host that failed so many times in a row."""
-    seconds = _jittered(PROBE_AFTER[min(max(failures - FAILURES_TO_OPEN, 0), len(PROBE_AFTER) - 1)])
+    steps = policy.probe_after
+    seconds = _jittered(steps[min(max(failures - FAILURES_TO_OPEN, 0), len(steps) - 1)])
     return now + timedelta(seconds=max(seconds, asked_to_wait(retry_after, now)))
 
 

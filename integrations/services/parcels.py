@@ -11,12 +11,14 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from accounts.crypto import mask
 from accounts.models import Event
 from accounts.tenancy import uuid7
-from integrations.hosts import Adapter, Outgoing
+from integrations.hosts import Outgoing, Receiver
 from integrations.models import Delivery
+from integrations.services import allocate
 from integrations.services.route import message_id
 from payments.models import Method
 
@@ -33,7 +35,8 @@ class Parcel:
 
     id: UUID
     agency_id: UUID
-    connection_id: UUID
+    receiver_id: UUID
+    to_host: bool
     account_id: UUID | None
     lane: int
     sequence: int
@@ -43,6 +46,9 @@ class Parcel:
     account_seq: int | None
     kind: str
     occurred_at: datetime
+    consumer_id: UUID | None
+    actor: str
+    request_id: str
     data: dict[str, Any]
     reference: str | None
     message_id: str = ""
@@ -52,12 +58,16 @@ class Parcel:
     @property
     def chain(self) -> tuple[UUID, UUID]:
         """Deliveries of one chain go one after another; what is about no account is a chain of its own."""
-        return self.connection_id, self.account_id or self.id
+        return self.receiver_id, self.account_id or self.id
 
     @property
     def method_id(self) -> str | None:
-        """Name the bank account whose number the executor needs, if it is the host."""
-        needs = self.kind in NEEDS_NUMBER and (self.data.get("kind"), self.data.get("executor")) == ("ach", "host")
+        """Name the bank account whose number the executor needs, if it is the host; an endpoint is never given one."""
+        needs = (
+            self.to_host
+            and self.kind in NEEDS_NUMBER
+            and (self.data.get("kind"), self.data.get("executor")) == ("ach", "host")
+        )
         return self.data.get("method") if needs and self.data.get("origin") != "host" else None
 
 
@@ -74,20 +84,23 @@ class Attempt(NamedTuple):
 
 
 HELD = """
-SELECT account_id::text, min(sequence) FROM integrations_delivery
+SELECT coalesce(connection_id, endpoint_id)::text || account_id::text, min(sequence) FROM integrations_delivery
 WHERE lane = ANY(%(lanes)s::int[]) AND status IN ('waiting', 'parked') AND attempts > 0 AND account_id IS NOT NULL
   AND (status = 'parked' OR next_at > %(now)s)
-GROUP BY account_id
+GROUP BY 1
 """
 CLAIM = """
-SELECT d.id, d.agency_id, d.connection_id, d.account_id, d.lane, d.sequence, d.attempts, e.id,
-       e.account_id IS NOT NULL, e.account_seq, e.kind, e.occurred_at, e.data::text, a.reference
+SELECT d.id, d.agency_id, coalesce(d.connection_id, d.endpoint_id), d.connection_id IS NOT NULL, d.account_id, d.lane,
+       d.sequence, d.attempts, e.id, e.account_id IS NOT NULL, e.account_seq, e.kind, e.occurred_at, e.consumer_id,
+       e.actor, e.request_id, e.data::text, a.reference
 FROM unnest(%(lanes)s::int[]) AS wanted(lane)
 CROSS JOIN LATERAL (
     SELECT * FROM integrations_delivery d
     WHERE d.lane = wanted.lane AND d.status = 'waiting' AND (d.attempts = 0 OR d.next_at <= %(now)s)
-      AND NOT d.connection_id = ANY(%(blocked)s::uuid[]) AND NOT d.id = ANY(%(known)s::uuid[])
-      AND (%(all_free)s OR d.sequence < COALESCE((%(held)s::jsonb ->> d.account_id::text)::bigint, %(last)s))
+      AND NOT coalesce(d.connection_id, d.endpoint_id) = ANY(%(blocked)s::uuid[])
+      AND NOT d.id = ANY(%(known)s::uuid[])
+      AND (%(all_free)s OR d.sequence < coalesce((%(held)s::jsonb ->> (
+          coalesce(d.connection_id, d.endpoint_id)::text || d.account_id::text))::bigint, %(last)s))
     ORDER BY d.sequence LIMIT %(limit)s
 ) d
 CROSS JOIN LATERAL (SELECT * FROM accounts_event WHERE id = d.event_id OFFSET 0) e
@@ -97,7 +110,8 @@ ORDER BY d.sequence
 DUE_LANES = """
 SELECT lane FROM unnest(%(lanes)s::int[]) AS lane WHERE EXISTS (
     SELECT 1 FROM integrations_delivery d WHERE d.lane = lane AND d.status = 'waiting'
-      AND (d.attempts = 0 OR d.next_at <= %(now)s) AND NOT d.connection_id = ANY(%(blocked)s::uuid[]))
+      AND (d.attempts = 0 OR d.next_at <= %(now)s)
+      AND NOT coalesce(d.connection_id, d.endpoint_id) = ANY(%(blocked)s::uuid[]))
 """
 SETTLE = """
 UPDATE integrations_delivery AS d
@@ -145,14 +159,15 @@ def claim(
     return parcels
 
 
-def write(parcels: list[Parcel], adapter: Adapter) -> list[bytes]:
+def write(parcels: list[Parcel], adapter: Receiver) -> list[bytes]:
     """Write the messages of one request; bank numbers are opened here and live only in what is returned."""
-    needed = {parcel.method_id for parcel in parcels} - {None}
+    needed = {parcel.method_id for parcel in parcels} - {None} if adapter.executes else set()
     numbers = {str(method.pk): method for method in Method.objects.filter(pk__in=needed)} if needed else {}
-    return [_written(parcel, adapter, numbers.get(parcel.method_id)) for parcel in parcels]
+    parts = allocate.of([parcel for parcel in parcels if parcel.kind in getattr(adapter, "allocated", ())])
+    return [_written(parcel, adapter, numbers.get(parcel.method_id), parts.get(parcel.id)) for parcel in parcels]
 
 
-def _written(parcel: Parcel, adapter: Adapter, method: Method | None) -> bytes:
+def _written(parcel: Parcel, adapter: Receiver, method: Method | None, parts: list | None) -> bytes:
     event = Outgoing(
         id=UUID(parcel.message_id),
         sequence=parcel.sequence,
@@ -162,6 +177,11 @@ def _written(parcel: Parcel, adapter: Adapter, method: Method | None) -> bytes:
         occurred_at=parcel.occurred_at,
         committed_at=_made_at(parcel.event_id),
         data=parcel.data,
+        account_id=parcel.account_id,
+        consumer_id=parcel.consumer_id,
+        actor=parcel.actor,
+        request_id=parcel.request_id,
+        allocation=parts,
     )
     if method is None:
         message = msgspec.json.encode(adapter.write(event))
@@ -227,5 +247,6 @@ def wipe(methods: dict[str, Parcel], *, now: datetime) -> None:
     for method_id, parcel in methods.items():
         needing = Event.objects.filter(account_id=parcel.account_id, kind__in=NEEDS_NUMBER, data__method=method_id)
         done = (Delivery.Status.DELIVERED, Delivery.Status.SKIPPED)
-        if not needing.exclude(deliveries__status__in=done).exists():
-            Method.objects.filter(pk=method_id, wiped_at=None).update(routing="", number="", wiped_at=now)
+        taken = Delivery.objects.filter(event=OuterRef("pk"), connection__isnull=False, status__in=done)
+        if not needing.exclude(Exists(taken)).exists():
+            Method.objects.filter(pk=method_id, wiped_at=None, stored=False).update(routing="", number="", wiped_at=now)

@@ -1,10 +1,10 @@
 """Receive what hosts push: authenticate, decode, read, place; good records land beside refused ones."""
 
-import dataclasses
 import hashlib
 import hmac
 import ipaddress
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -13,21 +13,27 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.db import DatabaseError
+from django.db import connection as database
 from django.db.models import F
 
 from accounts import events
+from accounts.bulk import in_one
 from accounts.crypto import blind_index
 from accounts.models import Account
-from accounts.services.place import Outcome, place_accounts
+from accounts.services.place import CHUNK, Outcome, place_accounts
 from accounts.tenancy import ALL_AGENCIES, acting_for
+from accounts.tenancy import Row as TenantRow
 from integrations import http
 from integrations.hosts import Adapter, BadRecord, FieldError, Told, Words, adapter
 from integrations.models import HostConnection
+from integrations.services import allocate
 from payments.models import HostItem, Payment, Postdate
 from payments.services.mirror import mirror
+from settlements.models import IndividualOffer
 from settlements.services.offers import set_host_offers
 
 KEY_PREFIX = "qin_"
+CANONICAL = "scollect"
 NO_HASH = "0" * 64
 VERDICTS = {"placed": "accepted", "updated": "accepted", "unchanged": "unchanged", "stale": "stale"}
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -59,6 +65,7 @@ class Row(NamedTuple):
     record: Any
     told: Told | None
     errors: list[FieldError]
+    index: int = 0
 
 
 def make_inbound_key(connection: HostConnection) -> str:
@@ -113,19 +120,33 @@ def receive(*, connection: HostConnection, body: bytes, now: datetime, request_i
 def take(*, connection: HostConnection, records: list, now: datetime) -> dict:
     """Place records that are decoded; see `receive`."""
     reader = adapter_for(connection)
-    rows = [_read(reader, record, connection.agency_id) for record in records]
+    unfold = getattr(reader, "unfold", None)
+    placed = [
+        (index, one)
+        for index, record in enumerate(records)
+        for one in (unfold(record) if unfold and isinstance(record, dict) else [record])
+    ]
+    rows = [read_row(reader.read, record, connection.agency_id, index=index) for index, record in placed]
+    answer = _answer(rows, place_rows(connection=connection, rows=rows, now=now), reader.reference_field)
+    note_push(connection, stale=answer["stale"], now=now)
+    return answer
+
+
+def place_rows(*, connection: HostConnection, rows: list[Row], now: datetime, at_once: int = CHUNK) -> list[Outcome]:
+    """Place what rows tell, with offers and the host's lists; give an outcome for each row that tells anything."""
     told = {id(row.told.placement): row.told for row in rows if row.told}
-    outcomes = place_accounts(
+    return place_accounts(
         connection_id=connection.pk,
         placements=[row.told.placement for row in rows if row.told],
         now=now,
+        at_once=at_once,
         then=lambda applied: _follow(applied, told, now),
     )
-    answer = _answer(rows, outcomes)
-    HostConnection.objects.filter(pk=connection.pk).update(
-        last_push_at=now, stale_pushes=F("stale_pushes") + answer["stale"]
-    )
-    return answer
+
+
+def note_push(connection: HostConnection, *, stale: int, now: datetime) -> None:
+    """Note that the host was heard, and how much of it was old."""
+    HostConnection.objects.filter(pk=connection.pk).update(last_push_at=now, stale_pushes=F("stale_pushes") + stale)
 
 
 def fetch(account: Account, now: datetime) -> bool:
@@ -136,8 +157,9 @@ def fetch(account: Account, now: datetime) -> bool:
     connection = HostConnection.objects.filter(pk=account.connection_id).first()
     if not (connection and connection.is_active and connection.fetch_at_login) or connection.unreachable_since:
         return False
+    reader = adapter_for(connection)
     heard = http.ask(
-        adapter_for(connection).account_request(account.reference),
+        reader.account_request(account.reference),
         timeout=settings.HOST_FRESH_TIMEOUT,
         answer_limit=settings.HOST_ANSWER_LIMIT,
     )
@@ -145,7 +167,7 @@ def fetch(account: Account, now: datetime) -> bool:
         return False
     try:
         record = _decoder.decode(heard.body)
-        if not isinstance(record, dict) or str(record.get("FileNumber", "")).strip() != account.reference:
+        if not isinstance(record, dict) or str(record.get(reader.reference_field, "")).strip() != account.reference:
             return False
         with events.context(actor=f"host:{connection.pk}"):
             answer = take(connection=connection, records=[record], now=now)
@@ -157,60 +179,106 @@ def fetch(account: Account, now: datetime) -> bool:
     return bool(answer["accepted"] or answer["unchanged"])
 
 
-def adapter_for(connection: HostConnection) -> Adapter:
-    """Make the connection's adapter from its row."""
-    return adapter(
-        connection.style,
-        Words(
-            base_url=connection.base_url,
-            outbound_key=connection.outbound_key,
-            status_map=connection.status_map,
-            cell_phone_type=connection.cell_phone_type,
-            cell_phone_status=connection.cell_phone_status,
-        ),
+def adapter_for(connection: HostConnection, *, canonical: bool = False) -> Adapter:
+    """Make the connection's adapter from its row.
+
+    :param canonical: the one for records that a file format has put into canonical names.
+    """
+    return adapter(CANONICAL if canonical else connection.style, words_of(connection))
+
+
+def words_of(connection: HostConnection) -> Words:
+    """Read a connection's words from its row."""
+    return Words(
+        base_url=connection.base_url,
+        outbound_key=connection.outbound_key,
+        status_map=connection.status_map,
+        cell_phone_type=connection.cell_phone_type,
+        cell_phone_status=connection.cell_phone_status,
+        vocabulary=connection.vocabulary,
+        terms=connection.terms,
     )
 
 
-def _read(reader: Adapter, record: Any, agency_id: UUID) -> Row:
-    if not isinstance(record, dict):
-        return Row(record, None, [FieldError("", "invalid_record", "An account record is an object.")])
+def decode(body: bytes) -> Any:
+    """Read JSON as hosts send it: numbers with a point stay exact.
+
+    :raises ValueError: not JSON.
+    """
     try:
-        told = reader.read(record)
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, ArithmeticError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def read_row(
+    read: Callable[[dict], Told], record: Any, agency_id: UUID, *, line_hash: UUID | None = None, index: int = 0
+) -> Row:
+    """Read one record, whole or of an update, by the adapter's function for it.
+
+    :param index: where it stood in what was sent.
+    """
+    if not isinstance(record, dict):
+        return Row(record, None, [FieldError("", "invalid_record", "An account record is an object.")], index)
+    try:
+        told = read(record)
     except BadRecord as error:
-        return Row(record, None, error.errors)
+        return Row(record, None, error.errors, index)
     telling = {name: value for name, value in record.items() if name not in ("AsOf", "Version")}
     digest = hashlib.sha256(msgspec.json.encode(telling, order="sorted")).hexdigest()
     # Keyed, because a body holds an SSN and little else that an attacker would not know.
     body_hash = blind_index(digest, agency_id=agency_id, field="body")
-    placement = dataclasses.replace(told.placement, body_hash=body_hash)
-    return Row(record, told._replace(placement=placement), told.remarks)
+    told.placement.stamp(body_hash=body_hash, line_hash=line_hash)
+    return Row(record, told, told.remarks, index)
 
 
 def _follow(applied: list[Outcome], told: dict[int, Told], now: datetime) -> None:
     """Take over offers and the host's own lists, in the transaction of the accounts they belong to."""
-    by_account = {outcome.account: told[id(outcome.placement)] for outcome in applied}
-    set_host_offers(settlements={account: said.settlement for account, said in by_account.items()}, now=now)
-    of_these = {"account__in": list(by_account)}
-    listed = set(HostItem.objects.filter(**of_these).values_list("account_id", flat=True))
-    ours = set(Payment.objects.filter(**of_these).values_list("account_id", flat=True))
-    ours |= set(Postdate.objects.filter(**of_these).values_list("account_id", flat=True))
-    for account, said in by_account.items():
-        if said.payments or said.postdates or account.pk in listed or account.pk in ours:
-            mirror(account=account, payments=said.payments, postdates=said.postdates, now=now)
+    pairs = [(outcome.account, told[id(outcome.placement)]) for outcome in applied]
+    if any(said.invoices is not None for _account, said in pairs):
+        allocate.keep({account: said.invoices or [] for account, said in pairs})
+    offering = [(account, said.settlement) for account, said in pairs if said.tells("settlement")]
+    offered = _having(IndividualOffer, [account.id for account, said in offering if said is None])
+    # Where nothing is said and nothing stands there is nothing to do.
+    if news := {account: said for account, said in offering if said is not None or account.id in offered}:
+        set_host_offers(settlements=news, now=now)
+    listing = [(account, said) for account, said in pairs if said.tells("payments") or said.tells("postdates")]
+    silent = [account.id for account, said in listing if not (said.payments or said.postdates)]
+    known = _having(HostItem, silent) | _having(Payment, silent) | _having(Postdate, silent)
+    for account, said in listing:
+        if said.payments or said.postdates or account.id in known:
+            mirror(
+                account=account,
+                payments=said.payments if said.tells("payments") else None,
+                postdates=said.postdates if said.tells("postdates") else None,
+                now=now,
+            )
 
 
-def _answer(rows: list[Row], outcomes: list[Outcome]) -> dict:
+def _having(model: type[TenantRow], account_ids: list[UUID]) -> set[UUID]:
+    """Give the accounts that have a row of a model."""
+    if not account_ids:
+        return set()
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT account_id FROM {model._meta.db_table} WHERE account_id = ANY(%s::uuid[])",  # noqa: S608 - our own table
+            [in_one(account_ids)],
+        )
+        return {account_id for (account_id,) in cursor.fetchall()}
+
+
+def _answer(rows: list[Row], outcomes: list[Outcome], reference_field: str) -> dict:
     counts = dict.fromkeys(("received", "accepted", "unchanged", "stale", "refused"), 0) | {"received": len(rows)}
     errors, placed = [], iter(outcomes)
-    for index, row in enumerate(rows):
+    for row in rows:
         found = list(row.errors)
         verdict = VERDICTS.get(next(placed).verdict, "refused") if row.told else "refused"
         if row.told and verdict == "refused":
             found.append(FieldError("/Version", "conflicting_version", "This version was told with another body."))
         counts[verdict] += 1
-        number = row.record.get("FileNumber") if isinstance(row.record, dict) else None
+        number = row.record.get(reference_field) if isinstance(row.record, dict) else None
         number = str(number)[:60] if isinstance(number, str | int) else None  # anything else is not echoed
-        errors += [{"index": index, "FileNumber": number, **error._asdict()} for error in found]
+        errors += [{"index": row.index, reference_field: number, **error._asdict()} for error in found]
     return counts | {"errors": errors}
 
 

@@ -1,4 +1,4 @@
-"""Route events: give each its sequence and one delivery per interested connection and account."""
+"""Route events: give each its sequence and one delivery per interested receiver and, for hosts, account."""
 
 import zlib
 from collections import defaultdict
@@ -6,12 +6,13 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import events
 from accounts.bulk import write_rows
 from accounts.models import Account, Event
-from integrations.models import Delivery, HostConnection
-from payments.rules.routing import SCOLLECT
+from integrations import hosts, wake, webhooks
+from integrations.models import Delivery, HostConnection, WebhookEndpoint
 from payments.services.visible import Visible
 
 LANES = 64
@@ -25,6 +26,8 @@ FILE_STYLES = ("intelec",)
 def route(*, now: datetime, limit: int = ROUTED_AT_ONCE) -> list[Delivery]:
     """Route waiting events of all agencies; return their deliveries.
 
+    Whoever waits for the agency's feed is woken after the commit.
+
     Deliveries commit with the router's own position in each agency's sequence, so a crash leaves an event either
     waiting or on its way, and it does not matter which reader gave the sequence. An event about a consumer goes to
     every account they hold, an event about the agency alone to every connection once.
@@ -34,16 +37,45 @@ def route(*, now: datetime, limit: int = ROUTED_AT_ONCE) -> list[Delivery]:
         routed = events.take(READER, limit=limit)
         if not routed:
             return []
-        deliveries = _deliveries(routed, now)
+        deliveries = deliveries_of(routed, now)
         write_rows(Delivery, deliveries, skip_known=True)
+        told = {event.agency_id: event.sequence for event in routed}
+        transaction.on_commit(lambda: wake.tell_feeds(told))
     return deliveries
 
 
-def _deliveries(routed: list[Event], now: datetime) -> list[Delivery]:
+def deliveries_of(routed: list[Event], now: datetime) -> list[Delivery]:
+    """Make the deliveries of events with a sequence, for every receiver that hears of them; write nothing."""
+    return _to_hosts(routed, now) + _to_endpoints(routed, now)
+
+
+def _to_endpoints(routed: list[Event], now: datetime) -> list[Delivery]:
+    listening = WebhookEndpoint.objects.filter(agency_id__in={event.agency_id for event in routed}, is_active=True)
+    endpoints = list(listening.filter(removed_at=None).order_by("pk").values_list("agency_id", "pk", "kinds"))
+    return [
+        Delivery(
+            agency_id=event.agency_id,
+            endpoint_id=endpoint_id,
+            event=event,
+            account_id=event.account_id,
+            sequence=event.sequence,
+            lane=lane_of(endpoint_id, event.account_id),
+            next_at=now,
+            created_at=now,
+        )
+        for event in routed
+        for agency_id, endpoint_id, kinds in endpoints
+        if agency_id == event.agency_id and webhooks.hears(kinds, event.kind)
+    ]
+
+
+def _to_hosts(routed: list[Event], now: datetime) -> list[Delivery]:
     accounts = {event.account_id for event in routed if event.account_id}
     consumers = {event.consumer_id for event in routed if event.consumer_id and not event.account_id}
     agencies = {event.agency_id for event in routed if not (event.account_id or event.consumer_id)}
-    held = Account.objects.filter(connection_id__isnull=False)
+    untold = HostConnection.objects.filter(Q(transport=HostConnection.Transport.FILES) | Q(is_active=False))
+    untold = list(untold.values_list("pk", flat=True))
+    held = Account.objects.filter(connection_id__isnull=False).exclude(connection_id__in=untold)
     connection_of = dict(held.filter(pk__in=accounts).values_list("pk", "connection_id"))
     of_consumer: dict[UUID, list[tuple[UUID, UUID]]] = defaultdict(list)
     if consumers:
@@ -52,7 +84,7 @@ def _deliveries(routed: list[Event], now: datetime) -> list[Delivery]:
             of_consumer[consumer_id].append(tuple(pair))
     of_agency: dict[UUID, list[tuple[None, UUID]]] = defaultdict(list)
     if agencies:
-        theirs = HostConnection.objects.filter(agency_id__in=agencies, is_active=True).order_by("pk")
+        theirs = HostConnection.objects.filter(agency_id__in=agencies).exclude(pk__in=untold).order_by("pk")
         for agency_id, connection_id in theirs.values_list("agency_id", "pk"):
             of_agency[agency_id].append((None, connection_id))
     deliveries = []
@@ -78,9 +110,9 @@ def _deliveries(routed: list[Event], now: datetime) -> list[Delivery]:
     return deliveries
 
 
-def lane_of(connection_id: UUID, account_id: UUID | None) -> int:
-    """Give the lane of an account at a connection; agency-level events of a connection have a lane too."""
-    return zlib.crc32(connection_id.bytes + (account_id.bytes if account_id else b"")) % LANES
+def lane_of(receiver_id: UUID, account_id: UUID | None) -> int:
+    """Give the lane of an account at a receiver; agency-level events of a receiver have a lane too."""
+    return zlib.crc32(receiver_id.bytes + (account_id.bytes if account_id else b"")) % LANES
 
 
 def message_id(event_id: UUID, account_id: UUID | None, *, about_account: bool) -> UUID:
@@ -96,12 +128,24 @@ def file_hosts() -> list[UUID]:
 def routing_table(account: Account) -> dict:
     """Give the routing table of an account's connection; fills `payments.services.route.table`.
 
-    A connection that says nothing has its style's own table; no connection, no route.
+    A connection that says nothing has its style's own table; no connection, no route; and one that is switched off
+    executes nothing and sends no notices.
     """
-    routing = HostConnection.objects.filter(pk=account.connection_id).values_list("routing", flat=True).first()
-    if routing is None:
+    found = HostConnection.objects.filter(pk=account.connection_id).values_list("routing", "style", "is_active").first()
+    if found is None:
         return {}
-    return routing or SCOLLECT
+    routing, style, is_active = found
+    table = routing or hosts.defaults(style)["routing"]
+    return table if is_active else _without_host(table)
+
+
+def _without_host(table: dict | list) -> dict | list:
+    """Leave the ways in which the host has no part, in whichever form a connection stores its table."""
+    if isinstance(table, list):
+        return [row for row in table if "host" not in row.values()]
+    return {
+        key: way for key, way in table.items() if "host" not in (way.values() if isinstance(way, dict) else tuple(way))
+    }
 
 
 def visible_statuses(account: Account) -> Visible | None:

@@ -18,7 +18,12 @@ from .page import render
 
 
 class ScollectHost(Host):
+    """SCollect; a host that says the same in other words overrides `outward`, `inward` and the two paths."""
+
     style = "scollect"
+    title = "SCollect"
+    account_path = r"/accounts/([^/]+)"
+    events_path = r"/events"
     tables = records.TABLES + pushes.TABLES + ledger.TABLES + inbox.TABLES + charges.TABLES
     defaults: ClassVar[dict[str, object]] = {
         "name": "SCollect",
@@ -40,7 +45,7 @@ class ScollectHost(Host):
         super().__init__(directory)
         shared = {"store": self.store, "setting": self.setting}
         self.records = records.Records(store=self.store, clock=self.clock)
-        self.pushes = pushes.Pushes(records=self.records, client=self.client, **shared)
+        self.pushes = pushes.Pushes(records=self.records, client=self.client, outward=self.outward, **shared)
         self.ledger = ledger.Ledger(clock=self.clock, records=self.records, **shared)
         self.inbox = inbox.Inbox(store=self.store, ledger=self.ledger)
         self.charges = charges.Charges(
@@ -50,8 +55,8 @@ class ScollectHost(Host):
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", r"/accounts/([^/]+)", self.fetch, faulty=True),
-            Route("POST", r"/events", self.receive, faulty=True),
+            Route("GET", self.account_path, self.fetch, faulty=True),
+            Route("POST", self.events_path, self.receive, faulty=True),
             Route("GET", r"/_sandbox/accounts", lambda request: self.all_accounts()),
             Route("POST", r"/_sandbox/accounts", self.command("accounts", self.save_accounts)),
             Route("POST", r"/_sandbox/accounts/([^/]+)", self.command("account", self.merge_account)),
@@ -64,6 +69,24 @@ class ScollectHost(Host):
             Route("GET", r"/_sandbox/state", lambda request: self.state()),
         ]
 
+    # What a host with other words says differently.
+
+    def outward(self, record: dict) -> dict:
+        """Put a record of the store into this host's words."""
+        return record
+
+    def inward(self, event: dict) -> dict:
+        """Put an event of the portal from this host's words into those of the store."""
+        return event
+
+    def own_accounts(self, accounts: list[dict]) -> list[dict]:
+        """Choose of an agency's demonstration accounts those that lie at this host."""
+        return accounts
+
+    def sections(self) -> list[str]:
+        """Give the parts of the page that only this style has."""
+        return []
+
     # The API for the portal.
 
     def admit(self, request: Request) -> None:
@@ -75,7 +98,7 @@ class ScollectHost(Host):
         record = self.records.record(file_number)
         if record is None:
             raise Refused(404, "unknown_account", "There is no such FileNumber.")
-        return record
+        return self.outward(record)
 
     def receive(self, request: Request) -> dict:
         self.admit(request)
@@ -84,6 +107,7 @@ class ScollectHost(Host):
             raise Refused(400, "list_expected", "The body is a list of events.")
         if not 1 <= len(batch) <= inbox.EVENTS_LIMIT:
             raise Refused(400, "wrong_count", f"A list holds 1 to {inbox.EVENTS_LIMIT} events.")
+        batch = [self.inward(event) if isinstance(event, dict) else event for event in batch]
         results = self.inbox.receive(batch, received_at=request.received_at)
         self.wake.set()
         return {"results": results}
@@ -148,7 +172,8 @@ class ScollectHost(Host):
             return {"saved": 0, "changed": 0}
         name, accounts = AGENCIES[agency]
         self.store.set(name=name)
-        return self.save_accounts({"accounts": accounts(self.clock.now().date()), "push": said.get("push")})
+        given = self.own_accounts(accounts(self.clock.now().date()))
+        return self.save_accounts({"accounts": given, "push": said.get("push")})
 
     def script_outcome(self, said: dict) -> dict:
         answer = self.ledger.script(said)

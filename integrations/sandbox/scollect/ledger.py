@@ -67,7 +67,10 @@ class Ledger:
             return None
         number, amount = self.account_of(event), self.amount_of(block)
         item = self.records.item(portal_id=block["PortalID"])
-        if (item["status"] if item else None) not in MAY_FOLLOW[status]:
+        if item is None and status != "DECLINED":
+            item = self.planned(block)
+        reinstated = block.get("Reinstated") and item and item["status"] == "CHARGEBACK"
+        if (item["status"] if item else None) not in MAY_FOLLOW[status] and not reinstated:
             return {"HostID": item["host_id"], "Status": item["status"]}
         if status == "REFUND" and item and amount < item["amount_cents"]:
             # A part came back: the payment stays, and the refund is an item of its own.
@@ -83,7 +86,8 @@ class Ledger:
             )
             self.records.lower_balance(number, -amount)
         elif item:
-            item = self.move(item, status, date=self.words_of(block)["date"])
+            paid = {"date": self.words_of(block)["date"], "portal_id": block["PortalID"]}
+            item = self.move(item, status, **paid)
         else:
             item = self.records.add(
                 file_number=number,
@@ -99,6 +103,11 @@ class Ledger:
                 self.records.lower_balance(number, amount)
         self.push_back(number)
         return {"HostID": item["host_id"], "Status": item["status"]}
+
+    def planned(self, block: dict) -> sqlite3.Row | None:
+        """Find the post-date that the portal itself has just charged: it becomes the payment."""
+        item = self.records.item(portal_id=str(block.get("PostDateID") or ""))
+        return item if item and (item["executor"], item["status"]) == ("PORTAL", "PENDING") else None
 
     def submit(self, event: dict, block: dict) -> dict:
         """Take an immediate ACH payment that the host submits: PROCESSED now, posted banking days later."""
@@ -189,6 +198,7 @@ class Ledger:
             return {"Held": False, "Reason": reason}
         item = self.records.item(portal_id=block["PortalID"])
         self.records.change(item["host_id"], held=int(bool(wanted)))
+        self.push_back(item["file_number"])
         return {"Held": bool(wanted), "Reason": ""}
 
     def why_not(self, block: dict) -> str:

@@ -41,10 +41,11 @@ TONES = {
 
 
 def render(host) -> str:
-    body = "".join((summary(host), controls(host), events(host), accounts(host), pushes(host)))
+    parts = (summary(host), controls(host), *host.sections(), events(host), accounts(host), pushes(host))
+    body = "".join(parts)
     return frame(
-        title=f"{host.setting('name')}: SCollect sandbox host",
-        kind="SCollect style sandbox host",
+        title=f"{host.setting('name')}: {host.title} sandbox host",
+        kind=f"{host.title} style sandbox host",
         heading=host.setting("name"),
         clock=host.clock.now().strftime("%a %d %b %Y, %H:%M:%S"),
         body=body,

@@ -23,11 +23,12 @@ LOG_KEPT = 300
 
 
 class Pushes:
-    def __init__(self, *, store: Store, records: Records, client: Client, setting):
+    def __init__(self, *, store: Store, records: Records, client: Client, setting, outward=lambda record: record):
         self.store = store
         self.records = records
         self.client = client
         self.setting = setting
+        self.outward = outward
         # One push at a time, so that an older version never overtakes a newer one by accident.
         self.one_at_a_time = threading.Lock()
 
@@ -73,7 +74,7 @@ class Pushes:
 
         FileNumbers: a list or "all". as_list: a list even for one. times: the same again. stale: the version
         before. conflict: the present AsOf and Version with another balance. order: "newest_first" sends every
-        kept version, newest first. gzip: compressed.
+        kept version, newest first. fresh: as of now, as a nightly picture of everything is. gzip: compressed.
 
         :raises ValueError: an unknown account, or the portal is not configured.
         """
@@ -99,6 +100,9 @@ class Pushes:
         return {"pushed": len(records), "answers": answers}
 
     def chosen(self, numbers: list[str], said: dict) -> tuple[list[dict], str]:
+        if said.get("fresh"):
+            now = stamp(self.records.clock.now())
+            return [self.records.record(number) | {"AsOf": now} for number in numbers], "fresh"
         if said.get("stale"):
             return [self.records.older(number) for number in numbers], "stale"
         if said.get("order") == "newest_first":
@@ -112,7 +116,8 @@ class Pushes:
 
     def send(self, records: list[dict], *, why: str, as_list: bool = False, compress: bool = False) -> dict:
         """Make one request and log it; a status of None means that no answer came."""
-        body = records if as_list or len(records) != 1 else records[0]
+        said = [self.outward(record) for record in records]
+        body = said if as_list or len(said) != 1 else said[0]
         url = f"{self.setting('portal_url').rstrip('/')}/api/v1/hosts/{self.setting('connection_id')}/accounts"
         headers = {
             "Authorization": f"Bearer {self.setting('inbound_key')}",

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from ..clock import Clock, add_banking_days, moment, stamp
@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS items (
     last4 TEXT NOT NULL DEFAULT '', status TEXT NOT NULL, updated_at TEXT NOT NULL,
     executor TEXT NOT NULL DEFAULT 'HOST', posting_agent TEXT NOT NULL DEFAULT '',
     not_before TEXT, settles_at TEXT, token TEXT, bank TEXT, held INTEGER NOT NULL DEFAULT 0,
-    attempt INTEGER NOT NULL DEFAULT 1, reference TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '');
+    attempt INTEGER NOT NULL DEFAULT 1, reference TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '',
+    notice_on TEXT);
 CREATE INDEX IF NOT EXISTS items_by_account ON items (file_number);
 CREATE INDEX IF NOT EXISTS items_by_portal_id ON items (portal_id) WHERE portal_id <> '';
 CREATE INDEX IF NOT EXISTS items_by_status ON items (status, not_before);
@@ -83,6 +84,7 @@ class Records:
             "method": item.get("Method", "CARD"),
             "last4": item.get("Last4") or "",
             "status": item["Status"],
+            "notice_on": item.get("NoticeSentOn"),
         }
         known = self.item(host_id=item.get("HostID"))
         if known is None:
@@ -99,6 +101,10 @@ class Records:
             return True
         if all(known[name] == value for name, value in values.items()):
             return False
+        if known["not_before"] and part == "postdate":
+            # Moved by an agent: it is taken at the same hour of its new day.
+            moved = date.fromisoformat(values["date"]) - date.fromisoformat(known["date"])
+            values["not_before"] = stamp(moment(known["not_before"]) + moved)
         self.change(known["host_id"], **values)
         return True
 
@@ -216,7 +222,8 @@ class Records:
 
 
 def as_item(row: sqlite3.Row) -> dict:
-    return {
+    told = {"NoticeSentOn": row["notice_on"]} if row["notice_on"] else {}
+    return told | {
         "HostID": row["host_id"],
         "PortalID": row["portal_id"],
         "Date": row["date"],

@@ -1,0 +1,205 @@
+"""Intelec style (Quantrax): the arrangement drives the workflow, methods vary, payments travel in batches.
+
+Every message of an arrangement says what form it has (standard or non-linear) and where the account stands in the work
+queues. What the host executes reaches it in payment batches, never by these messages (docs/hosts.md), so they hold no
+bank number.
+"""
+
+from typing import Any
+from urllib.parse import quote
+
+from integrations.hosts import Outgoing, Request, Result, Told, Words
+from integrations.hosts.dialect import EMAIL, PERSON_AND_DEBT, PHONE, Dialect, read, renamed
+from integrations.hosts.scollect import SCollect
+
+# The mapping tables: what Intelec says, and the same in canonical words.
+ITEM = {
+    "ItemID": "HostID",
+    "PortalID": "PortalID",
+    "On": "Date",
+    "Amount": "Amount",
+    "By": "Method",
+    "Last4": "Last4",
+    "State": "Status",
+    "UpdatedAt": "UpdatedAt",
+}
+CASE = Dialect(
+    PERSON_AND_DEBT
+    | {
+        "Case": "FileNumber",
+        "StatusCode": "Status",
+        "ClientCode": "ClientNumber",
+        "ClientName": "ClientName",
+        "Debtor/First": "FirstName",
+        "Debtor/Last": "LastName",
+        "Debtor/SSN": "SSN",
+        "Debtor/Born": "DOB",
+        "Debtor/Address1": "Address/Street1",
+        "Debtor/Address2": "Address/Street2",
+        "Debtor/City": "Address/City",
+        "Debtor/State": "Address/State",
+        "Debtor/Zip": "Address/Zip",
+        "BalanceDue": "CurrentBalance",
+        "Service": "AccountDescription",
+        "ServiceDate": "ContractDate",
+        "ClassCode": "DebtType",
+        "AsOf": "AsOf",
+        "Version": "Version",
+    },
+    {
+        "Phones": ("Phones", PHONE),
+        "Emails": ("Emails", EMAIL),
+        "Payments": ("Payments", ITEM),
+        "PostDated": ("PostDates", ITEM),
+    },
+)
+ENVELOPE = {
+    "EventID": "EventID",
+    "Sequence": "Sequence",
+    "AccountSequence": "CaseSequence",
+    "FileNumber": "Case",
+    "Event": "Event",
+    "OccurredAt": "OccurredAt",
+    "CommittedAt": "CommittedAt",
+    "Data": "Data",
+}
+PLANNED = ("Number", "Of", "Executor", "Notifier", "NotBefore", "Hold")
+QUEUES = ("performing", "late", "broken", "none")
+STANDARD = ("monthly", "semimonthly", "biweekly", "weekly")
+BATCH_STEPS = {
+    "batch.created": "COLLECTED",
+    "batch.approved": "APPROVED",
+    "batch.exported": "EXPORTED",
+    "batch.posted": "POSTED",
+}
+
+DEFAULTS: dict[str, Any] = {
+    "status_map": {
+        "ACT": "open",
+        "NEW": "open",
+        "ARR": "open",
+        "PIF": "paid",
+        "CLS": "closed",
+        "RTC": "recalled",
+        "HLD": "blocked",
+        "DSP": "disputed",
+        "BKR": "bankruptcy",
+        "DEC": "deceased",
+        "ATY": "attorney",
+        "CEA": "cease",
+    },
+    # A linked card is charged by the portal's run; direct checks go to the clearing house in the host's batches.
+    "routing": {
+        "card.immediate": {"executor": "portal", "notifier": "portal"},
+        "card.postdated": {"executor": "portal", "notifier": "portal"},
+        "ach.immediate": {"executor": "host", "notifier": "portal"},
+        "ach.postdated": {"executor": "host", "notifier": "portal"},
+    },
+    "payment_statuses": ["POSTED", "DECLINED", "CHARGEBACK", "ACH REVERSAL", "REFUND"],
+    "postdate_statuses": ["PENDING"],
+    "vocabulary": {},
+}
+
+
+class Intelec:
+    """Read and write Intelec."""
+
+    reference_field = "Case"
+    executes = False
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.canonical = SCollect(words)
+
+    def read(self, record: dict) -> Told:
+        return read(self.canonical, CASE.canonical(record), CASE.pointer)
+
+    def write(self, event: Outgoing) -> dict:
+        said = self.canonical.write(event)
+        message = renamed(said, ENVELOPE) | {"Smart": event.kind.partition(".")[0].upper()}
+        if event.data.get("origin") == "host":
+            return message
+        data = event.data
+        if event.kind.startswith("arrangement."):
+            message["Arrangement"] = arrangement(data)
+            message["WorkQueue"] = queue_of(event.kind, data)
+        elif step := BATCH_STEPS.get(event.kind):
+            message["Batch"] = {"Step": step, "Number": data.get("number"), "Items": data.get("items_count")} | {
+                "Total": _dollars(data["total_cents"]) if "total_cents" in data else None,
+                "By": str(data.get("method") or "").upper(),
+            }
+        elif block := said.get("Payment"):
+            message["Payment"] = renamed(block, {ours: theirs for theirs, ours in ITEM.items()}) | {
+                "Executor": block.get("Executor"),
+                "PlannedID": block.get("PostDateID"),
+                "Reference": block.get("ProcessorReference"),
+                "DeclineCode": block.get("DeclineCode"),
+            }
+        elif block := said.get("PostDate"):
+            more = {name: block[name] for name in PLANNED if name in block}
+            message["PostDated"] = renamed(block, {ours: theirs for theirs, ours in ITEM.items()}) | more
+        return message
+
+    def events_request(self, messages: list[bytes]) -> Request:
+        body = b"[" + b",".join(messages) + b"]"
+        return Request(f"{self._base}/rmex/portal/activity", (*self._headers, "Content-Type: application/json"), body)
+
+    def account_request(self, reference: str) -> Request:
+        return Request(f"{self._base}/rmex/cases/{quote(reference, safe='')}", self._headers)
+
+    @property
+    def _base(self) -> str:
+        return self.words.base_url.rstrip("/")
+
+    @property
+    def _headers(self) -> tuple[str, ...]:
+        return self.canonical.headers
+
+    def read_results(self, body: Any) -> dict[str, Result]:
+        return self.canonical.read_results(body)
+
+
+def queue_of(kind: str, data: dict[str, Any]) -> str:
+    """Say how the work queues see the account: performing accounts stay away from collectors."""
+    said = data.get("work_queue")
+    if said in QUEUES:
+        return said
+    return "none" if kind in ("arrangement.cancelled", "arrangement.completed") else "performing"
+
+
+def arrangement(data: dict[str, Any]) -> dict[str, Any]:
+    """Tell an arrangement in Intelec's two forms: standard (down payment, equal payments) or any list of dates."""
+    lines = [(on, int(cents)) for on, cents in data.get("schedule") or ()]
+    numbered = enumerate(lines, 1)
+    block: dict[str, Any] = {
+        "PortalID": data.get("arrangement"),
+        "Status": str(data.get("status") or "").upper(),
+        "Total": _dollars(data.get("total_cents") or 0),
+        "Linked": data.get("method"),
+        "AuthorizationID": data.get("authorization"),
+        "Lines": [{"Number": number, "On": on, "Amount": _dollars(cents)} for number, (on, cents) in numbered],
+    }
+    if data.get("frequency") in STANDARD and (form := standard(lines)):
+        return block | {"Form": "STANDARD", "Frequency": data["frequency"].upper()} | form
+    return block | {"Form": "NON-LINEAR"}
+
+
+def standard(lines: list[tuple[str, int]]) -> dict[str, Any] | None:
+    """Find the down payment and the equal payment of a schedule; None where payments in the middle differ."""
+    if len(lines) < 2:
+        return None
+    middle = {cents for _on, cents in lines[1:-1]} or {lines[-1][1]}
+    if len(middle) != 1:
+        return None
+    (equal,) = middle
+    first, last = lines[0][1], lines[-1][1]
+    down = None if first == equal else first
+    # The last payment carries the cents that do not divide, or is the smaller rest.
+    if abs(last - equal) >= len(lines) and last > equal:
+        return None
+    day = int(lines[1][0][-2:])
+    return {"DownPayment": _dollars(down) if down else None, "Payment": _dollars(equal), "DayOfMonth": day}
+
+
+def _dollars(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"

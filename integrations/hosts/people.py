@@ -1,0 +1,34 @@
+"""How the facts by which people are known and reached are read: SSN, phone, e-mail."""
+
+import re
+from typing import Any
+
+from accounts.keys import digits
+from integrations.hosts import Wrong, text
+
+
+def ssn(value: Any) -> str:
+    """Read an SSN as nine digits; a placeholder is blank."""
+    found = digits(str(value))
+    if len(found) != 9:
+        raise Wrong("invalid_ssn", "An SSN has nine digits.")
+    # A row of one digit is a host's way to leave it blank, and must never link two people.
+    return "" if len(set(found)) == 1 else found
+
+
+def phone(value: Any) -> str:
+    """Read a phone number as + and digits."""
+    found = digits(str(value))
+    if not str(value).strip().startswith("+") and len(found) == 10:
+        return f"+1{found}"
+    if 8 <= len(found) <= 15 and (str(value).strip().startswith("+") or (len(found), found[0]) == (11, "1")):
+        return f"+{found}"
+    raise Wrong("invalid_phone", "A phone number has ten digits, or a + and up to fifteen.")
+
+
+def email(value: Any) -> str:
+    """Read an e-mail address."""
+    found = text(254)(value)
+    if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+", found):
+        raise Wrong("invalid_email", "An address is name@domain.")
+    return found

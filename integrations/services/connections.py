@@ -1,0 +1,77 @@
+"""Host connections: what may be written about one, and what it is told when it is switched on again.
+
+One that is switched off is told nothing and executes nothing: no delivery is made for it, no payment is routed to it.
+Switched on, it is told what it missed.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from accounts import events
+from accounts.models import Account, Agency
+from accounts.refusals import Refusal
+from integrations.models import HostConnection
+from integrations.services import redeliver
+from payments.rules.routing import METHODS, PARTIES, TIMINGS
+
+OURS = frozenset(Account.Status.values) - {Account.Status.UNMAPPED}
+ROUTES = frozenset(f"{method}.{timing}" for method in METHODS for timing in TIMINGS)
+
+
+@transaction.atomic
+def change(
+    *, connection: HostConnection, values: Mapping[str, Any], by: str, now: datetime
+) -> HostConnection | list[Refusal]:
+    """Write what is said of a connection, or list everything that is wrong with it."""
+    if found := wrong(values):
+        return found
+    row = HostConnection.objects.select_for_update().get(pk=connection.pk)
+    was_on = row.is_active
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(values))
+    if row.is_active and not was_on:
+        switched_on(connection=row, by=by, now=now)
+    transaction.on_commit(events.nudge)
+    return row
+
+
+def switched_on(*, connection: HostConnection, by: str, now: datetime) -> None:
+    """Tell a connection that was off what it missed: all events after the last that was on its way to it."""
+    last = connection.deliveries.aggregate(last=Max("sequence"))["last"] or 0
+    newest = Agency.objects.values_list("last_sequence", flat=True).get(pk=connection.agency_id)
+    if last < newest:
+        redeliver.redeliver(to=connection, first=last + 1, last=None, by=by, now=now)
+
+
+def wrong(values: Mapping[str, Any]) -> list[Refusal]:
+    """List what cannot be: networks, words of ours, and ways that nobody knows."""
+    found = []
+    for place, entry in enumerate(values.get("ip_allow", ())):
+        try:
+            ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            found.append(Refusal("network_invalid", _("Write an address or a network."), f"ip_allow.{place}"))
+    for word, status in values.get("status_map", {}).items():
+        if status not in OURS:
+            said = _("Write one of %(words)s.") % {"words": ", ".join(sorted(OURS))}
+            found.append(Refusal("status_unknown", said, _at("status_map", word)))
+    for name, way in values.get("routing", {}).items():
+        if name not in ROUTES:
+            said = _("Write one of %(words)s.") % {"words": ", ".join(sorted(ROUTES))}
+            found.append(Refusal("route_unknown", said, _at("routing", name)))
+        elif not set(way.values()) <= set(PARTIES):
+            said = _("Write one of %(words)s.") % {"words": ", ".join(PARTIES)}
+            found.append(Refusal("party_unknown", said, _at("routing", name)))
+    return found
+
+
+def _at(field: str, name: str) -> str:
+    """Point into an object whose names hold dots and slashes."""
+    return f"/{field}/{name.replace('~', '~0').replace('/', '~1')}"

@@ -1,0 +1,375 @@
+"""Apply a host's file: streamed, chunk by chunk, by the rules of the push; a kill loses nothing and doubles nothing.
+
+A chunk is one transaction: its accounts, its line errors and the line it ends with. The next run goes on after that
+line. A line that made its account what it is is known again by its hash and skipped without being read.
+"""
+
+import gc
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.db import DatabaseError, OperationalError, connection, transaction
+
+from accounts import events
+from accounts.bulk import write_rows
+from accounts.crypto import blind_index
+from accounts.services.place import Outcome
+from accounts.tenancy import ALL_AGENCIES, acting_for
+from integrations import formats, lines, vault
+from integrations.hosts import FieldError
+from integrations.lines import Broken, Limits
+from integrations.models import FileFormat, HostConnection, HostFile, HostFileError
+from integrations.services import pace, receive
+from integrations.services.alone import alone
+from integrations.services.receive import VERDICTS, Row
+
+BYTES_AHEAD = 2**23
+REFUSED = {
+    "conflict": FieldError("/Version", "conflicting_version", "This version was told with another body."),
+    "unknown": FieldError("", "unknown_account", "There is no such account: an update changes what was placed."),
+    "unknown_client": FieldError("/ClientNumber", "unknown_client", "No account was placed for this client yet."),
+}
+TRIES = 3
+"""Of a chunk that met a deadlock or a lock's time-out."""
+
+
+class Overtaken(RuntimeError):
+    """Leave the file: it was stopped, or another worker went on with it."""
+
+
+class Entry(NamedTuple):
+    """One account record of a file, as text; or the errors that make it none."""
+
+    line: int
+    reference: str
+    text: bytes
+    errors: tuple[FieldError, ...] = ()
+
+
+def work(*, clock: Callable[[], datetime], longest: float) -> int:
+    """Go on with the oldest file of every connection that nobody works on; return how many came to an end."""
+    ended, began = 0, time.monotonic()
+    while time.monotonic() - began < longest:
+        with acting_for(ALL_AGENCIES):
+            todo = HostFile.objects.filter(outgoing=False, state__in=("received", "working"))
+            rows = list(todo.order_by("made_at", "pk").values_list("agency_id", "connection_id", "pk")[:1_000])
+        # A file waits for the ones before it of its connection: an update must not overtake its placement.
+        first = {connection_id: (agency_id, pk) for agency_id, connection_id, pk in reversed(rows)}
+        over = 0
+        for connection_id, (agency_id, pk) in first.items():
+            with acting_for(agency_id), alone(f"files:{connection_id}") as mine:
+                if mine:
+                    over += Intake(pk, clock).run(longest=longest - (time.monotonic() - began))
+        ended += over
+        if not over:
+            break
+    return ended
+
+
+class Intake:
+    """One file on its way in, in the scope of its agency."""
+
+    def __init__(self, file_id: UUID, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self.file = HostFile.objects.select_related("connection").get(pk=file_id)
+        self.connection: HostConnection = self.file.connection
+        self.format = self._own_format()
+        self.adapter = receive.adapter_for(self.connection, canonical=self.format is not None)
+        whole = self.file.kind == HostFile.Kind.PLACEMENT
+        # A style whose host sends no files of its own still takes placements, one account an entry.
+        self.read = self.adapter.read if whole else getattr(self.adapter, "read_changes", None)
+        self.unfold = getattr(self.adapter, "unfold", lambda entry: [entry])
+        one_each = getattr(self.adapter, "one_account_per_entry", True)
+        self.counts: Counter[str] = Counter(self.file.counts)
+        self.hash_key = self._hash_key()
+        self.measured = False
+        self.known_key = _key_reader(self.adapter.reference_field) if one_each and not self.format else None
+
+    def run(self, *, longest: float) -> bool:
+        """Go on until the end of the file or of the time, but for one batch at least; True at the end."""
+        until = time.monotonic() + longest
+        try:
+            self._take_up()
+            if self.read is None:
+                raise Broken("not_supported", "Hosts of this style send no update files; send a placement.")
+            with (
+                events.context(actor=f"host:{self.connection.pk}", request_id=str(self.file.pk)),
+                pace.few_collections(),
+            ):
+                for batch in self._batches():
+                    self._apply(batch)
+                    if time.monotonic() > until:
+                        return False
+        except Broken as error:
+            self._end(HostFile.State.BROKEN, error)
+        except vault.Unreadable as error:
+            self._end(HostFile.State.BROKEN, Broken("unreadable", str(error), self.file.done_line))
+        except Overtaken:
+            return False
+        else:
+            self._end(HostFile.State.CHECKED if self.file.dry_run else HostFile.State.APPLIED)
+        return True
+
+    # Reading --------------------------------------------------------------------------------------------------
+
+    def _batches(self) -> Iterator[list[Entry]]:
+        """Give what comes after the last finished line, no line in two batches."""
+        batch: list[Entry] = []
+        size = 0
+        for entry in self._entries():
+            full = len(batch) >= settings.FILE_READ_AHEAD or size >= BYTES_AHEAD
+            if full and entry.line != batch[-1].line:
+                yield batch
+                batch, size = [], 0
+            batch.append(entry)
+            size += len(entry.text)
+        if batch:
+            yield batch
+
+    def _entries(self) -> Iterator[Entry]:
+        limits = limits_of_files()
+        with vault.open_kept(agency_id=self.file.agency_id, file_id=self.file.pk) as source:
+            for row in self.format.rows(source, limits) if self.format else ():
+                if row.line > self.file.done_line:
+                    yield self._of_row(row)
+            for cut in (
+                () if self.format else lines.records(source, limits, list_name=getattr(self.adapter, "list_name", ""))
+            ):
+                if cut.line <= self.file.done_line:
+                    continue
+                yield from self._of_cut(cut)
+
+    def _of_cut(self, cut: lines.Cut) -> Iterator[Entry]:
+        if self.known_key is not None:
+            try:
+                yield Entry(cut.line, self.known_key(cut.text), cut.text)
+                return
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                pass  # told below
+        try:
+            said = lines.decode(cut.text)
+        except Broken as error:
+            if not cut.whole:
+                raise Broken("truncated", "The file ends in the middle of a record.", cut.line) from None
+            yield Entry(cut.line, "", b"", (FieldError("", error.code, error.message),))
+            return
+        if not isinstance(said, dict):
+            yield Entry(cut.line, "", b"", (FieldError("", "invalid_record", "A record is an object."),))
+            return
+        for record in self.unfold(said):
+            text = cut.text if record is said else lines.encode(record)
+            yield Entry(cut.line, _reference(record.get(self.adapter.reference_field)), text)
+
+    def _of_row(self, row: formats.Read) -> Entry:
+        record, errors = self.format.record(row)
+        reference = _reference(record.get("FileNumber"))
+        return Entry(row.line, reference, lines.encode(record), tuple(errors))
+
+    # Applying -------------------------------------------------------------------------------------------------
+
+    def _apply(self, batch: list[Entry]) -> None:
+        hashes = [
+            UUID(bytes=hashlib.blake2b(entry.text, digest_size=16, key=self.hash_key).digest()) for entry in batch
+        ]
+        same = self._unchanged(batch, hashes)
+        chunk: list[tuple[Entry, UUID]] = []
+        received = unchanged = 0
+        for index, entry in enumerate(batch):
+            if len(chunk) >= settings.FILE_CHUNK and entry.line != batch[index - 1].line:
+                self._chunk(chunk, received=received, unchanged=unchanged, last=batch[index - 1].line)
+                chunk, received, unchanged = [], 0, 0
+            received += 1
+            if index in same:
+                unchanged += 1
+            else:
+                chunk.append((entry, hashes[index]))
+        self._chunk(chunk, received=received, unchanged=unchanged, last=batch[-1].line)
+
+    def _hash(self, text: bytes) -> UUID:
+        return UUID(bytes=hashlib.blake2b(text, digest_size=16, key=self.hash_key).digest())
+
+    def _unchanged(self, batch: list[Entry], hashes: list[UUID]) -> set[int]:
+        """Find the lines that made their accounts what they are; an account that comes twice is read each time."""
+        often = Counter(entry.reference for entry in batch)
+        asked = [index for index, entry in enumerate(batch) if entry.reference and often[entry.reference] == 1]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT given.place FROM unnest(%s::int[], %s::text[], %s::text[]) AS given(place, reference, hash) "
+                "JOIN accounts_account account ON account.agency_id = %s AND account.connection_id = %s "
+                "AND account.reference = given.reference AND account.line_hash = given.hash::uuid",
+                [
+                    asked,
+                    [batch[index].reference for index in asked],
+                    [hashes[index].hex for index in asked],
+                    self.file.agency_id,
+                    self.connection.pk,
+                ],
+            )
+            return {place for (place,) in cursor.fetchall()}
+
+    def _chunk(self, chunk: list[tuple[Entry, UUID]], *, received: int, unchanged: int, last: int) -> None:
+        """Apply a chunk with its errors and its last line, or nothing of it."""
+        now = self.clock()
+        for left in reversed(range(TRIES)):
+            counts = Counter(self.counts)
+            counts.update(received=received, unchanged=unchanged)
+            try:
+                with transaction.atomic():
+                    errors: list[HostFileError] = []
+                    preview = list(self.file.preview)
+                    self._place(self._rows(chunk), now, counts, errors, preview)
+                    self._progress(counts, errors, preview, last)
+            except OperationalError:
+                if not left or connection.connection is None or connection.connection.closed:
+                    raise
+            else:
+                gc.collect()  # of this chunk alone: see `pace`
+                receive.note_push(self.connection, stale=counts["stale"] - self.counts["stale"], now=now)
+                self.counts, self.file.done_line, self.file.preview = counts, last, preview
+                if not self.measured and not self.file.dry_run:
+                    pace.measure_new_tables()
+                    self.measured = True
+                return
+
+    def _rows(self, chunk: list[tuple[Entry, UUID]]) -> list[tuple[Entry, Row]]:
+        found = []
+        for entry, line_hash in chunk:
+            if entry.errors:
+                found.append((entry, Row(None, None, list(entry.errors))))
+                continue
+            try:
+                record = lines.decode(entry.text)
+            except Broken as error:
+                found.append((entry, Row(None, None, [FieldError("", error.code, error.message)])))
+                continue
+            if self.format and "AsOf" not in record:
+                # A format without a time of its own: its rows are as old as the file.
+                record["AsOf"] = self.file.made_at.isoformat()
+            row = receive.read_row(self.read, record, self.file.agency_id, line_hash=line_hash)
+            found.append((entry, row))
+        return found
+
+    def _place(self, rows: list[tuple[Entry, Row]], now, counts: Counter, errors: list, preview: list) -> None:
+        """Place rows; where the database takes them not, halve them until the bad one stands alone."""
+        try:
+            with transaction.atomic():
+                outcomes = receive.place_rows(
+                    connection=self.connection,
+                    rows=[row for _entry, row in rows],
+                    now=now,
+                    at_once=settings.FILE_CHUNK,
+                )
+                self._ask_for_messages(rows, outcomes, now)
+                if self.file.dry_run:
+                    preview += _changes(rows, outcomes, settings.FILE_PREVIEW - len(preview))
+                    transaction.set_rollback(True)
+        except OperationalError:
+            raise
+        except (DatabaseError, ValueError) as error:
+            if len(rows) > 1:
+                middle = len(rows) // 2
+                self._place(rows[:middle], now, counts, errors, preview)
+                self._place(rows[middle:], now, counts, errors, preview)
+                return
+            ((entry, row),) = rows
+            said = FieldError("", "cannot_be_stored", f"A value cannot be stored: {str(error).splitlines()[0][:200]}")
+            rows, outcomes = [(entry, Row(row.record, None, [said]))], []
+        placed = iter(outcomes)
+        for entry, row in rows:
+            found = list(row.errors)
+            outcome = next(placed) if row.told else None
+            verdict = VERDICTS.get(outcome.verdict, "refused") if outcome else "refused"
+            if outcome and verdict == "refused":
+                found.append(REFUSED[outcome.verdict])
+            counts[verdict] += 1
+            for error in found:
+                counts["errors"] += 1
+                if counts["errors"] <= settings.FILE_ERRORS_KEPT:
+                    errors.append(self._error(entry, error, counts["errors"]))
+
+    def _ask_for_messages(self, rows: list[tuple[Entry, Row]], outcomes: list[Outcome], now: datetime) -> None:
+        """Write down that the host wants its new population written to; who may be, the campaigns decide."""
+        placed = iter(outcomes)
+        asked = []
+        for _entry, row in rows:
+            outcome = next(placed) if row.told else None
+            if outcome and outcome.verdict == "placed" and row.record.get("messaging") is True:
+                asked.append(("message.requested", outcome.account, {"file": str(self.file.pk)}))
+        events.record_all(asked, now=now)
+
+    def _error(self, entry: Entry, error: FieldError, place: int) -> HostFileError:
+        texts = {"field": error.pointer[:120], "code": error.code[:40], "message": error.message[:300]}
+        texts |= {"reference": entry.reference.replace("\x00", "")[:60]}
+        return HostFileError(agency_id=self.file.agency_id, file=self.file, line=entry.line, place=place, **texts)
+
+    # Keeping count --------------------------------------------------------------------------------------------
+
+    def _take_up(self) -> None:
+        begun = HostFile.objects.filter(pk=self.file.pk, state__in=("received", "working"))
+        if not begun.update(state="working", started_at=self.file.started_at or self.clock()):
+            raise Overtaken
+
+    def _progress(self, counts: Counter, errors: list[HostFileError], preview: list, last: int) -> None:
+        mine = HostFile.objects.filter(pk=self.file.pk, state="working", done_line=self.file.done_line)
+        if not mine.update(done_line=last, counts=dict(counts), preview=preview):
+            raise Overtaken
+        write_rows(HostFileError, errors)
+
+    def _end(self, state: str, error: Broken | None = None) -> None:
+        values: dict[str, Any] = {"state": state, "finished_at": self.clock()}
+        if error is not None:
+            values |= {"broken_code": error.code, "broken_text": error.message[:300]}
+            values |= {"broken_line": error.line or self.file.done_line}
+        HostFile.objects.filter(pk=self.file.pk, state="working").update(**values)
+
+    def _own_format(self) -> formats.Format | None:
+        """Give the connection's own format of such files, if it has one."""
+        mine = FileFormat.objects.filter(connection=self.connection, kind=self.file.kind, is_active=True).first()
+        return formats.Format(mine.mapping) if mine else None
+
+    def _hash_key(self) -> bytes:
+        """Make the key of line hashes: another map, other words or another kind of file read every line anew."""
+        words = [self.connection.style, self.connection.status_map, self.file.kind]
+        words += [self.connection.cell_phone_type, self.connection.cell_phone_status, self.connection.vocabulary]
+        text = msgspec.json.encode(words, order="sorted").hex()
+        return bytes.fromhex(blind_index(text, agency_id=self.file.agency_id, field="line"))
+
+
+def limits_of_files() -> Limits:
+    """Give the limits of a file (settings)."""
+    return Limits(settings.FILE_RECORD_LIMIT, settings.FILE_UNPACKED_LIMIT, settings.FILE_RATIO)
+
+
+def _key_reader(name: str) -> Callable[[bytes], str]:
+    """Make a reader of nothing but the reference."""
+    key = msgspec.defstruct("Key", [("reference", str | int | None, None)], rename={"reference": name})
+    decode = msgspec.json.Decoder(key).decode
+    return lambda text: _reference(decode(text).reference)
+
+
+def _reference(value: Any) -> str:
+    return str(value).strip() if isinstance(value, str | int) else ""
+
+
+def _changes(rows: list[tuple[Entry, Row]], outcomes: list[Outcome], room: int) -> list[dict]:
+    """Say what a dry run would change, without anybody's identity."""
+    found: list[dict] = []
+    placed = iter(outcomes)
+    for entry, row in rows:
+        outcome = next(placed) if row.told else None
+        if outcome is None or not outcome.applied or len(found) >= max(0, room):
+            continue
+        shown = {}
+        for name in sorted(outcome.changed - {"as_of", "body_hash", "line_hash", "consumer_id", "client_id"}):
+            before = outcome.before.get(name) if outcome.verdict == "updated" else None
+            after = getattr(outcome.account, name, None)
+            shown[name] = [before, after] if name in outcome.before else "changed"
+        found.append({"line": entry.line, "reference": entry.reference, "verdict": outcome.verdict, "changes": shown})
+    return msgspec.to_builtins(found, enc_hook=str)
