@@ -4,4 +4,7 @@ from django.urls import path
 
 from campaigns import api
 
-urlpatterns = [path("<uuid:provider_id>", api.mail_webhook, name="mail-webhook")]
+urlpatterns = [
+    path("<uuid:provider_id>", api.mail_webhook, name="mail-webhook"),
+    path("<uuid:provider_id>/replies", api.mail_reply, name="mail-reply"),
+]

@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from accounts import clock, events
-from campaigns.services import fulfil, send, track
+from campaigns.services import announce, fulfil, launch, send, track, waiting
 
 log = logging.getLogger("quittance.messages")
 
@@ -52,10 +52,18 @@ def poll() -> None:
     with events.context(actor="system:messages"):
         for _round in range(ROUNDS):
             now = clock.now()
+            there = waiting.look(now=now)
             # Sending comes first: a code waits for nothing else.
-            done = send.drain(now=now)
-            done += track.apply(now=now)
-            done += fulfil.read(now=now)
-            done += fulfil.announce(now=now)
+            done = send.drain(now=now) if there.messages else 0
+            done += track.apply(now=now) if there.news else 0
+            done += fulfil.read(now=now) if there.events else 0
+            done += announce.announce(now=now) if there.notices else 0
             if not done:
                 return
+
+
+@shared_task
+def launch_campaigns() -> None:
+    """Move campaigns on by batches; more workers may run it, rows are claimed."""
+    with events.context(actor="system:campaigns"):
+        launch.run(now=clock.now())

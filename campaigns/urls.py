@@ -1,4 +1,11 @@
-"""Addresses of this floor."""
+"""Addresses of this floor, on the agency's own host."""
+
+from django.urls import path
+
+from campaigns import views
 
 app_name = "campaigns"
-urlpatterns: list = []
+urlpatterns = [
+    path("m/<str:token>/", views.link, name="link"),
+    path("verify/", views.verify, name="verify"),
+]

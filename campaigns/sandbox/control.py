@@ -1,18 +1,24 @@
 """Answer the control calls under `/_sandbox`: settings, clock, faults, messages and what befalls them."""
 
+import hashlib
+import hmac
 import http.client
 import json
 import re
+import secrets
 import time
 from datetime import datetime
+from urllib.parse import urlencode
 
-from . import worker
-from .mailgun import Refused, links
-from .store import DEFAULTS, iso
+from . import program, worker
+from .mailgun import links
+from .program import Refused
+from .store import DEFAULTS, ORDERS, iso
 
 LIMIT_PAGE = 500
-FAULTS = ("error_500", "error_429", "slow", "drop_before_effect", "drop_after_effect")
-ACTIONS = ("open", "click", "bounce", "complain", "unsubscribe", "one-click")
+FAULTS = ("error_500", "error_429", "slow", "drop_before_effect", "drop_after_effect", "garbled", "list_500")
+ON_THE_PAGE = ("open", "click", "bounce", "complain", "unsubscribe", "one-click")
+ACTIONS = (*ON_THE_PAGE, "reply")
 
 
 def health(handler):
@@ -57,8 +63,10 @@ def set_behaviour(handler):
         known = name in DEFAULTS and name != "clock_offset_seconds"
         if not known or type(value) is not type(DEFAULTS[name]):
             raise Refused(400, f"{name} is unknown or of the wrong type")
-    if asked.get("webhooks_order", "oldest_first") not in ("oldest_first", "newest_first"):
-        raise Refused(400, "webhooks_order is oldest_first or newest_first")
+    if asked.get("webhooks_order", "oldest_first") not in ORDERS:
+        raise Refused(400, f"webhooks_order is one of {', '.join(ORDERS)}")
+    if not 1 <= asked.get("webhooks_at_once", 1) <= worker.BATCH:
+        raise Refused(400, f"webhooks_at_once is from 1 to {worker.BATCH}")
     handler.store.set_settings(**asked)
     handler.send_json({name: handler.store.setting(name) for name in DEFAULTS})
 
@@ -179,6 +187,8 @@ def act(handler, key, action):
     asked = handler.json_body()
     if action == "one-click":
         return handler.send_json({"status": one_click(message)})
+    if action == "reply":
+        return handler.send_json({"status": reply(handler.store, message, asked)})
     handler.send_json({"event": do(handler, message, action, asked)})
 
 
@@ -197,6 +207,44 @@ def do(handler, message, action, asked):
         return work[action](handler.store, message)
 
 
+def reply(store, message, asked):
+    """Answer a mail as its reader does; the domain's route hands the answer in, signed. Return the status it got.
+
+    The route is at the domain's webhook address, with `/replies` behind it.
+    """
+    text = asked.get("text")
+    if not isinstance(text, str):
+        raise Refused(400, 'Send {"text": "Please stop", "from": "..."}')
+    domain = store.domain(message["domain"])
+    if not domain["webhook_url"]:
+        raise Refused(409, "The domain has no webhook address")
+    stamp, token = str(int(time.time())), secrets.token_hex(25)
+    form = {
+        "recipient": f"reply@{domain['name']}",
+        "sender": asked.get("from") or message["recipient"],
+        "from": asked.get("from") or message["recipient"],
+        "subject": f"Re: {message['subject']}",
+        "body-plain": f"{text}\n\nOn Tue, Dec 1, 2026, somebody wrote:\n> {message['text'][:200]}",
+        "stripped-text": text,
+        "Message-Id": asked.get("message_id") or f"<{token[:20]}@mail.example.com>",
+        "In-Reply-To": message["message_id"],
+        "timestamp": stamp,
+        "token": token,
+        "signature": hmac.new(domain["signing_key"].encode(), f"{stamp}{token}".encode(), hashlib.sha256).hexdigest(),
+    }
+    kind = "application/x-www-form-urlencoded"
+    try:
+        return program.post(
+            f"{domain['webhook_url']}/replies",
+            host=domain["webhook_host"],
+            body=urlencode(form),
+            content_type=kind,
+            User_Agent="mailgun/sandbox",
+        )
+    except (OSError, http.client.HTTPException) as error:
+        raise Refused(409, type(error).__name__) from None
+
+
 def one_click(message):
     """Unsubscribe as a mail program does with one click (RFC 8058); return the status of the answer."""
     headers = {name.lower(): value for name, value in json.loads(message["headers"])}
@@ -206,6 +254,6 @@ def one_click(message):
         raise Refused(409, "The message offers no one-click unsubscribe")
     try:
         kind = "application/x-www-form-urlencoded"
-        return worker.post(found[1], host="", body=body, content_type=kind)
+        return program.post(found[1], host="", body=body, content_type=kind, User_Agent="mailgun/sandbox")
     except (OSError, http.client.HTTPException) as error:
         raise Refused(502, f"No answer: {type(error).__name__}") from None

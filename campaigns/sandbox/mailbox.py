@@ -5,7 +5,8 @@ import re
 from urllib.parse import quote
 
 from . import control, pages, worker
-from .mailgun import Refused, links, tracked_html
+from .mailgun import links, tracked_html
+from .program import Refused
 
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 # The mail's own HTML runs no script, sends no form and lives on an origin of its own.

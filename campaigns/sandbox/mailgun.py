@@ -12,18 +12,12 @@ from email.utils import formatdate, getaddresses, parsedate_to_datetime
 from itertools import count
 from urllib.parse import parse_qsl, unquote
 
+from .program import Refused
+
 LIMIT_RECIPIENTS = 1000  # Mailgun's documented limit for one request.
 LIMIT_TAGS = 10  # Mailgun: at most ten tags on a message.
 LINK = re.compile(r"""(<a\b[^>]*?\bhref\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
-
-
-class Refused(Exception):
-    """Say why Mailgun would answer a request with this status."""
-
-    def __init__(self, status, message):
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,12 @@ import base64
 import binascii
 import hmac
 import json
-import re
-import socketserver
 import time
-import traceback
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlencode
 
-from . import control, mailbox, worker
-from .mailgun import Refused, read_form, read_submission
+from . import control, mailbox, program, worker
+from .mailgun import read_form, read_submission
+from .program import Refused
 
 LIMIT_BODY_BYTES = 30 * 1024 * 1024  # Mailgun takes 25 MB of mail; boundaries and fields come on top.
 PAGE_POLICY = (
@@ -20,96 +17,10 @@ PAGE_POLICY = (
 )
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, address, store):
-        self.store = store
-        super().__init__(address, Handler)
-
-    def server_bind(self):
-        # Not HTTPServer's: that one asks the name service for this machine's name.
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(program.Handler):
+    LIMIT_BODY_BYTES = LIMIT_BODY_BYTES
+    PAGE_POLICY = PAGE_POLICY
     server_version = "mail-sandbox"
-    disable_nagle_algorithm = True
-    timeout = 120
-
-    def log_message(self, *_):
-        """Stay silent: the mailbox page shows what happened."""
-
-    def do_GET(self):
-        self._answer("GET")
-
-    do_HEAD = do_GET
-
-    def do_POST(self):
-        self._answer("POST")
-
-    def do_DELETE(self):
-        self._answer("DELETE")
-
-    def _answer(self, method):
-        self.store = self.server.store
-        parts = urlsplit(self.path)
-        self.query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        try:
-            self.body = self._read_body()
-            for wanted, pattern, function in ROUTES:
-                found = re.fullmatch(pattern, parts.path)
-                if wanted == method and found:
-                    return function(self, *map(unquote, found.groups()))
-            raise Refused(404, "Not found")
-        except Refused as refused:
-            self.send_json({"message": str(refused)}, refused.status)
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
-        except Exception:
-            traceback.print_exc()
-            self.close_connection = True
-            self.send_json({"message": "The sandbox failed; see its log"}, 500)
-
-    def _read_body(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > LIMIT_BODY_BYTES or self.headers.get("Transfer-Encoding"):
-            self.close_connection = True
-            raise Refused(413, "Message too large, or sent without a length")
-        return self.rfile.read(length)
-
-    def json_body(self):
-        try:
-            found = json.loads(self.body or b"{}")
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise Refused(400, "The body is not a JSON object")
-        return found
-
-    def send(self, content, content_type, status=200, **headers):
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Cache-Control", "no-store")
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def send_json(self, value, status=200):
-        self.send(json.dumps(value).encode(), "application/json", status)
-
-    def send_page(self, text, policy=PAGE_POLICY):
-        self.send(text.encode(), "text/html; charset=utf-8", Content_Security_Policy=policy)
-
-    def redirect(self, place):
-        self.send(b"", "text/plain", 303, Location=place)
 
     def message(self, key):
         found = self.store.message(key)
@@ -143,7 +54,36 @@ def send_message(handler, domain_name):
             worker.record(handler.store, handler.store.message(key), "accepted")
     if mode == "drop_after_effect":
         return _drop(handler, fault)
+    if mode == "garbled":
+        # It came through something on the way that broke it.
+        return handler.send(b'{"id": "<', "application/json")
     handler.send_json({"id": messages[0].message_id, "message": "Queued. Thank you."})
+
+
+def list_events(handler, domain_name, after="0"):
+    """List events as Mailgun does: some in a page, each with the address of the next, which is empty at the end."""
+    domain = handler.store.domain(domain_name)
+    if not domain:
+        raise Refused(404, f"Domain not found: {domain_name}")
+    _check_key(handler, domain)
+    if handler.store.take_fault(domain["name"], listing=True):
+        raise Refused(500, "Internal Server Error")
+    asked = handler.query
+    if not asked.get("message-id"):
+        raise Refused(400, "The sandbox lists by message-id only")
+    if asked.get("ascending") != "yes" or not asked.get("begin", "").isdecimal():
+        raise Refused(400, "A range is given by begin and ascending=yes")
+    limit = max(1, min(int(asked.get("limit", 100)), 300))
+    found = handler.store.happened(
+        domain=domain["name"],
+        message_id=asked["message-id"],
+        name=asked.get("event", ""),
+        after=int(after),
+        limit=limit,
+    )
+    last = found[-1]["n"] if found else after
+    here = f"http://{handler.headers['Host']}/v3/{domain['name']}/events/{last}?{urlencode(asked)}"
+    handler.send_json({"items": [json.loads(row["data"]) for row in found], "paging": {"next": here}})
 
 
 def _check_key(handler, domain):
@@ -164,6 +104,8 @@ def _drop(handler, fault):
 
 ROUTES = (
     ("POST", r"/v3/([^/]+)/messages", send_message),
+    ("GET", r"/v3/([^/]+)/events", list_events),
+    ("GET", r"/v3/([^/]+)/events/(\d+)", list_events),
     ("GET", r"/health", control.health),
     ("POST", r"/_sandbox/domains", control.configure_domain),
     ("GET", r"/_sandbox/clock", control.get_clock),
@@ -181,9 +123,10 @@ ROUTES = (
     ("GET", r"/", mailbox.show_mailbox),
     ("GET", r"/messages/([^/]+)", mailbox.show_message),
     ("GET", r"/messages/([^/]+)/html", mailbox.show_html),
-    ("POST", rf"/messages/([^/]+)/({'|'.join(control.ACTIONS)})", mailbox.do_from_page),
+    ("POST", rf"/messages/([^/]+)/({'|'.join(control.ON_THE_PAGE)})", mailbox.do_from_page),
     ("GET", r"/messages/([^/]+)/attachments/(\d+)", mailbox.show_attachment),
     ("GET", r"/o/([0-9a-f]+)\.gif", mailbox.pixel),
     ("GET", r"/c/([0-9a-f]+)/(\d+)", mailbox.follow_link),
     ("GET", r"/u/([0-9a-f]+)", mailbox.unsubscribe_link),
 )
+Handler.ROUTES = ROUTES

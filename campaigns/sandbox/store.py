@@ -2,12 +2,10 @@
 
 import json
 import secrets
-import sqlite3
-import threading
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+
+from . import program
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -51,7 +49,9 @@ DEFAULTS = {
     "webhooks_paused": False,
     "webhooks_copies": 1,
     "webhooks_order": "oldest_first",
+    "webhooks_at_once": 1,
 }
+ORDERS = {"oldest_first": "n", "newest_first": "n DESC", "shuffled": "random()"}
 
 
 def iso(timestamp):
@@ -60,62 +60,10 @@ def iso(timestamp):
     return text.replace("+00:00", "Z")
 
 
-class Store:
-    """Hold one connection behind one lock; `changed` wakes the workers after a write."""
+class Store(program.Store):
+    """Keep domains, messages, what befell them, and webhooks."""
 
-    def __init__(self, directory):
-        path = Path(directory)
-        path.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path / "mail.sqlite3", check_same_thread=False, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(SCHEMA)
-        self._lock = threading.RLock()
-        self._writing = False
-        self.changed = threading.Condition()
-
-    @contextmanager
-    def write(self):
-        """Run the block in one transaction and wake the workers when it is stored; may be nested."""
-        with self._lock:
-            if self._writing:
-                yield self._db
-                return
-            self._db.execute("BEGIN IMMEDIATE")
-            self._writing = True
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            else:
-                self._db.execute("COMMIT")
-            finally:
-                self._writing = False
-        # Outside the lock: a worker holds `changed` while it reads.
-        with self.changed:
-            self.changed.notify_all()
-
-    def rows(self, sql, *values):
-        with self._lock:
-            return self._db.execute(sql, values).fetchall()
-
-    def row(self, sql, *values):
-        with self._lock:
-            return self._db.execute(sql, values).fetchone()
-
-    # Settings and the clock
-
-    def setting(self, name):
-        found = self.row("SELECT value FROM settings WHERE name = ?", name)
-        return json.loads(found["value"]) if found else DEFAULTS[name]
-
-    def set_settings(self, **values):
-        with self.write() as db:
-            for name, value in values.items():
-                assert name in DEFAULTS, name
-                db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
+    FILE, SCHEMA, DEFAULTS = "mail.sqlite3", SCHEMA, DEFAULTS
 
     def now(self):
         """Return the sandbox time as a POSIX timestamp."""
@@ -229,6 +177,15 @@ class Store:
             names[row["message"]].add(row["name"])
         return names
 
+    def happened(self, *, domain, message_id, name="", after=0, limit=100):
+        """List what befell the mails with a Message-Id, the oldest first."""
+        return self.rows(
+            "SELECT events.n, events.data FROM events JOIN messages ON messages.id = events.message"
+            " WHERE messages.domain = ? AND messages.message_id = ? AND (? = '' OR events.name = ?) AND events.n > ?"
+            " ORDER BY events.n LIMIT ?",
+            *(domain, f"<{message_id.strip('<>')}>", name, name, after, limit),
+        )
+
     # Suppressions and faults
 
     def suppressed(self, *, domain, address, tags):
@@ -242,10 +199,11 @@ class Store:
                 return row["kind"]
         return ""
 
-    def take_fault(self, domain):
-        """Use up one scripted fault of a domain, if one is left."""
+    def take_fault(self, domain, *, listing=False):
+        """Use up one scripted fault of a domain in sending or in listing events, if one is left."""
+        sql = "SELECT * FROM faults WHERE domain IN ('', ?) AND (mode = 'list_500') = ? ORDER BY n LIMIT 1"
         with self.write() as db:
-            fault = self.row("SELECT * FROM faults WHERE domain IN ('', ?) ORDER BY n LIMIT 1", domain)
+            fault = self.row(sql, domain, listing)
             if fault:
                 db.execute("UPDATE faults SET times = times - 1 WHERE n = ?", (fault["n"],))
                 db.execute("DELETE FROM faults WHERE times < 1")

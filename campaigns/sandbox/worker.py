@@ -3,16 +3,12 @@
 import http.client
 import json
 import re
-import threading
 import time
-import traceback
-from urllib.parse import urlsplit
 
-from .mailgun import event_data, webhook_body
+from . import program
+from .mailgun import event_data, links, webhook_body
+from .store import ORDERS
 
-# Mailgun waits 10 minutes to 4 hours between attempts; a sandbox has no such patience.
-RETRY_AFTER_SECONDS = (0.5, 1, 2, 5, 10, 30, 60, 60, 300, 300)
-WEBHOOK_TIMEOUT_SECONDS = 10
 DEFERRED_RETRY_SECONDS = 1
 BATCH = 100
 BOUNCED = {
@@ -96,9 +92,9 @@ def clicked(store, message, url, user_agent):
 def deliver(store, message):
     """Bring an accepted message to the mailbox, or do what its address or a suppression says.
 
-    A local part that starts with `bounce`, `defer` or `complain` acts that out.
+    A local part that starts with `bounce`, `defer`, `complain`, `opens-`, `clicks-` or `leaves-` acts that out.
     """
-    behaviour = re.match(r"bounce|defer|complain|", message["recipient"])[0]
+    behaviour = re.match(r"bounce|defer|complain|(?:opens|clicks|leaves)-|", message["recipient"])[0]
     tags = json.loads(message["tags"])
     kind = store.suppressed(domain=message["domain"], address=message["recipient"], tags=tags)
     if kind:
@@ -114,8 +110,18 @@ def deliver(store, message):
     else:
         _set_state(store, message, "delivered")
         record(store, message, "delivered", delivery_status=DELIVERED)
-        if behaviour == "complain":
-            complain(store, message)
+        _act(store, message, behaviour)
+
+
+def _act(store, message, behaviour):
+    if behaviour == "complain":
+        complain(store, message)
+    elif behaviour == "leaves-":
+        unsubscribe(store, message)
+    elif behaviour in ("opens-", "clicks-"):
+        opened(store, message, "Mail sandbox")
+        if behaviour == "clicks-" and (found := links(message)):
+            clicked(store, message, found[0], "Mail sandbox")
 
 
 def deliver_due(store):
@@ -130,57 +136,62 @@ def deliver_due(store):
     return len(due)
 
 
-def post(url, *, host, body, content_type):
-    """POST to a server on this machine and return its status; the name in `url` is never resolved.
+def post(webhooks):
+    """Send one webhook as it is, or several of one receiver as a list, as a relay does."""
+    first, bodies = webhooks[0], [webhook["body"] for webhook in webhooks]
+    return program.post(
+        first["url"],
+        host=first["host"],
+        body=bodies[0] if len(bodies) == 1 else f"[{','.join(bodies)}]",
+        content_type="application/json",
+        User_Agent="mailgun/sandbox",
+    )
 
-    :raises OSError, http.client.HTTPException: no readable answer.
-    """
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=WEBHOOK_TIMEOUT_SECONDS)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    try:
-        headers = {
-            "Host": host or parts.netloc,
-            "Content-Type": content_type,
-            "User-Agent": "mailgun/sandbox",
-        }
-        connection.request("POST", path, body.encode(), headers)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
-    finally:
-        connection.close()
+
+def groups(due, at_once):
+    """Put together what goes in one request."""
+    by_receiver = {}
+    for webhook in due:
+        by_receiver.setdefault((webhook["url"], webhook["host"]), []).append(webhook)
+    return [found[at : at + at_once] for found in by_receiver.values() for at in range(0, len(found), at_once)]
 
 
 def send_due_webhooks(store):
     """Send the webhooks that are due now; return how many."""
     if store.setting("webhooks_paused"):
         return 0
-    sign = -1 if store.setting("webhooks_order") == "newest_first" else 1
+    order = ORDERS[store.setting("webhooks_order")]
+    # Bodies are long, and tens of thousands may wait: they are read for the chosen ones only.
+    chosen = f"SELECT n FROM webhooks WHERE state = 'waiting' AND due_wall <= ? ORDER BY {order} LIMIT ?"  # noqa: S608
     due = store.rows(
-        "SELECT * FROM webhooks WHERE state = 'waiting' AND due_wall <= ? ORDER BY n * ? LIMIT ?",
-        *(time.time(), sign, BATCH),
+        f"SELECT * FROM webhooks WHERE n IN ({chosen}) ORDER BY {order}",  # noqa: S608
+        *(time.time(), BATCH),
     )
-    for webhook in due:
+    for together in groups(due, store.setting("webhooks_at_once")):
         try:
-            status = post(webhook["url"], host=webhook["host"], body=webhook["body"], content_type="application/json")
+            status = post(together)
             answer = str(status)
         except (OSError, http.client.HTTPException) as error:
             status, answer = 0, type(error).__name__
-        attempts = webhook["attempts"] + 1
-        if 200 <= status < 300:
-            state = "sent"
-        elif status == 406 or attempts > len(RETRY_AFTER_SECONDS):  # 406 asks Mailgun to stop.
-            state = "gave up"
-        else:
-            state = "waiting"
-        wait = RETRY_AFTER_SECONDS[min(attempts, len(RETRY_AFTER_SECONDS)) - 1]
         with store.write() as db:
-            db.execute(
-                "UPDATE webhooks SET state = ?, attempts = ?, answer = ?, due_wall = ? WHERE n = ?",
-                (state, attempts, answer, time.time() + wait, webhook["n"]),
-            )
+            for webhook in together:
+                _answered(db, webhook, status, answer)
     return len(due)
+
+
+def _answered(db, webhook, status, answer):
+    attempts = webhook["attempts"] + 1
+    if 200 <= status < 300:
+        state = "sent"
+    elif status == 406 or attempts > len(program.RETRY_AFTER_SECONDS):  # 406 asks Mailgun to stop.
+        state = "gave up"
+    else:
+        state = "waiting"
+    wait = program.RETRY_AFTER_SECONDS[min(attempts, len(program.RETRY_AFTER_SECONDS)) - 1]
+    db.execute(
+        "UPDATE webhooks SET state = ?, attempts = ?, answer = ?, due_wall = ? WHERE n = ?",
+        (state, attempts, answer, time.time() + wait, webhook["n"]),
+    )
 
 
 def _next_delivery(store):
@@ -196,21 +207,6 @@ def _next_webhook(store):
     return store.row("SELECT min(due_wall) FROM webhooks WHERE state = 'waiting'")[0]
 
 
-def _run(store, work, next_due):
-    while True:
-        try:
-            if work(store):
-                continue
-        except Exception:
-            # A sandbox must go on; what failed stays in the store and is tried again.
-            traceback.print_exc()
-            time.sleep(1)
-        with store.changed:
-            due = next_due(store)
-            store.changed.wait(None if due is None else max(0.01, due - time.time()))
-
-
 def start(store):
     """Start the two background threads: mail to mailboxes, webhooks to receivers."""
-    for job in ((deliver_due, _next_delivery), (send_due_webhooks, _next_webhook)):
-        threading.Thread(target=_run, args=(store, *job), daemon=True).start()
+    program.start(store, (deliver_due, _next_delivery), (send_due_webhooks, _next_webhook))

@@ -15,11 +15,17 @@ import css_inline
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 
 from accounts.models import Agency, ContactPoint
 from accounts.services import consent
+from campaigns.rules import markup
+from campaigns.rules.fields import FIELD
+from campaigns.rules.linter import Words, lint
+from campaigns.rules.notice_words import NOTICES, block_of
 
 HIDDEN_DIGITS = "••••••"
 """Stands for a code in the stored message; the digits take its place on the way to the provider."""
@@ -74,10 +80,40 @@ TEMPLATES = {
         gettext_noop("A date to remember, from %(agency)s"),
         gettext_noop("Here is what you asked us to tell you before that day."),
     ),
+    "change_notice": Template(
+        "notices",
+        gettext_noop("A change to note, from %(agency)s"),
+        gettext_noop("A day or a detail that you agreed to has changed. Here is what and when."),
+    ),
+    "accounting": Template(
+        "notices",
+        gettext_noop("Your statement from %(agency)s"),
+        gettext_noop("Please keep it with your records."),
+    ),
+    "satisfaction": Template(
+        "notices",
+        gettext_noop("A letter to keep, from %(agency)s"),
+        gettext_noop("Please keep it with your records."),
+    ),
+    "method_updated": Template(
+        "notices",
+        gettext_noop("A detail that you keep with %(agency)s has changed"),
+        gettext_noop("You need not do anything if it is right."),
+    ),
+    "refund_failed": Template(
+        "notices",
+        gettext_noop("Please read this message from %(agency)s"),
+        gettext_noop("Something did not go as planned. Here is what happens next."),
+    ),
     "payment_failed": Template(
         "notices",
         gettext_noop("Please read this message from %(agency)s"),
         gettext_noop("Something did not go as planned. Here is what you can do."),
+    ),
+    "payment_prepared": Template(
+        "notices",
+        gettext_noop("As we discussed: a message from %(agency)s"),
+        gettext_noop("Something waits for you behind the log-in."),
     ),
     "contact_changed": Template(
         "notices",
@@ -85,13 +121,6 @@ TEMPLATES = {
         gettext_noop("If it was you, you need not do anything."),
     ),
 }
-
-TELLING = re.compile(
-    r"""debt|collect|\bow(?:e|ed|ing)\b|overdue|past[ ]due|delinquen|creditor|balance|settle
-    |deuda|deudor|adeud|\bdeb(?:e|en|ido)\b|cobr[aoe]|cobranza|moros|vencid|acreedor|saldo
-    |[$£€]|\d[\d.,]*[.,]\d\d\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
 
 
 class TooTelling(ValueError):
@@ -108,12 +137,6 @@ class Mail:
     html: str
 
 
-def lint(shown: str, *, names: tuple[str, ...] = ()) -> list[str]:
-    """List what a text may not say where others can read it: debt words, sums, and names of creditors (RF-11)."""
-    found = [match.group() for match in TELLING.finditer(shown)]
-    return found + [name for name in names if name and re.search(rf"(?i)\b{re.escape(name)}\b", shown)]
-
-
 def compose(
     *,
     template: str,
@@ -122,11 +145,13 @@ def compose(
     language: str,
     facts: dict[str, Any],
     names: tuple[str, ...] = (),
+    words: Words | None = None,
 ) -> Mail:
     """Compose a message from ready texts.
 
     :param facts: what the template says, formatted for the language.
     :param names: creditors and references that must not show outside.
+    :param words: the agency's own, published; what the law wants stands in our blocks among them.
     :raises TooTelling: subject or preheader would tell a stranger.
     """
     kind = TEMPLATES[template]
@@ -135,7 +160,11 @@ def compose(
         shown_name = agency.name if not lint(agency.name, names=names) else _("us")
         subject = " ".join((_(kind.subject) % {"agency": shown_name}).split())[:200]
         preheader = _(kind.preheader)
-        if found := lint(f"{subject} {preheader}"):
+        said = {"first_name": facts.get("name", ""), "agency": shown_name}
+        if words is not None and not lint(f"{words.subject} {words.preheader}", names=names):
+            subject = _filled(words.subject, said)[:200]
+            preheader = _filled(words.preheader, said)
+        elif found := lint(f"{subject} {preheader}"):
             raise TooTelling(f"{template}: {', '.join(found)}")
         context = facts | {
             "agency": agency,
@@ -150,10 +179,33 @@ def compose(
             "portal_url": site_url(agency),
             "stop_url": stop_url(agency, contact_point),
         }
-        html = render_to_string(f"campaigns/mail/{template}.html", context).lstrip()
-        text = _plain(html)
+        page = template
+        if words is not None:
+            inside = said | {"agency": agency.name, "agency_phone": agency.phone, "agency_hours": agency.hours}
+            inside |= {name: str(facts.get(name, "")) for name in NOTICES[template].fields}
+            context["blocks"], page = _blocks(template, words.body, inside), "notice"
+        html = render_to_string(f"campaigns/mail/{page}.html", context).lstrip()
+        text = plain_text(html)
     head = [preheader, "", agency.legal_name, *agency.address_lines, agency.phone, agency.hours, "", "-" * 40, "", ""]
-    return Mail(subject, preheader, "\n".join(head) + text, _inliner(STYLE.stat().st_mtime_ns).inline(html))
+    return Mail(subject, preheader, "\n".join(head) + text, inliner().inline(html))
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    return " ".join(FIELD.sub(lambda match: values.get(match[1], ""), text).split())
+
+
+def _blocks(template: str, body: str, values: dict[str, str]) -> list[tuple[str, Any]]:
+    """Read the agency's own words into blocks, ours by the name of their piece; Django escapes what is filled in."""
+    found: list[tuple[str, Any]] = []
+    for block in markup.read(body):
+        if piece := block_of(template, block):
+            found.append(("piece", f"campaigns/mail/parts/{piece}.html"))
+        else:
+            lines = [_filled(line, values) for line in block.lines]
+            found.append(
+                (block.kind, [mark_safe(markup.BOLD.sub(r"<strong>\1</strong>", escape(line))) for line in lines])
+            )
+    return found
 
 
 def site_url(agency: Agency, path: str = "/") -> str:
@@ -164,6 +216,11 @@ def site_url(agency: Agency, path: str = "/") -> str:
 def stop_url(agency: Agency, contact_point: ContactPoint) -> str:
     """Give the address that stops messages to a contact point without a login (RF-17, EML-02)."""
     return site_url(agency, reverse("accounts:opt_out", args=[consent.stop_token(contact_point)]))
+
+
+def inliner() -> css_inline.CSSInliner:
+    """Give the inliner of the style sheet as it stands."""
+    return _inliner(STYLE.stat().st_mtime_ns)
 
 
 @cache
@@ -227,7 +284,8 @@ class _Plain(HTMLParser):
             self.lines.append("")
 
 
-def _plain(html: str) -> str:
+def plain_text(html: str) -> str:
+    """Read the text of a message from its HTML."""
     parser = _Plain()
     parser.feed(html)
     parser.close()

@@ -1,4 +1,4 @@
-"""The written notice before a scheduled debit: sent inside its window, proven, or turned into a letter (PDC-01)."""
+"""What the law wants in writing: sent inside its window, proven, or turned into a letter (PDC-01, ST-03, ST-04)."""
 
 from datetime import date, datetime, time
 from uuid import UUID
@@ -9,9 +9,10 @@ from accounts import events
 from accounts.calendars import add_business_days, local_date, strict, utc_of_local
 from accounts.models import Account, Consumer
 from campaigns.models import Message
-from payments.models import Notice, Postdate
+from payments.models import Notice, Postdate, Statement
+from payments.rules import change_notices
 from payments.rules.notices import letter_send_by
-from payments.services import postdates
+from payments.services import postdates, statements
 
 OPENS, CLOSES = time(8), time(21)
 """RF-01, where the consumer lives."""
@@ -40,22 +41,14 @@ def of(message: Message) -> Notice | None:
     kind, _colon, key = message.cause.partition(":")
     if kind != "notice":
         return None
-    return Notice.objects.select_related("postdate__account__consumer").filter(pk=UUID(key)).first()
+    return Notice.objects.select_related("postdate__account__consumer", "postdate__method").filter(pk=UUID(key)).first()
 
 
 def proven(*, notice: Notice, message: Message, now: datetime) -> None:
     """Write the proof of sending on the notice, and tell the host."""
-    zone = notice.postdate.account.consumer.time_zone
     notice.status = Notice.Status.SENT
     notice.sent_at = message.sent_at
-    notice.proof = {
-        "message": str(message.pk),
-        "provider_id": message.provider_id,
-        "sent_at": message.sent_at.isoformat(),
-        "local_date": local_date(message.sent_at, zone).isoformat(),
-        "time_zone": zone,
-        "to": message.contact_point.masked,
-    }
+    notice.proof = _proof(message, notice.postdate.account.consumer)
     notice.save(update_fields=["status", "sent_at", "proof"])
     _tell("notice.sent", notice, now=now, proof=notice.proof)
 
@@ -75,7 +68,7 @@ def not_delivered(*, notice: Notice, message: Message, reason: str, now: datetim
 def as_letter(*, notice: Notice, reason: str, now: datetime, was: str = "") -> None:
     """Change an e-mail notice to a letter; one that a letter can no longer meet has failed, so nothing is charged."""
     today = local_date(now, notice.postdate.account.consumer.time_zone)
-    send_by = letter_send_by(notice.postdate.due_on)
+    send_by = _letter_by(notice, today)
     if today <= send_by:
         notice.channel, notice.send_by, notice.status = "letter", send_by, Notice.Status.DUE
         notice.sent_at = None
@@ -90,6 +83,37 @@ def as_letter(*, notice: Notice, reason: str, now: datetime, was: str = "") -> N
     _require_letter(notice, reason=reason, now=now)
 
 
+def statement_of(message: Message) -> Statement | None:
+    """Give the statement that a message is, if it is one."""
+    kind, _colon, key = message.cause.partition(":")
+    return statements.find(key) if kind == "statement" else None
+
+
+def statement_proven(*, row: Statement, message: Message, now: datetime) -> None:
+    """Write the proof of sending on the statement."""
+    proof = _proof(message, row.account.consumer)
+    statements.proven(row=row, sent_at=message.sent_at, proof=proof, now=now)
+
+
+def _proof(message: Message, consumer: Consumer) -> dict[str, str]:
+    return {
+        "message": str(message.pk),
+        "provider_id": message.provider_id,
+        "sent_at": message.sent_at.isoformat(),
+        "local_date": local_date(message.sent_at, consumer.time_zone).isoformat(),
+        "time_zone": consumer.time_zone,
+        "to": message.contact_point.masked,
+    }
+
+
+def _letter_by(notice: Notice, today: date) -> date:
+    """Give the last day on which a letter in place of this notice may leave."""
+    postdate = notice.postdate
+    if notice.kind == "predebit":
+        return letter_send_by(postdate.due_on)
+    return change_notices.letter_window(notice.kind, postdate.due_on, today, postdate.method.kind).latest
+
+
 def letters_instead(*, consumer_id: UUID, reason: str, now: datetime) -> int:
     """Turn every e-mail notice still due to a consumer into a letter: e-mail no longer reaches them in writing."""
     with transaction.atomic():
@@ -97,7 +121,7 @@ def letters_instead(*, consumer_id: UUID, reason: str, now: datetime) -> int:
         locked = Account.objects.select_for_update(no_key=True).filter(consumer_id=consumer_id).order_by("pk")
         accounts = [account.pk for account in locked.only("pk")]
         found = list(
-            Notice.objects.select_related("postdate__account__consumer")
+            Notice.objects.select_related("postdate__account__consumer", "postdate__method")
             .select_for_update(of=("self",))
             .filter(
                 postdate__account__in=accounts,

@@ -13,16 +13,20 @@ from accounts.crypto import CannotOpen, seal, unseal
 from accounts.models import Account, Agency, Code, Consumer, ContactPoint
 from accounts.services import consent
 from accounts.services.contacts import blocked
-from accounts.tenancy import acting_for
+from accounts.tenancy import acting_for, uuid7
 from campaigns.models import Message
-from campaigns.services import notices
-from campaigns.services.compose import TEMPLATES, compose
+from campaigns.services import links, notices, templates
+from campaigns.services.compose import TEMPLATES, compose, site_url
 from payments.models import Authorization
+from payments.services import statements
 from payments.services.standstill import stands_still
 from settlements.services import hardship
 
 ANSWERS = timedelta(hours=1)
 """So long a message may still answer what the consumer just did, at any hour; then it waits for the morning (RF-01)."""
+
+ANSWERED_WITHIN = timedelta(hours=24)
+"""So long a provider is asked about a message whose answer was lost; then it is told as failed, never sent again."""
 
 LEGAL_COPIES = ("authorization_copy",)
 """What must reach the consumer in writing; undelivered, it goes by letter (EFT-02, RF-35)."""
@@ -41,7 +45,17 @@ REQUIRED = frozenset(
         "ach_handed_over",
         "authorization_copy",
         "predebit",
+        "change_notice",
+        "accounting",
+        "satisfaction",
+        "method_updated",
+        "refund_failed",
         "contact_changed",
+        "text_code",
+        "text_stopped",
+        "text_started",
+        "text_help",
+        "text_pay",
     ]
 )
 """What the law wants sent or what answers the consumer: a hardship pause holds back everything else."""
@@ -63,7 +77,7 @@ def about(message: Message, **more: Any) -> dict[str, Any]:
         "message": str(message.pk),
         "template": message.template,
         "stream": message.stream,
-        "channel": "email",
+        "channel": message.channel,
         "to": message.contact_point.masked,
         "language": message.language,
         **more,
@@ -99,14 +113,25 @@ def queue(
     if Message.objects.filter(cause=cause).exists():
         return None
     agency = Agency.objects.get(pk=consumer.agency_id)
+    key = uuid7()
+    code = links.check_code(key)
+    proof = {"check_code": code, "verify_url": site_url(agency, "/verify/")}
     mail = compose(
-        template=template, agency=agency, contact_point=contact_point, language=language, facts=facts, names=names
+        template=template,
+        agency=agency,
+        contact_point=contact_point,
+        language=language,
+        facts=facts | proof,
+        names=names,
+        words=templates.own_words(kind=template, client_id=account.client_id if account else None, language=language),
     )
     stream = TEMPLATES[template].stream
     reason = blocked(contact_point, stream=stream) or silenced(
         template=template, consumer=consumer, account_id=account.pk if account else None, now=now
     )
     message = Message.objects.create(
+        id=key,
+        check_hash=links.hash_of(code),
         consumer=consumer,
         account=account,
         contact_point=contact_point,
@@ -138,9 +163,24 @@ def deliver_code(code: Code, text: str) -> None:
 
     The stored message never holds them; the code's own row does, sealed, until the provider took the message.
     """
+    from campaigns.services import texts
+
     with acting_for(code.agency_id), transaction.atomic():
         Code.objects.filter(pk=code.pk).update(sealed_code=seal(text, context=SEALED_CODE))
         esign = code.purpose == Code.Purpose.ESIGN
+        if code.contact_point.kind == ContactPoint.Kind.PHONE:
+            assert not esign, "a code that shows that papers open comes by e-mail (ES-02)"
+            texts.queue(
+                template="text_code",
+                consumer=code.contact_point.consumer,
+                contact_point=code.contact_point,
+                account=code.visit.account,
+                cause=f"code:{code.pk}",
+                language=code.visit.language,
+                answers=True,
+                now=code.created_at,
+            )
+            return
         queue(
             template="esign_code" if esign else "code",
             consumer=code.contact_point.consumer,
@@ -178,19 +218,25 @@ def code_id(message: Message) -> UUID | None:
 def sent(*, message_id: UUID, provider_id: str, at: datetime, now: datetime) -> bool:
     """Record that the provider took a message: the moment of sending (RF-02). False when it was known."""
     with transaction.atomic():
-        message = locked(message_id)
-        if message.status != Message.Status.QUEUED:
-            return False
-        message.status = Message.Status.SENT
-        message.sent_at = at
-        message.reason = ""
-        message.provider_id = provider_id or message.provider_id
-        message.save(update_fields=["status", "sent_at", "provider_id", "reason"])
-        _wipe_code(message)
-        tell("message.sent", message, now=now, sent_at=at.isoformat(), provider_id=message.provider_id)
-        if (notice := notices.of(message)) is not None:
-            notices.proven(notice=notice, message=message, now=now)
-        return True
+        return taken(locked(message_id), provider_id=provider_id, at=at, now=now)
+
+
+def taken(message: Message, *, provider_id: str, at: datetime, now: datetime) -> bool:
+    """Record the same about a message that the caller has locked."""
+    if message.status != Message.Status.QUEUED:
+        return False
+    message.status = Message.Status.SENT
+    message.sent_at = at
+    message.reason = ""
+    message.provider_id = provider_id or message.provider_id
+    message.save(update_fields=["status", "sent_at", "provider_id", "reason"])
+    _wipe_code(message)
+    tell("message.sent", message, now=now, sent_at=at.isoformat(), provider_id=message.provider_id)
+    if (notice := notices.of(message)) is not None:
+        notices.proven(notice=notice, message=message, now=now)
+    elif (row := notices.statement_of(message)) is not None:
+        notices.statement_proven(row=row, message=message, now=now)
+    return True
 
 
 def failed(*, message_id: UUID, reason: str, now: datetime) -> bool:
@@ -227,6 +273,8 @@ def undelivered(message: Message, *, reason: str, now: datetime) -> None:
     """Ask for a letter where the law wants the consumer to have it in writing."""
     if (notice := notices.of(message)) is not None:
         notices.not_delivered(notice=notice, message=message, reason=reason, now=now)
+    elif (row := notices.statement_of(message)) is not None:
+        statements.as_letter(row=row, reason=reason, now=now)
     elif message.template in LEGAL_COPIES and reason != NEVER_IN_FORCE:
         key = next((item["id"] for item in message.attachments if item["kind"] == "authorization"), "")
         letter(consumer=message.consumer, account=message.account, authorization=key, reason=reason, now=now)

@@ -1,16 +1,18 @@
 """Hand queued messages to the agency's provider; no transaction is open while the network is used.
 
-Each hand-over is written down first (attempt, our own Message-Id, a lease), so a process that dies in between leaves a
-row that knows it may be out. What happens then is in docs/messages.md: at least once, never blindly again.
+Each hand-over is written down first (attempt, our own Message-Id, a lease) and once more before the provider is asked,
+so a process that dies in between leaves a row that knows whether it may be out. Then the provider is asked whether it
+has it, and only when it says no does it go out again (docs/messages.md).
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from email.utils import formataddr
 from itertools import groupby
+from uuid import UUID
 
-import requests
 from anymail.exceptions import AnymailAPIError
 from anymail.message import AnymailMessage
 from django.db import DatabaseError, transaction
@@ -19,14 +21,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from accounts.calendars import local_date
-from accounts.services.contacts import blocked
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels
-from campaigns.models import MailProvider, Message
-from campaigns.services import notices, outbox
+from campaigns.models import MailProvider, Message, TextProvider
+from campaigns.rules.contact import Judgement
+from campaigns.services import carriers, gate, notices, outbox, send_texts
 from campaigns.services.compose import HIDDEN_DIGITS, lint, stop_url
 from payments.documents import sample_pdf
-from payments.models import Authorization, Notice, Payment, Postdate
+from payments.models import Authorization, Notice, Payment, Postdate, Statement
 from payments.services import papers
 
 log = logging.getLogger("quittance.messages")
@@ -36,8 +38,16 @@ BATCH = 10
 
 LEASE = {"security": timedelta(seconds=15)}
 LEASE_OTHERS = timedelta(minutes=2)
-"""After a hand-over without an answer: longer than the time-out, and time for the provider's webhook to tell us that
-it has the message after all. A code is wanted now, and the same code twice does no harm."""
+"""So long a claimed message belongs to one process. Where that dies before it asks the provider, another takes it."""
+
+ASK_AFTER = LEASE
+ASK_AFTER_OTHERS = timedelta(minutes=30)
+"""After a hand-over without an answer: first the provider's webhook may tell that it has the message; then it is
+asked. By then its list is complete (`mailgun.find`). A code is wanted now: it goes out again at the first no."""
+
+WITH_PROVIDER = "with_provider"
+NOT_THERE = "provider_had_it_not"
+"""The provider was asked after a lost answer and has not got it: hand it over as if it were new."""
 
 AGAIN_SECONDS = (5, 30, 2 * 60, 10 * 60, 30 * 60, 3600, 2 * 3600, 4 * 3600, 8 * 3600)
 AGAIN_SECONDS_SECURITY = (2, 5, 15, 30, 60, 120, 180)
@@ -55,59 +65,107 @@ def drain(*, now: datetime, limit: int = BATCH) -> int:
     for message, reason in hopeless:
         with acting_for(message.agency_id):
             outbox.held(message_id=message.pk, reason=reason, now=now)
-    claimed.sort(key=lambda message: (message.stream != "security", message.agency_id.hex))
-    for agency_id, messages in groupby(claimed, key=lambda message: message.agency_id):
+    claimed.sort(key=lambda message: (message.stream != "security", message.agency_id.hex, message.channel))
+    for (agency_id, channel), messages in groupby(claimed, key=lambda message: (message.agency_id, message.channel)):
         with acting_for(agency_id):
             try:
-                _hand_over_all(messages, now=now)
+                _BY_CHANNEL[channel](messages, now=now)
             except LookupError as error:
                 # One agency's settings are staff's to repair; its messages keep their lease, the others go on.
-                log.error("the mail provider of agency %s cannot be used: %s", agency_id, error)
+                log.error("the %s provider of agency %s cannot be used: %s", channel, agency_id, error)
     return touched
 
 
 @transaction.atomic
 def _claim(*, now: datetime, limit: int) -> tuple[list[Message], list[tuple[Message, str]], int]:
     """Lease what may leave now and write the attempt down; postpone what must wait; give up what has no chance."""
-    waiting = list(
-        Message.objects.select_related("contact_point", "consumer", "account", "agency")
-        .select_for_update(skip_locked=True, of=("self",))
-        .filter(status=Message.Status.QUEUED, next_at__lte=now)
-        .order_by(Case(When(stream="security", then=0), default=1), "next_at")[:limit]
-    )
+    waiting = _waiting(now=now, limit=limit)
+    if not waiting:
+        return [], [], 0
     claimed, hopeless = [], []
     domains = dict(MailProvider.objects.filter(is_active=True).values_list("agency_id", "domain"))
+    carrying = {row.agency_id: row for row in TextProvider.objects.filter(is_active=True)}
+    permissions = _permissions([message for message in waiting if not _undecided(message)], now=now)
     for message in waiting:
         with acting_for(message.agency_id):
-            if reason := _hopeless(message, now=now):
-                hopeless.append((message, reason))
+            if not message.undecided:
+                permission = permissions[message.pk]
+                if reason := ("" if permission.until else permission.reason) or _hopeless(message, now=now):
+                    hopeless.append((message, reason))
+                    continue
+                if permission.until is not None:
+                    # RF-01: what does not answer the consumer waits for hours that suit.
+                    _postpone(message, until=permission.until, reason=permission.reason)
+                    continue
+            if message.agency_id not in (domains if message.channel == "email" else carrying):
+                _postpone(message, until=now + timedelta(seconds=NO_PROVIDER_SECONDS), reason="no_provider")
                 continue
-            if not _in_hours(message, now=now):
-                continue
-            if message.agency_id not in domains:
-                message.next_at = now + timedelta(seconds=NO_PROVIDER_SECONDS)
-                message.reason = "no_provider"
-                message.save(update_fields=["next_at", "reason"])
-                continue
-            message.attempts += 1
-            message.provider_id = f"<{message.pk.hex}@{domains[message.agency_id]}>"
+            if message.channel == "text":
+                urgent = int(message.stream == "security" or message.undecided)
+                if not carriers.take(carrying[message.agency_id], 1, now=now, urgent=urgent):
+                    _postpone(message, until=now + carriers.WINDOW, reason="provider_rate")
+                    continue
+            else:
+                message.provider_id = f"<{message.pk.hex}@{domains[message.agency_id]}>"
             message.next_at = now + LEASE.get(message.stream, LEASE_OTHERS)
-            message.reason = "handing_over"
+            if not message.undecided or message.channel == "text":
+                message.attempts += 1
+                message.reason = send_texts.HANDING_OVER
             message.save(update_fields=["attempts", "provider_id", "next_at", "reason"])
             claimed.append(message)
     return claimed, hopeless, len(waiting)
 
 
+def _waiting(*, now: datetime, limit: int) -> list[Message]:
+    """Lock what may leave now, codes first; a look that finds nothing, as most do, joins nothing."""
+    order = (Case(When(stream="security", then=0), default=1), "next_at", "pk")
+    found = list(
+        Message.objects.select_for_update(skip_locked=True)
+        .filter(status=Message.Status.QUEUED, next_at__lte=now)
+        .exclude(stream="campaigns")  # theirs is services/launch.py
+        .order_by(*order)[:limit]
+        .values_list("pk", flat=True)
+    )
+    if not found:
+        return []
+    joined = Message.objects.select_related("contact_point", "consumer", "account", "agency")
+    return list(joined.filter(pk__in=found).order_by(*order))
+
+
+def _undecided(message: Message) -> bool:
+    """Note on a message whose answer was lost that the provider is asked about it, and nothing is sent."""
+    if message.channel == "text":
+        message.undecided = send_texts.undecided(message)
+    else:
+        # A process that died while it still held what it had claimed never asked for it.
+        message.undecided = message.reason.partition(":")[0] in (WITH_PROVIDER, send_texts.NO_ANSWER)
+    return message.undecided
+
+
+def _postpone(message: Message, *, until: datetime, reason: str) -> None:
+    message.next_at, message.reason = until, reason
+    message.save(update_fields=["next_at", "reason"])
+
+
+def _permissions(waiting: list[Message], *, now: datetime) -> dict[UUID, Judgement]:
+    """Ask the gate about every message that wants to leave, agency by agency, and write its decisions down."""
+    found = {}
+    for agency_id, group in groupby(sorted(waiting, key=lambda one: one.agency_id), key=lambda one: one.agency_id):
+        with acting_for(agency_id):
+            messages = list(group)
+            asked = [gate.of_message(message, required=outbox.REQUIRED, now=now) for message in messages]
+            judged = gate.judge(asked, now=now)
+            gate.record(asked, judged, by="message", now=now)
+        found |= {message.pk: judgement for message, (_facts, judgement) in zip(messages, judged, strict=True)}
+    return found
+
+
 def _hopeless(message: Message, *, now: datetime) -> str:
-    """Look once more at dispatch: say why a message must not leave at all, or nothing."""
-    if reason := blocked(message.contact_point, stream=message.stream):
-        return reason
-    if reason := outbox.silenced(
-        template=message.template, consumer=message.consumer, account_id=message.account_id, now=now
-    ):
-        return reason
+    """Look once more at what the message carries: say why it must not leave at all, or nothing."""
     if message.stream == "security":
         return "" if outbox.digits_for(message, now=now) else "code_expired"
+    if message.template == "text_stopped":
+        return "too_late" if now - message.queued_at > send_texts.CONFIRM_WITHIN else ""
     if message.template == "authorization_copy":
         signed = Authorization.objects.get(pk=message.attachments[0]["id"])
         return outbox.NEVER_IN_FORCE if outbox.never_in_force(signed) else ""
@@ -118,27 +176,20 @@ def _hopeless(message: Message, *, now: datetime) -> str:
     return "too_late" if local_date(now, message.consumer.time_zone) > notice.latest_on else ""
 
 
-def _in_hours(message: Message, *, now: datetime) -> bool:
-    """Keep what does not answer the consumer for the morning where the consumer lives (RF-01)."""
-    zone = message.consumer.time_zone
-    answering = message.anytime_until is not None and now < message.anytime_until
-    if answering or notices.in_hours(zone=zone, now=now):
-        return True
-    message.next_at = notices.next_opening(zone=zone, now=now)
-    message.reason = "outside_hours"
-    message.save(update_fields=["next_at", "reason"])
-    return False
-
-
 def _hand_over_all(messages: Iterable[Message], *, now: datetime) -> None:
     """Hand an agency's messages over on one kept-alive connection."""
-    provider = MailProvider.objects.get(is_active=True)
-    transport = channels.provider(provider.backend).transport(
-        api_key=provider.api_key, api_url=provider.api_url, domain=provider.domain
-    )
+    provider, began = MailProvider.objects.get(is_active=True), time.monotonic()
+    account = {"api_key": provider.api_key, "api_url": provider.api_url, "domain": provider.domain}
+    channel = channels.provider(provider.backend)
+    transport = channel.transport(**account)
     try:
         for message in messages:
-            _hand_over(message, provider=provider, transport=transport, now=now)
+            # The last of a batch may leave a minute after the first, and its time to be asked about begins then.
+            at = now + timedelta(seconds=int(time.monotonic() - began))
+            if message.undecided:
+                _settle(message, channel=channel, account=account, now=at)
+            else:
+                _hand_over(message, provider=provider, transport=transport, now=at)
     finally:
         transport.close()
 
@@ -147,6 +198,9 @@ def _hand_over(message: Message, *, provider: MailProvider, transport, now: date
     """Give one message to the provider and record its answer."""
     try:
         mail = _mail(message, provider=provider, now=now)
+        if not _begun(message, now=now):
+            log.warning("message %s was claimed by another process meanwhile", message.pk)
+            return
         transport.open()
         transport.send_messages([mail])
     except AnymailAPIError as error:
@@ -162,23 +216,66 @@ def _hand_over(message: Message, *, provider: MailProvider, transport, now: date
         outbox.sent(message_id=message.pk, provider_id=str(provider_id), at=now, now=now)
 
 
+def _begun(message: Message, *, now: datetime) -> bool:
+    """Write down that the provider is asked from now on; False when this claim is no longer ours."""
+    mine = Message.objects.filter(
+        pk=message.pk, status=Message.Status.QUEUED, attempts=message.attempts, reason=send_texts.HANDING_OVER
+    )
+    message.next_at = now + ASK_AFTER.get(message.stream, ASK_AFTER_OTHERS)
+    return mine.update(reason=WITH_PROVIDER, next_at=message.next_at) == 1
+
+
+def _settle(message: Message, *, channel, account: dict[str, str], now: datetime) -> None:
+    """Ask the provider about a message whose answer was lost: it has it, it has it not, or it does not say."""
+    waiting = Message.objects.filter(pk=message.pk, status=Message.Status.QUEUED)
+    try:
+        taken = channel.find(**account, message_id=message.provider_id, since=message.queued_at)
+    except channels.DoesNotSay as no:
+        log.warning("the provider does not say whether it has %s: %s", message.pk, no)
+        if now - message.queued_at > outbox.ANSWERED_WITHIN:
+            outbox.failed(message_id=message.pk, reason="no_answer", now=now)
+        else:
+            waiting.update(reason=f"{send_texts.NO_ANSWER}: {no}"[:300])
+        return
+    if (at := taken.get(str(message.pk))) is not None:
+        outbox.sent(message_id=message.pk, provider_id=message.provider_id, at=min(at, now), now=now)
+    else:
+        waiting.update(reason=NOT_THERE, next_at=now)
+
+
 def _not_accepted(message: Message, *, error: AnymailAPIError, now: datetime) -> None:
     """Try again, or give up, by what the provider said."""
     status = error.status_code
     reason = f"http_{status}" if status else type(error.__cause__ or error).__name__
+    lost = status < 400 if status else not channels.never_connected(error.__cause__)
     log.warning("message %s was not taken: %s", message.pk, reason)
+    if lost:
+        # No answer, or a yes that cannot be read: its webhook can say so first, then it is asked.
+        known = f"{send_texts.NO_ANSWER}: {reason}"
+        Message.objects.filter(pk=message.pk, status=Message.Status.QUEUED).update(reason=known)
+        return
     if status and status < 500 and status not in NOT_TAKEN:
         outbox.failed(message_id=message.pk, reason=reason, now=now)
         return
-    waits = AGAIN_SECONDS_SECURITY if message.stream == "security" else AGAIN_SECONDS
-    if message.attempts > len(waits):
+    if (again_at := _again_at(message, now=now)) is None:
         outbox.failed(message_id=message.pk, reason=f"gave_up: {reason}", now=now)
         return
-    again_at = now + timedelta(seconds=waits[message.attempts - 1])
-    if status is None and not isinstance(error.__cause__, requests.ConnectTimeout):
-        # It may have the message: keep the lease, so that its webhook can say so first.
-        again_at = max(again_at, message.next_at)
     Message.objects.filter(pk=message.pk, status=Message.Status.QUEUED).update(next_at=again_at, reason=reason)
+
+
+def _again_at(message: Message, *, now: datetime) -> datetime | None:
+    """Say when a message is tried again; None after the last time."""
+    waits = AGAIN_SECONDS_SECURITY if message.stream == "security" else AGAIN_SECONDS
+    return now + timedelta(seconds=waits[message.attempts - 1]) if message.attempts <= len(waits) else None
+
+
+def _text_all(messages: Iterable[Message], *, now: datetime) -> None:
+    """Hand an agency's texts over."""
+    provider = TextProvider.objects.get(is_active=True)
+    send_texts.hand_over_all(messages, provider=provider, now=now, again=lambda one: _again_at(one, now=now))
+
+
+_BY_CHANNEL = {"email": _hand_over_all, "text": _text_all}
 
 
 def _mail(message: Message, *, provider: MailProvider, now: datetime) -> AnymailMessage:
@@ -197,7 +294,7 @@ def _mail(message: Message, *, provider: MailProvider, now: datetime) -> Anymail
         body=text,
         from_email=formataddr((sender, provider.from_address)) if sender else provider.from_address,
         to=[message.contact_point.value],
-        reply_to=[message.agency.email] if message.agency.email else None,
+        reply_to=[answers_to] if (answers_to := provider.replies_to or message.agency.email) else None,
         headers={
             "Message-Id": message.provider_id,
             "X-Quittance-Message": str(message.pk),
@@ -233,4 +330,7 @@ def _paper(item: dict[str, str], *, message: Message, now: datetime) -> tuple[st
             case "authorization":
                 authorization = Authorization.objects.get(pk=item["id"])
                 return f"{_('authorization')}.pdf", papers.authorization_copy(authorization)
+            case "statement":
+                row = Statement.objects.get(pk=item["id"])
+                return f"{_('statement')}-{row.until.isoformat()}.pdf", papers.statement(row, language=language)
     raise ValueError(f"No paper is called {item['kind']!r}.")

@@ -1,81 +1,126 @@
 """Hear what became of our messages: signed webhooks go to the inbox at once, a worker applies each exactly once."""
 
 import logging
-import re
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
 
+from accounts.bulk import blank, write_rows
 from accounts.models import ContactPoint
 from accounts.services import consent
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels
-from campaigns.channels import News
-from campaigns.models import MailEvent, MailProvider, Message
-from campaigns.services import notices, outbox
+from campaigns.channels import News, texts
+from campaigns.models import MailEvent, MailProvider, Message, TextEvent, TextProvider
+from campaigns.services import launch, notices, outbox, plain_news
+from campaigns.services.plain_news import OUR_TOKEN, shown
 
 log = logging.getLogger("quittance.messages")
 
-LIMIT = 100
-STOP_TOKEN = re.compile(r"(/stop/)[^/]+")
+LIMIT = 1_000
 Status = Message.Status
 
 
-def store(*, provider: MailProvider, external_id: str, body: dict, now: datetime) -> bool:
-    """Put a checked webhook into the inbox; False when it was there."""
-    _row, made = MailEvent.objects.get_or_create(
-        provider=provider, external_id=external_id, defaults={"body": body, "received_at": now}
+def store(*, provider: MailProvider, told: Sequence[tuple[str, dict]], now: datetime) -> int:
+    """Put checked events into the inbox, without the secrets of followed links; return how many were not there."""
+    rows = [
+        blank(
+            MailEvent,
+            agency_id=provider.agency_id,
+            provider_id=provider.pk,
+            external_id=external_id[:120],
+            body=_scrubbed(body),
+            received_at=now,
+        )
+        for external_id, body in told
+    ]
+    with transaction.atomic():
+        write_rows(MailEvent, rows, skip_known=True)
+        return MailEvent.objects.filter(pk__in=[row.pk for row in rows]).count()
+
+
+def store_report(*, provider: TextProvider, external_id: str, message: UUID, form: dict, now: datetime) -> bool:
+    """Put a checked report on a text into the inbox; False when it was there."""
+    _row, made = TextEvent.objects.get_or_create(
+        provider=provider,
+        external_id=f"{message}:{external_id}",
+        defaults={"message": str(message), "body": form, "received_at": now},
     )
     return made
 
 
+def _scrubbed(value: Any) -> Any:
+    """Leave the tokens of our own links out: whoever reads the inbox must not be able to follow them (AUTH-06)."""
+    if isinstance(value, dict):
+        return {key: _scrubbed(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_scrubbed(inner) for inner in value]
+    return OUR_TOKEN.sub(r"\1", value) if isinstance(value, str) else value
+
+
 def apply(*, now: datetime, limit: int = LIMIT) -> int:
-    """Apply what waits in the inbox, of all agencies, in the order it came; return how much it was."""
-    with acting_for(ALL_AGENCIES):
-        waiting = list(MailEvent.objects.filter(applied_at=None).order_by("pk").values_list("agency_id", "pk")[:limit])
+    """Apply what waits in the inboxes, of all agencies, in the order it came; return how much it was."""
     count = 0
-    for agency_id, key in waiting:
-        with acting_for(agency_id):
-            count += _apply_once(key, now=now)
+    for inbox in (MailEvent, TextEvent):
+        with acting_for(ALL_AGENCIES):
+            waiting = list(inbox.objects.filter(applied_at=None).order_by("pk").values_list("agency_id", "pk")[:limit])
+        for agency_id, group in groupby(sorted(waiting), key=itemgetter(0)):
+            with acting_for(agency_id):
+                keys = [key for _agency, key in group]
+                done = plain_news.apply(keys, now=now) if inbox is MailEvent else set()
+                count += len(done) + sum(_apply_once(inbox, key, now=now) for key in keys if key not in done)
     return count
 
 
-def _apply_once(key: UUID, *, now: datetime) -> bool:
+def _apply_once(inbox: type[MailEvent | TextEvent], key: UUID, *, now: datetime) -> bool:
     """Apply one webhook under its lock; what cannot be read is kept with the reason and not tried for ever."""
     try:
         with transaction.atomic():
-            if (row := _open(key)) is None:
+            if (row := _open(inbox, key)) is None:
                 return False
             row.outcome = _apply(row, now=now)[:200]
             row.applied_at = now
             row.save(update_fields=["outcome", "applied_at"])
+        if row.outcome == "complained":
+            # Outside: whoever stops a campaign waits for its hand-overs, and holds nothing that they need.
+            launch.watch_complaints(_find(_news(row)), now=now)
     except DatabaseError:
         raise
     except Exception as error:
-        log.exception("mail event %s was not applied", key)
-        MailEvent.objects.filter(pk=key, applied_at=None).update(
+        log.exception("report %s was not applied", key)
+        inbox.objects.filter(pk=key, applied_at=None).update(
             applied_at=now, outcome=f"failed: {type(error).__name__}: {error}"[:200]
         )
     return True
 
 
-def _open(key: UUID) -> MailEvent | None:
-    waiting = MailEvent.objects.select_related("provider").select_for_update(skip_locked=True, of=("self",))
+def _open(inbox: type[MailEvent | TextEvent], key: UUID) -> MailEvent | TextEvent | None:
+    waiting = inbox.objects.select_related("provider").select_for_update(skip_locked=True, of=("self",))
     return waiting.filter(pk=key, applied_at=None).first()
 
 
-def _apply(row: MailEvent, *, now: datetime) -> str:
+def _news(row: MailEvent | TextEvent) -> News:
+    if isinstance(row, TextEvent):
+        return texts.carrier(row.provider.backend).read(form=row.body, message=row.message, at=row.received_at)
+    return channels.provider(row.provider.backend).read(body=row.body, signing_key=row.provider.signing_key)
+
+
+def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
     try:
-        news = channels.provider(row.provider.backend).read(body=row.body, signing_key=row.provider.signing_key)
+        news = _news(row)
     except ValueError as error:
         return f"unreadable: {error}"
     if (message_id := _find(news)) is None:
         return f"{news.kind}: no message of ours"
     # The provider's word for when; a clock ahead of ours must not date a fact into the future.
     at = min(news.at, now)
-    outbox.sent(message_id=message_id, provider_id=news.provider_id, at=at, now=at)
     message = outbox.locked(message_id)
+    outbox.taken(message, provider_id=news.provider_id, at=at, now=at)
     if news.lost:
         _lost(message, news, at=at, now=now)
     match news.kind:
@@ -84,10 +129,13 @@ def _apply(row: MailEvent, *, now: datetime) -> str:
         case "opened" if message.opened_at is None:
             _first(message, "opened", at=at)
         case "clicked" if message.clicked_at is None:
-            _first(message, "clicked", at=at, url=STOP_TOKEN.sub(r"\1", news.url.partition("?")[0]))
+            _first(message, "clicked", at=at, url=shown(news.url))
+        case "complained" if news.lost:
+            # It was not delivered because of an earlier one: the reader did not complain about this.
+            given_up(message.contact_point, reason="complained", at=at, now=now)
         case "complained" if message.status != Status.COMPLAINED:
             _move(message, Status.COMPLAINED, at=at, reason=news.reason)
-            _bad(message.contact_point, reason="complained", at=at, now=now)
+            given_up(message.contact_point, reason="complained", at=at, now=now)
         case "unsubscribed":
             if consent.opt_out(contact_point=message.contact_point, scope="address", source="provider", now=at):
                 outbox.tell("message.unsubscribed", message, now=at)
@@ -113,7 +161,7 @@ def _lost(message: Message, news: News, *, at: datetime, now: datetime) -> None:
         return
     _move(message, Status.BOUNCED, at=at, reason=news.reason)
     if news.bad_address:
-        _bad(message.contact_point, reason="bounced", at=at, now=now)
+        given_up(message.contact_point, reason="bounced", at=at, now=now)
     outbox.undelivered(message, reason="bounced", now=now)
 
 
@@ -131,7 +179,7 @@ def _first(message: Message, what: str, *, at: datetime, **more: str) -> None:
     outbox.tell(f"message.{what}", message, now=at, **more)
 
 
-def _bad(point: ContactPoint, *, reason: str, at: datetime, now: datetime) -> None:
+def given_up(point: ContactPoint, *, reason: str, at: datetime, now: datetime) -> None:
     """Stop using an address (EML-05); what is still due by e-mail to a consumer without another becomes letters."""
     ContactPoint.objects.filter(pk=point.pk, bad_at=None).update(bad_at=at)
     point.refresh_from_db()

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import SealedField
 from accounts.models import Account, Consumer, ContactPoint
-from accounts.tenancy import Row, TenantForeignKey
+from accounts.tenancy import ManyRows, Row, TenantForeignKey
 
 
 class MailProvider(Row):
@@ -20,7 +20,15 @@ class MailProvider(Row):
     api_key = SealedField(_("API key"))
     signing_key = SealedField(_("webhook signing key"))
     api_url = models.URLField(_("API address"), blank=True)
+    replies_to = models.EmailField(
+        _("replies go to"),
+        blank=True,
+        help_text=_("An address whose mail the provider hands in; empty: the agency's own mailbox."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
+    cents_per_thousand = models.PositiveIntegerField(
+        _("cents per thousand messages"), default=0, help_text=_("What the provider charges: the cost of campaigns.")
+    )
 
     class Meta(Row.Meta):
         verbose_name = _("e-mail provider")
@@ -35,7 +43,7 @@ class MailProvider(Row):
         return self.name
 
 
-class Message(Row):
+class Message(ManyRows):
     """One message to one contact point: the outbox row, and its state as the provider told it."""
 
     class Status(models.TextChoices):
@@ -49,9 +57,12 @@ class Message(Row):
 
     consumer = TenantForeignKey(Consumer, related_name="messages")
     account = TenantForeignKey(Account, null=True, related_name="messages")
-    contact_point = TenantForeignKey(ContactPoint, related_name="messages")
+    contact_point = TenantForeignKey(ContactPoint, related_name="messages", db_index=False)
+    channel = models.CharField(
+        _("channel"), max_length=5, default="email", choices=[("email", _("e-mail")), ("text", _("text message"))]
+    )
     template = models.CharField(max_length=40)
-    stream = models.CharField(max_length=10, help_text="security, receipts, notices")
+    stream = models.CharField(max_length=10, help_text="security, receipts, notices, campaigns, answers")
     language = models.CharField(max_length=5)
     subject = models.CharField(max_length=200)
     text = models.TextField()
@@ -59,6 +70,9 @@ class Message(Row):
     attachments = models.JSONField(default=list, help_text='[{"kind": "authorization", "id": "..."}]: made when sent')
     cause = models.CharField(max_length=120, help_text="what asked for it, once: event id and template")
     token = models.CharField(max_length=64, help_text="hash of the opt-out token")
+    check_hash = models.CharField(max_length=64, blank=True, default="", help_text="hash of the code that proves it")
+    link_hash = models.CharField(max_length=64, blank=True, default="", help_text="of its personal link")
+    segments = models.PositiveSmallIntegerField(default=0, help_text="of a text, as the carrier counts them")
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     provider_id = models.CharField(max_length=200, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -78,6 +92,8 @@ class Message(Row):
         constraints = [models.UniqueConstraint(name="one_message_per_cause", fields=["agency", "cause"])]
         indexes = [
             models.Index(name="message_waiting", fields=["next_at"], condition=models.Q(status="queued")),
+            models.Index(name="message_by_check", fields=["check_hash"], condition=~models.Q(check_hash="")),
+            models.Index(name="message_by_link", fields=["link_hash"], condition=~models.Q(link_hash="")),
             models.Index(name="message_by_provider_id", fields=["agency", "provider_id"]),
         ]
 

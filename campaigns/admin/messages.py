@@ -7,7 +7,8 @@ from unfold.decorators import display
 
 from accounts.columns import status_of
 from accounts.desk import AgencyAdmin, FactAdmin
-from campaigns.models import MailEvent, MailProvider, Message
+from campaigns.models import MailEvent, MailProvider, Message, Recipient
+from campaigns.services import letters, links
 
 TONES = {
     "delivered": "success",
@@ -28,7 +29,7 @@ class MailProviderAdmin(AgencyAdmin):
     list_display = ["name", "backend", "domain", "from_address", "is_active"]
     fieldsets = [
         (None, {"fields": ["name", "backend", "is_active"]}),
-        (_("Sender"), {"fields": ["domain", "from_name", "from_address"]}),
+        (_("Sender"), {"fields": ["domain", "from_name", "from_address", "replies_to", "cents_per_thousand"]}),
         (_("Keys"), {"fields": ["api_key", "signing_key", "api_url"]}),
     ]
 
@@ -37,10 +38,11 @@ class MailProviderAdmin(AgencyAdmin):
 class MessageAdmin(FactAdmin):
     """One message, its words and what became of it. A message that carries a code keeps its words to itself."""
 
-    list_display = ["queued_at", "template", "consumer", "contact_point", status, "opened_at", "reason"]
-    list_filter = ["status", "stream", "template"]
+    list_display = ["queued_at", "channel", "template", "consumer", "contact_point", status, "opened_at", "reason"]
+    list_filter = ["status", "channel", "stream", "template"]
     fields = [
         ("template", status),
+        ("channel", "segments"),
         ("consumer", "account"),
         ("contact_point", "language"),
         "subject",
@@ -52,13 +54,33 @@ class MessageAdmin(FactAdmin):
         ("provider_id", "cause"),
         "reason",
     ]
-    hidden = ("text", "html", "token")
+    hidden = ("text", "html", "token", "check_hash", "link_hash")
 
     @display(description=_("text"))
     def words(self, message) -> str:
         if message.stream == "security":
             return _("Not shown: this message carries a code.")
+        if message.stream == "campaigns" and message.channel == "email":
+            return format_html('<pre class="staff-text">{}</pre>', written_again(message))
         return format_html('<pre class="staff-text">{}</pre>', message.text)
+
+
+def written_again(message: Message) -> str:
+    """Write a campaign's message as it went, its links left out: from the version and the values that were kept."""
+    joined = Recipient.objects.select_related("campaign__version_a", "campaign__version_b", "campaign__agency")
+    if (recipient := joined.filter(message=message).first()) is None:
+        return ""
+    campaign = recipient.campaign
+    version = campaign.version_b if recipient.variant == "b" else campaign.version_a
+    for first in (True, False):
+        for barred in (False, True):
+            compiled = letters.compile_mail(
+                version=version, agency=campaign.agency, language=message.language, first=first, barred=barred
+            )
+            _subject, text, page = compiled.write(recipient.values)
+            if links.hash_of(page) == recipient.body_sha256:
+                return text
+    return _("The agency's details changed since; the version and the values stand in the campaign.")
 
 
 @admin.register(MailEvent)

@@ -1,0 +1,127 @@
+"""Write the notices whose day has come where the consumer lives: before a debit, and before a changed one."""
+
+from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import or_
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from accounts.calendars import format_date, local_date
+from accounts.models import Account
+from accounts.services import consent
+from accounts.tenancy import ALL_AGENCIES, acting_for
+from campaigns.models import Message
+from campaigns.services import notices
+from campaigns.services.wording import debt_rows, money, write
+from payments.models import Notice, Postdate
+from payments.rules import change_notices
+from payments.services.means import means_of_method
+
+LIMIT = 200
+"""Notices in one go, then whatever else waits has its turn."""
+ZONE = "postdate__account__consumer__time_zone"
+TEMPLATES = {"predebit": "predebit"} | dict.fromkeys(change_notices.KINDS, "change_notice")
+
+
+def announce(*, now: datetime, limit: int = LIMIT) -> int:
+    """Write the e-mail notices whose day has come where the consumer lives; return how many were decided (PDC-01)."""
+    with acting_for(ALL_AGENCIES):
+        waiting = Notice.objects.filter(
+            owner="portal",
+            channel="email",
+            status=Notice.Status.DUE,
+            postdate__status__in=(Postdate.Status.SCHEDULED, Postdate.Status.HELD),
+            proof__message__isnull=True,
+            # A day more than UTC knows: some consumers live ahead of it.
+            target_on__lte=now.date() + timedelta(days=1),
+        )
+        zones = set(waiting.order_by().values_list(ZONE, flat=True).distinct())
+        if not zones:
+            return 0
+        # What can only wait locks nothing, and takes no place from what can go.
+        ready = reduce(or_, (_ready(zone, now) for zone in sorted(zones)))
+        ordered = waiting.filter(ready).order_by("latest_on", "pk")
+        found = list(ordered.values_list("agency_id", "pk", "postdate__account_id")[:limit])
+    count = 0
+    for agency_id, key, account_id in found:
+        with acting_for(agency_id), transaction.atomic():
+            Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
+            count += _announce(key, now=now)
+    return count
+
+
+def _ready(zone: str, now: datetime) -> Q:
+    """Find the notices of a time zone about which there is something to do now: to send, or too late to be sent."""
+    today = local_date(now, zone)
+    decided = Q(latest_on__lt=today)
+    if notices.in_hours(zone=zone, now=now):
+        decided |= Q(postdate__status=Postdate.Status.SCHEDULED, target_on__lte=today)
+    return Q(decided, **{ZONE: zone})
+
+
+def _announce(key: UUID, *, now: datetime) -> bool:
+    joined = Notice.objects.select_related("postdate__account__consumer", "postdate__method")
+    notice = (
+        joined.select_related("postdate__account__client", "postdate__account__agency")
+        .select_for_update(of=("self",), skip_locked=True)
+        .filter(pk=key, status=Notice.Status.DUE, channel="email", proof__message__isnull=True)
+        .first()
+    )
+    if notice is None:
+        return False
+    postdate = notice.postdate
+    consumer = postdate.account.consumer
+    today = local_date(now, consumer.time_zone)
+    if today > notice.latest_on:
+        notices.as_letter(notice=notice, reason="window_closed", now=now)
+        return True
+    if postdate.status != Postdate.Status.SCHEDULED or today < notice.target_on:
+        return False
+    if not notices.in_hours(zone=consumer.time_zone, now=now):
+        return False
+    if (agreed := consent.esign_live(consumer)) is None:
+        notices.as_letter(notice=notice, reason="no_consent", now=now)
+        return True
+    language = consumer.language[:2]
+    account = postdate.account
+    with override(language):
+        facts = {
+            "name": consumer.first_name or str(consumer),
+            "amount": money(postdate.amount_cents, account.currency, language),
+            "day": format_date(postdate.due_on, language),
+            "method": means_of_method(postdate.method).label(language),
+            "rows": [
+                (_("Payment"), _("%(number)s of %(of)s") % {"number": postdate.number, "of": postdate.of}),
+                (_("Paid to"), account.agency.legal_name),
+                *debt_rows(account),
+            ],
+        } | _changed(notice, account, language)
+    message = write(
+        TEMPLATES[notice.kind],
+        account=account,
+        cause=f"notice:{notice.pk}",
+        language=language,
+        facts=facts,
+        to=agreed.contact_point,
+        now=now,
+    )
+    if message is not None and message.status == Message.Status.QUEUED:
+        notice.proof = notice.proof | {"message": str(message.pk), "queued_at": now.isoformat()}
+        notice.save(update_fields=["proof"])
+    return True
+
+
+def _changed(notice: Notice, account: Account, language: str) -> dict[str, str]:
+    """Say what was agreed before, where the notice is about a change of it."""
+    if not notice.about:
+        return {}
+    on, cents = notice.about["was"]
+    return {
+        "kind": notice.kind,
+        "was_day": format_date(date.fromisoformat(on), language),
+        "was_amount": money(cents, account.currency, language),
+    }

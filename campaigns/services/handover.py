@@ -1,0 +1,253 @@
+"""Give a campaign's messages to the provider: many in one request where it takes that, and write down what it said."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email.utils import formataddr
+from itertools import groupby
+
+from anymail.exceptions import AnymailAPIError
+from anymail.message import AnymailMessage
+from django.db import DatabaseError, transaction
+
+from accounts import events
+from accounts.models import Account, Agency, ContactPoint
+from accounts.tenancy import uuid7
+from campaigns import channels
+from campaigns.channels import Many
+from campaigns.models import Campaign, MailProvider, Message, Recipient
+from campaigns.rules.linter import lint
+from campaigns.services import campaigns, letters, outbox
+from campaigns.services.launch import STREAM, WITH_PROVIDER, Leaving
+from campaigns.services.send import NOT_TAKEN
+
+log = logging.getLogger("quittance.campaigns")
+
+AGAIN = timedelta(minutes=2)
+"""After a clear no of the provider; a campaign has time."""
+
+
+def give(campaign: Campaign, leaving: Sequence[Leaving], *, now: datetime) -> None:
+    """Hand messages over, group by group; none begins when the campaign was paused or stopped meanwhile."""
+    if campaign.channel == "text":
+        from campaigns.services import handover_texts
+
+        handover_texts.give(campaign, leaving, now=now)
+        return
+    agency = Agency.objects.get(pk=campaign.agency_id)
+    provider = MailProvider.objects.filter(is_active=True).first()
+    if provider is None:
+        put_back(leaving, reason="no_provider", until=now + AGAIN, now=now)
+        return
+    channel = channels.provider(provider.backend)
+    transport = channel.transport(api_key=provider.api_key, api_url=provider.api_url, domain=provider.domain)
+    try:
+        for group in _groups(leaving):
+            _give_group(campaign, agency, provider, channel, transport, group, now=now)
+    finally:
+        transport.close()
+
+
+def _groups(leaving: Iterable[Leaving]) -> list[list[Leaving]]:
+    """Put together what is the same letter to different addresses."""
+    found: dict[tuple, list[Leaving]] = {}
+    seen: dict[tuple, int] = {}
+    for one in leaving:
+        letter = (one.recipient.variant, one.message.language, one.first, one.barred)
+        # The same address twice, for two accounts, goes in two requests.
+        times = seen[(*letter, one.address.lower())] = seen.get((*letter, one.address.lower()), -1) + 1
+        found.setdefault((*letter, times), []).append(one)
+    return list(found.values())
+
+
+def _give_group(campaign, agency, provider, channel, transport, group: list[Leaving], *, now: datetime) -> None:
+    group = _without_silent(group, now=now)
+    mails = _mails(campaign, agency, provider, channel, group) if group else []
+    for mail, those in mails:
+        with campaigns.handing_over(campaign.pk) as sends:
+            mine = mail.extra_headers["Message-Id"]
+            begins = sends and begun(those, provider_id=mine)
+            outcome = _ask(transport, mail) if begins else "late" if sends else "not_running"
+        # Written down after the lock is gone: whoever stops the campaign waits for the network only.
+        match outcome:
+            case "taken":
+                sent(those, provider_id=str(getattr(mail.anymail_status, "message_id", "") or ""), at=now, now=now)
+            case "unknown" | "late":
+                log.warning("campaign %s: no answer for %s messages", campaign.pk, len(those))
+            case "refused" if len(those) > 1:
+                # One address spoils a request: halves find it.
+                for half in (those[: len(those) // 2], those[len(those) // 2 :]):
+                    _give_group(campaign, agency, provider, channel, transport, half, now=now)
+            case "refused":
+                outbox.failed(message_id=those[0].message.pk, reason="refused_by_provider", now=now)
+            case "not_running":
+                put_back(those, reason="campaign_halted", until=None, now=now)
+            case _:
+                put_back(those, reason=outcome, until=now + AGAIN, now=now)
+
+
+def _without_silent(group: list[Leaving], *, now: datetime) -> list[Leaving]:
+    """Leave out who opted out since the batch was judged: requests before this one may have taken minutes (EML-04)."""
+    points = ContactPoint.objects.filter(pk__in=[one.message.contact_point_id for one in group])
+    silent = set(points.exclude(opted_out_at=None).values_list("pk", flat=True))
+    leave_out([one for one in group if one.message.contact_point_id in silent], reason="opted_out", now=now)
+    return [one for one in group if one.message.contact_point_id not in silent]
+
+
+def begun(those: Sequence[Leaving], *, provider_id: str = "") -> bool:
+    """Write down that the provider is asked from now on; False when somebody gave these up meanwhile.
+
+    :param provider_id: what it can be asked by when its answer is lost.
+    """
+    keys = [one.message.pk for one in those]
+    waiting = Message.objects.filter(pk__in=keys, status=Message.Status.QUEUED)
+    return waiting.update(reason=WITH_PROVIDER, provider_id=provider_id) == len(keys)
+
+
+def _ask(transport, mail: AnymailMessage) -> str:
+    """Ask the provider once: `taken`, `refused`, `unknown`, or the reason of a clear no that may change."""
+    try:
+        transport.open()
+        transport.send_messages([mail])
+    except AnymailAPIError as error:
+        status = error.status_code
+        if status is None or status < 400:
+            # No answer, or a yes that cannot be read.
+            return "no_connection" if channels.never_connected(error.__cause__) else "unknown"
+        return f"http_{status}" if status >= 500 or status in NOT_TAKEN else "refused"
+    except DatabaseError:
+        raise
+    except Exception:
+        log.exception("a campaign's messages cannot be built")
+        return "refused"
+    return "taken"
+
+
+def _mails(campaign, agency, provider, channel, group) -> list[tuple[AnymailMessage, list[Leaving]]]:
+    """Build the requests of a group: one for all, or one each where the provider takes no lists."""
+    first = group[0]
+    version = campaign.version_b if first.recipient.variant == "b" else campaign.version_a
+    compiled = letters.compile_mail(
+        version=version, agency=agency, language=first.message.language, first=first.first, barred=first.barred
+    )
+    sender = provider.from_name if not lint(provider.from_name) else ""
+    many = Many(
+        subject=compiled.subject,
+        text=compiled.text,
+        html=compiled.html,
+        from_email=formataddr((sender, provider.from_address)) if sender else provider.from_address,
+        reply_to=provider.replies_to or agency.email,
+        tags=(STREAM, first.message.template),
+        metadata={"agency": str(campaign.agency_id), "campaign": str(campaign.pk)},
+        readers={one.address: one.values | one.private | {"message": str(one.message.pk)} for one in group},
+        message_id=f"<{uuid7().hex}@{provider.domain}>",
+    )
+    if hasattr(channel, "batch"):
+        return [(channel.batch(many), group)]
+    each = [replace(many, message_id=f"<{one.message.pk.hex}@{provider.domain}>") for one in group]
+    return [(channels.single(mine, one.address), [one]) for mine, one in zip(each, group, strict=True)]
+
+
+def sent(those: Sequence[Leaving], *, provider_id: str, at: datetime, now: datetime) -> None:
+    """Record that the provider took messages, all in one go; what its webhook told meanwhile stands."""
+    keys = [one.message.pk for one in those]
+    with transaction.atomic():
+        accounts = _locked_accounts(those)
+        held = Message.objects.select_for_update(of=("self",)).filter(pk__in=keys, status=Message.Status.QUEUED)
+        open_ = set(held.values_list("pk", flat=True))
+        Message.objects.filter(pk__in=open_).update(
+            status=Message.Status.SENT, sent_at=at, reason="", provider_id=provider_id[:200]
+        )
+        told = {"sent_at": at.isoformat(), "provider_id": provider_id}
+        events.record_all(
+            [
+                ("message.sent", accounts[one.message.account_id], outbox.about(one.message, **told, **_of(one)))
+                for one in those
+                if one.message.pk in open_
+            ],
+            now=now,
+        )
+
+
+def settle(messages: Iterable[Message], *, now: datetime) -> int:
+    """Ask the provider about messages whose answer was lost; return how many are decided now.
+
+    A campaign never risks a second copy: what the provider has is sent, what it has not is told as failed.
+    """
+    decided = 0
+    by_request = sorted(messages, key=lambda one: one.provider_id)
+    for asked_by, group in groupby(by_request, key=lambda one: one.provider_id):
+        those = list(group)
+        taken = _taken(asked_by, since=min(one.queued_at for one in those))
+        for message in those:
+            if taken is not None and str(message.pk) in taken:
+                at = min(taken[str(message.pk)], now)
+                outbox.sent(message_id=message.pk, provider_id=asked_by, at=at, now=now)
+            elif taken is None and now - message.queued_at < outbox.ANSWERED_WITHIN:
+                Message.objects.filter(pk=message.pk, status=Message.Status.QUEUED).update(next_at=now + AGAIN)
+                continue
+            else:
+                outbox.failed(message_id=message.pk, reason="no_answer", now=now)
+            decided += 1
+    return decided
+
+
+def _taken(message_id: str, *, since: datetime) -> dict[str, datetime] | None:
+    """Ask which messages of a request the provider has, and since when; None while it does not say."""
+    provider = MailProvider.objects.filter(is_active=True).first()
+    if provider is None or not message_id:
+        return None
+    try:
+        return channels.provider(provider.backend).find(
+            api_key=provider.api_key,
+            api_url=provider.api_url,
+            domain=provider.domain,
+            message_id=message_id,
+            since=since,
+        )
+    except (channels.DoesNotSay, LookupError) as error:
+        log.warning("the provider does not say whether it has %s: %s", message_id, error)
+        return None
+
+
+def put_back(those: Sequence[Leaving], *, reason: str, until: datetime | None, now: datetime) -> None:
+    """Let messages that nobody took wait again; they are judged anew before the next try."""
+    keys = [one.message.pk for one in those]
+    with transaction.atomic():
+        accounts = _locked_accounts(those)
+        Message.objects.filter(pk__in=keys, status=Message.Status.QUEUED).update(
+            status=Message.Status.HELD, reason=reason
+        )
+        Recipient.objects.filter(message__in=keys).update(status=Recipient.Status.WAITING, next_at=until, reason=reason)
+        events.record_all(
+            [
+                ("message.held", accounts[one.message.account_id], outbox.about(one.message, reason=reason, **_of(one)))
+                for one in those
+            ],
+            now=now,
+        )
+
+
+@transaction.atomic
+def leave_out(those: Sequence[Leaving], *, reason: str, now: datetime) -> None:
+    """Keep messages back that nobody took, and write to these accounts no more."""
+    if not those:
+        return
+    put_back(those, reason=reason, until=None, now=now)
+    for one in those:
+        one.recipient.status, one.recipient.reason = Recipient.Status.LEFT_OUT, reason
+        one.recipient.save(update_fields=["status", "reason"])
+
+
+def _of(one: Leaving) -> dict[str, str]:
+    return {"campaign": str(one.recipient.campaign_id)}
+
+
+def _locked_accounts(those: Sequence[Leaving]) -> dict:
+    """Lock the accounts in the order of their ids and give them as they are in hand, with their events counted."""
+    mine = {one.message.account_id: one.message.account for one in those}
+    rows = Account.objects.select_for_update(no_key=True).filter(pk__in=list(mine)).order_by("pk")
+    for key, counted in rows.values_list("pk", "event_seq"):
+        mine[key].event_seq = counted
+    return mine

@@ -1,0 +1,157 @@
+"""Compile a template once for a language and an agency; write it for thousands of readers by joining strings."""
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.template.loader import render_to_string
+from django.utils.html import escape
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, override
+
+from accounts.models import Agency
+from campaigns.models import TemplateVersion
+from campaigns.rules import fields, linter, markup
+from campaigns.rules.segments import measure
+from campaigns.services.compose import (
+    NOTHING_TO_SEE,
+    SHOWN_BY_MAILBOXES,
+    STYLE,
+    TooTelling,
+    inliner,
+    plain_text,
+    site_url,
+)
+
+TOKEN = re.compile(r"qqf-([a-z_]+)-qqf")
+"""How a field stands in a compiled message until a reader's value takes its place: safe in text, HTML and addresses."""
+
+LINKS = ("link", "stop_url")
+"""Fields that are secrets: left out of what is kept and hashed."""
+
+
+AGE_NOTICE = gettext_noop(
+    "Because of its age we will not sue you for it. A payment or a promise to pay can start the time for a suit again."
+)
+"""The notice of an old debt as a text says it (SOL-01): the whole one stands on the page that the link opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Hold a message in pieces: literal, field, literal, field ..."""
+
+    subject: tuple[str, ...]
+    text: tuple[str, ...]
+    html: tuple[str, ...]
+
+    def write(self, values: Mapping[str, str]) -> tuple[str, str, str]:
+        """Give subject, text and HTML with a reader's values."""
+        safe = {name: html.escape(value) for name, value in values.items()}
+        return _join(self.subject, values), _join(self.text, values), _join(self.html, safe)
+
+
+def _join(pieces: tuple[str, ...], values: Mapping[str, str]) -> str:
+    return "".join(piece if number % 2 == 0 else values.get(piece, "") for number, piece in enumerate(pieces))
+
+
+def compile_mail(*, version: TemplateVersion, agency: Agency, language: str, first: bool, barred: bool) -> Compiled:
+    """Make a version ready to be written.
+
+    :param first: nothing was said about the debt before: the long sentence of the law is in it (RF-20).
+    :param barred: the debt may be too old to sue for, which is said (SOL-01, SOL-03).
+    :raises TooTelling: what shows outside would tell a stranger.
+    """
+    stamp = (version.pk, version.made_at, agency.pk, agency.branding_version, STYLE.stat().st_mtime_ns)
+    return _compiled(stamp, _Source(version, agency), language, first, barred)
+
+
+class _Source:
+    """Carry the rows past the cache, whose key is the stamp."""
+
+    def __init__(self, version: TemplateVersion, agency: Agency) -> None:
+        self.version, self.agency = version, agency
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Source)
+
+
+@lru_cache(maxsize=512)
+def _compiled(stamp: tuple, source: _Source, language: str, first: bool, barred: bool) -> Compiled:
+    version, agency = source.version, source.agency
+    said = version.words.get(language) or version.words["en"]
+    with override(language):
+        shown_name = agency.name if not linter.lint(agency.name) else _("us")
+        subject = " ".join(said["subject"].replace("{agency}", shown_name).split())
+        preheader = " ".join(said["preheader"].replace("{agency}", shown_name).split())
+        if found := linter.lint(fields.FIELD.sub(" ", f"{subject} {preheader}")):
+            raise TooTelling(f"{version}: {', '.join(found)}")
+        context = {
+            "agency": agency,
+            "brand": agency.brand if re.fullmatch(r"#[0-9a-fA-F]{6}", agency.brand) else "#1f4e5f",
+            "subject": mark_safe(_slots(escape(subject))),
+            "preheader": mark_safe(_slots(escape(preheader))),
+            "padding": NOTHING_TO_SEE * SHOWN_BY_MAILBOXES,
+            "language": language,
+            "says_collector": True,
+            "first_contact": first,
+            "barred": barred,
+            "blocks": [
+                (block.kind, [mark_safe(_inline(line)) for line in block.lines]) for block in markup.read(said["body"])
+            ],
+            "link": _slot("link"),
+            "stop_url": _slot("stop_url"),
+            "check_code": _slot("check_code"),
+            "verify_url": site_url(agency, "/verify/"),
+        }
+        page = render_to_string("campaigns/mail/campaign.html", context).lstrip()
+        text = plain_text(page)
+        page = inliner().inline(page)
+    head = [_slots(preheader), "", agency.legal_name, *agency.address_lines, agency.phone, agency.hours]
+    text = "\n".join([*head, "", "-" * 40, "", "", text])
+    return Compiled(_pieces(_slots(subject)), _pieces(text), _pieces(page))
+
+
+def _slot(name: str) -> str:
+    return f"qqf-{name}-qqf"
+
+
+def _slots(text: str) -> str:
+    return fields.FIELD.sub(lambda match: _slot(match[1]) if match[1] in fields.FIELDS else "", text)
+
+
+def _inline(line: str) -> str:
+    return _slots(markup.BOLD.sub(r"<strong>\1</strong>", escape(line)))
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    return tuple(TOKEN.split(text))
+
+
+def compile_text(
+    *, version: TemplateVersion, agency: Agency, language: str, first: bool, barred: bool = False
+) -> Compiled:
+    """Make a text message ready; the sentences of the law stand at its end (RF-20, SMS-09).
+
+    :param barred: the debt may be too old to sue for, which is said in the same medium (SOL-01, SOL-02).
+    """
+    said = version.words.get(language) or version.words["en"]
+    with override(language):
+        sentence = (
+            _("This is an attempt to collect a debt. Any information obtained will be used for that purpose.")
+            if first
+            else linter.COLLECTOR[language]
+        )
+        if barred:
+            sentence = f"{sentence} {_(AGE_NOTICE)}"
+    return Compiled(("",), _pieces(_slots(f"{said['body']} {sentence}")), ("",))
+
+
+def has_room(text: str) -> bool:
+    """Tell whether a text that is written makes no more segments than templates may."""
+    return measure(text).segments <= linter.MOST_SEGMENTS
