@@ -12,6 +12,8 @@ from accounts.money import format_cents
 from accounts.timeline import lines
 from campaigns.models import Message
 from integrations.models import Delivery
+from payments.admin.by_hand import ReceivesByHand
+from payments.admin.taking import TakePayments
 from payments.models import Arrangement, Authorization, HostItem, Method, Payment, Postdate
 from payments.services.owed import owed
 from portal.account_offers import AccountOffers
@@ -82,10 +84,10 @@ class WithTimeline:
 
 
 @admin.register(Account)
-class AccountPage(AccountOffers, WithTimeline, AccountAdmin):
+class AccountPage(AccountOffers, TakePayments, ReceivesByHand, WithTimeline, AccountAdmin):
     """One account: what is owed, what was offered, promised, paid, told and written."""
 
-    actions_detail = ["why", "make_offer"]
+    actions_detail = ["why", "make_offer", "take_payment", "write_down"]
     inlines = [Payments, Postdates, Arrangements, Offers, HostItems, Deliveries, Messages, Authorizations]
 
     def summary(self, request, account: Account) -> list[dict[str, Any]]:

@@ -10,9 +10,11 @@ class PortalConfig(AppConfig):
         """Put our door into the staff site; make the roles after each migrate."""
         from django.contrib import admin
 
+        from accounts.services import desk
         from portal import checks, staff  # noqa: F401 - checks register themselves
 
         staff.guard(admin.site)
+        desk.invite, desk.give_role, desk.roles = staff.invite, staff.give_role, staff.ROLES.keys
         # Sent for apps with models only, in their order: the last one's permissions are there by then.
         post_migrate.connect(_make_roles, sender=apps.get_app_config("integrations"))
 

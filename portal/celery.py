@@ -1,9 +1,10 @@
 """Celery: it wakes and schedules; a task never stands for one event, message or instalment (docs/hosts.md)."""
 
+import gc
 import os
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun
+from celery.signals import setup_logging, task_prerun, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -15,6 +16,13 @@ app.autodiscover_tasks(["accounts", "settlements", "payments", "integrations", "
 @setup_logging.connect
 def _keep_our_logging(**_kwargs) -> None:
     """Leave logging as settings.LOGGING made it."""
+
+
+@worker_process_init.connect
+def _spare_the_collector(**_kwargs) -> None:
+    """Leave what was imported out of every collection: it lives as long as the process."""
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @task_prerun.connect

@@ -24,6 +24,7 @@ QUEUES = {
     "message": ("campaigns_message", "next_at", "status = 'queued' AND next_at <= now()"),
     "processor_event": ("payments_processorevent", "received_at", "applied_at IS NULL"),
     "mail_event": ("campaigns_mailevent", "received_at", "applied_at IS NULL"),
+    "text_event": ("campaigns_textevent", "received_at", "applied_at IS NULL"),
     "host_unreachable": ("integrations_hostconnection", "unreachable_since", "unreachable_since IS NOT NULL"),
 }
 """What may wait: its table, since when, and which rows; each has a partial index or is small."""

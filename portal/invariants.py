@@ -90,6 +90,8 @@ INVARIANTS = {
         WHERE applied_at IS NULL AND received_at < now() - interval '10 minutes'
         UNION ALL SELECT id, external_id FROM campaigns_mailevent
         WHERE applied_at IS NULL AND received_at < now() - interval '10 minutes'
+        UNION ALL SELECT id, external_id FROM campaigns_textevent
+        WHERE applied_at IS NULL AND received_at < now() - interval '10 minutes'
     """,
     # The sweep asks every few seconds and intents expire after 15 minutes.
     "I12 no outcome stays unknown": """

@@ -165,7 +165,7 @@ if TESTING:  # every test worker empties a Redis database of its own
     REDIS_URL = f"{REDIS_URL.rpartition('/')[0]}/{8 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:]) % 8}"
 REDIS_TIMEOUT = 1.0  # seconds: Redis is a nudge and a counter, never the truth
 CACHES = {"default": {"BACKEND": "portal.cache.OptionalRedis", "LOCATION": REDIS_URL, "KEY_PREFIX": "quittance"}}
-SESSION_ENGINE = "django.contrib.sessions.backends.db"  # a lost Redis must not end anybody's session
+SESSION_ENGINE = "portal.sessions"  # a lost Redis must not end anybody's session
 SESSION_COOKIE_NAME = "__Host-session" if TLS else "session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -197,8 +197,13 @@ CELERY_TASK_TIME_LIMIT = 600
 CELERY_TASK_DEFAULT_QUEUE = "batch"
 CELERY_TASK_PUBLISH_RETRY = False  # a request never waits for the broker; the poll finds the work
 CELERY_TASK_ROUTES = {
+    "integrations.tasks.pull_ledgers": {"queue": "batch"},
+    "integrations.tasks.take_files": {"queue": "batch"},
+    "integrations.tasks.visit_sites": {"queue": "batch"},
+    "integrations.tasks.forget_files": {"queue": "batch"},
     "integrations.tasks.*": {"queue": "deliver"},
     "payments.tasks.*": {"queue": "charge"},
+    "campaigns.tasks.launch_campaigns": {"queue": "batch"},  # a code never waits behind a campaign
     "campaigns.tasks.*": {"queue": "message"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -209,10 +214,16 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = env("BEAT_SCHEDULE", default=str(LOCAL_DIR / "beat"))
 CELERY_BEAT_SCHEDULE = {
     "route-and-drain": {"task": "integrations.tasks.poll", "schedule": 2.0},
+    "pull-ledgers": {"task": "integrations.tasks.pull_ledgers", "schedule": 30.0},
+    "files-of-hosts": {"task": "integrations.tasks.take_files", "schedule": 10.0},
+    "sites-of-hosts": {"task": "integrations.tasks.visit_sites", "schedule": 30.0},
+    "old-files": {"task": "integrations.tasks.forget_files", "schedule": 3600.0},
     "fulfil-messages": {"task": "campaigns.tasks.poll", "schedule": 2.0},
+    "run-campaigns": {"task": "campaigns.tasks.launch_campaigns", "schedule": 5.0},
     "settle-undecided": {"task": "payments.tasks.sweep", "schedule": 10.0},
-    "due-payments": {"task": "payments.tasks.run_due", "schedule": 60.0},
+    "due-payments": {"task": "payments.tasks.run_due", "schedule": 30.0},
     "forgotten-methods": {"task": "payments.tasks.forget_finished", "schedule": 3600.0},
+    "statements-of-the-law": {"task": "payments.tasks.write_statements", "schedule": 21600.0},
     "reviewed-arrangements": {"task": "payments.tasks.review_arrangements", "schedule": 900.0},
     "go-on-simulating": {"task": "settlements.tasks.simulate", "schedule": 30.0},
     "expired-offers": {"task": "settlements.tasks.expire_offers", "schedule": 300.0},
@@ -221,9 +232,27 @@ CELERY_BEAT_SCHEDULE = {
     "compared-books": {"task": "portal.tasks.reconcile", "schedule": crontab(hour=3, minute=10)},
     "abandoned-visits": {"task": "portal.tasks.end_idle_visits", "schedule": 60.0},
 }
+# After an outage or behind long work one of each is enough: what came too late is dropped, the next one does it all.
+for _entry in CELERY_BEAT_SCHEDULE.values():
+    if isinstance(_entry["schedule"], float):
+        _entry["options"] = {"expires": max(_entry["schedule"], 10.0)}
 
 # Limits -------------------------------------------------------------------------------------------------------
 PUSH_LIMIT = 5_000  # accounts in one request; a larger population is a file
+FILES_DIR = env("FILES_DIR", default=str(LOCAL_DIR / "files"))  # sealed; every machine of the site sees the same one
+FILE_LIMIT = 2 * 2**30  # bytes of one file as it is sent
+FILE_UNPACKED_LIMIT = 16 * 2**30  # bytes of one file unpacked
+FILE_RATIO = 200  # how far gzip may unfold: JSON of accounts packs 10 to 25 times
+FILE_RECORD_LIMIT = 256 * 2**10  # bytes of one record; the fullest one has a tenth of it
+FILE_READ_AHEAD = 5_000  # records compared at once with what is known
+FILE_CHUNK = env.int(
+    "FILE_CHUNK", default=1_000
+)  # accounts in one transaction: a consumer who pays meanwhile waits a second at most
+FILE_ERRORS_KEPT = 100_000  # line errors of one file; more are counted only
+FILE_PREVIEW = 100  # changes that a dry run shows
+FILE_SECONDS = 240.0  # of one task; the next one goes on where it stopped
+FILE_KEEP_DAYS = 30  # how long the content stays after it was applied
+FILE_ROOM = 1 * 2**30  # bytes that stay free on the disk; a file that would use them is refused
 API_BODY_LIMIT = 1 * 2**20  # bytes of one request of the public API; the largest rule set has a tenth of it
 API_RATE = 600  # requests a minute and key; a portfolio is a file, not a loop
 API_PAGE, API_PAGE_MOST = 50, 200  # rows of a list
@@ -232,9 +261,16 @@ QUOTE_HOURS = 24  # how long figures stand before they have to be asked for agai
 HOST_FRESH_TIMEOUT = 0.8  # seconds a consumer waits at login for the host's own figures
 HOST_TIMEOUT = 10.0  # seconds for one delivery to a host
 HOST_ANSWER_LIMIT = 1 * 2**20  # bytes read of a host's answer
+WEBHOOK_PLAIN_HTTP = not TLS  # https only where consumers' pages are
+WEBHOOK_NETWORKS = [  # of our own, that webhooks may be sent into; everything else private is refused (SSRF)
+    ip_network(entry) for entry in env.list("WEBHOOK_NETWORKS", default=["127.0.0.0/8"] if DEMO else [])
+]
+WEBHOOK_ANSWER_LIMIT = 64 * 2**10  # bytes read of an endpoint's answer: only its status counts
+FEED_WAIT = 20  # seconds that a request for events may wait for some
+FEED_WAITERS = 1  # requests that may wait at once in one web process of four threads; the next is answered at once
 PROCESSOR_TIMEOUT = 20.0  # seconds; then the outcome is unknown and the sweep asks
 INTENT_LIFE = 15 * 60  # seconds an undecided intent may live before it is voided at the processor and released
-DUE_SECONDS = 50.0  # of one due run: the next one begins every minute and goes on where it stopped
+DUE_SECONDS = 25.0  # of one due run: the next one goes on where it stopped; a sweep waits no longer behind it
 DUE_CONNECTIONS, DUE_CONNECTIONS_PER_MERCHANT = 16, 8  # of one due run to processors, far below what Stripe allows
 IDLE_SECONDS = 15 * 60  # AUTH-08, A11Y-08
 IDLE_WARNING_SECONDS = 14 * 60
@@ -365,7 +401,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {"MethodEnum": "settlements.rules.offers.METHODS"},
+    "POSTPROCESSING_HOOKS": [],  # the few words of a field stand with it: half of all fields are called status
 }
 
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # portal.middleware.RequestId has put ours there

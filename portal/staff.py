@@ -10,7 +10,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
@@ -19,6 +19,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from accounts.crypto import seal, unseal
 from accounts.models import Agency, User
+from accounts.refusals import Refusal
 
 
 class UnknownRole(LookupError):
@@ -33,8 +34,8 @@ class Role(NamedTuple):
 
 
 PEOPLE = (
-    "accounts.account accounts.client accounts.consumer accounts.contactpoint accounts.consent accounts.event "
-    "accounts.visit "
+    "accounts.account accounts.client accounts.consumer accounts.contactpoint accounts.consent "
+    "accounts.quiettime accounts.event accounts.visit "
 )
 OFFERS = (
     "settlements.globaloffer settlements.individualoffer settlements.ruleset settlements.quote settlements.simulation "
@@ -47,12 +48,24 @@ MONEY = (
     "payments.arrangement payments.authorization payments.checkout payments.hostitem payments.ledgerentry "
     "payments.method payments.notice payments.payment payments.postdate payments.refund payments.incident "
     "payments.paymentbatch payments.batchitem payments.dispute payments.creditorrequest payments.paylink "
+    "payments.statement "
 )
-MESSAGES = "campaigns.message "
-HOSTS = "integrations.hostconnection integrations.delivery integrations.deliveryattempt integrations.apikey "
-INBOXES = "payments.processorevent campaigns.mailevent accounts.identifyattempt "
+MESSAGES = (
+    "campaigns.message campaigns.contactdecision campaigns.campaign campaigns.recipient campaigns.messagetemplate "
+    "campaigns.conversation campaigns.inboundmessage "
+)
+HOSTS = (
+    "integrations.hostconnection integrations.delivery integrations.deliveryattempt integrations.apikey "
+    "integrations.webhookendpoint integrations.redelivery "
+    "integrations.pastduecustomer integrations.invoice integrations.allocation "
+)
+HOSTS += "integrations.hostfile integrations.hostfileerror integrations.fileformat integrations.hostsite "
+INBOXES = (
+    "payments.processorevent campaigns.mailevent campaigns.textevent accounts.identifyattempt accounts.sessionlink "
+)
 OFFICE = (
     "accounts.agency accounts.user admin.logentry payments.processoraccount payments.achorigin campaigns.mailprovider "
+    "campaigns.contactpolicy campaigns.textprovider "
 )
 
 ACTIONS = {
@@ -60,19 +73,36 @@ ACTIONS = {
     "integrations.skip_delivery": "Can skip a delivery",
     "integrations.test_hostconnection": "Can test a connection",
     "integrations.rekey_hostconnection": "Can make a new inbound key",
+    "integrations.test_webhookendpoint": "Can send a test to a webhook endpoint",
+    "integrations.resume_webhookendpoint": "Can tell a suspended webhook endpoint again",
+    "integrations.rotate_webhookendpoint": "Can give a webhook endpoint a new secret",
+    "integrations.remove_webhookendpoint": "Can remove a webhook endpoint",
+    "integrations.place_pastduecustomer": "Can put past-due customers into collections and take them out",
+    "integrations.apply_hostfile": "Can apply a checked file of a host, or stop one",
+    "integrations.open_hostfile": "Can save a file of a host, with identity data",
     "integrations.rotate_apikey": "Can give an API key a new secret",
     "integrations.revoke_apikey": "Can revoke an API key",
     "accounts.reset_user": "Can remove a second factor",
     "payments.resolve_dispute": "Can read disputes and resolve them",
     "payments.answer_creditorrequest": "Can note that a question for the original creditor was answered",
+    "payments.prove_statement": "Can note that the letter with a statement left",
     "payments.revoke_authorization": "Can revoke an authorization for the consumer",
+    "payments.rearrange_arrangement": "Can change, pause, resume and cancel arrangements",
+    "payments.advance_arrangement": "Can set how many days in advance a card or bank account is charged",
+    "payments.cancel_postdate": "Can cancel planned payments for the consumer",
     "payments.export_payment": "Can save the evidence of a payment",
     "payments.export_arrangement": "Can save the evidence of an arrangement",
     "payments.approve_refund": "Can approve and reject refunds that others asked for",
     "payments.void_payment": "Can stop a payment that is undecided",
+    "payments.take_payment": "Can prepare payments for consumers, and take them on the telephone",
+    "payments.record_payment": "Can write down checks, cash and money orders that came",
+    "payments.revoke_paylink": "Can take back links by which somebody pays",
     "payments.close_incident": "Can close what was found, with a note",
     "payments.approve_paymentbatch": "Can approve payment batches",
     "payments.export_paymentbatch": "Can save the files of payment batches, with bank numbers",
+    "campaigns.approve_campaign": "Can approve campaigns that others wrote",
+    "campaigns.stop_campaign": "Can pause and stop campaigns",
+    "campaigns.answer_conversation": "Can answer texts, and write down who wants no more",
     "settlements.publish_ruleset": "Can publish, withdraw and roll back rule sets",
     "settlements.import_ruleset": "Can import rule sets",
     "settlements.exceed_individualoffer": "Can make an offer beyond the rules",
@@ -85,16 +115,32 @@ ACTIONS = {
 RUN_HOSTS = (
     "integrations.replay_delivery integrations.skip_delivery integrations.test_hostconnection "
     "integrations.rekey_hostconnection integrations.add_hostconnection integrations.change_hostconnection "
+    "integrations.add_hostfile integrations.apply_hostfile integrations.open_hostfile integrations.add_fileformat "
+    "integrations.change_fileformat integrations.add_hostsite integrations.change_hostsite "
     "integrations.add_apikey integrations.change_apikey integrations.rotate_apikey integrations.revoke_apikey "
+    "integrations.add_webhookendpoint integrations.change_webhookendpoint integrations.test_webhookendpoint "
+    "integrations.resume_webhookendpoint integrations.rotate_webhookendpoint integrations.remove_webhookendpoint "
+    "integrations.place_pastduecustomer integrations.add_apikey integrations.change_apikey "
+    "integrations.rotate_apikey integrations.revoke_apikey "
 )
 DRAFT_RULES = "settlements.add_ruleset settlements.change_ruleset settlements.add_simulation "
 RULE = DRAFT_RULES + "settlements.publish_ruleset settlements.import_ruleset "
 OFFER = "settlements.add_individualoffer settlements.change_individualoffer "
 DECIDE = "settlements.decide_affordability settlements.decide_hardship "
-ANSWER = "payments.resolve_dispute payments.answer_creditorrequest payments.revoke_authorization "
+ANSWER = (
+    "payments.resolve_dispute payments.answer_creditorrequest payments.revoke_authorization payments.prove_statement "
+)
+REARRANGE = "payments.rearrange_arrangement payments.cancel_postdate "
 EVIDENCE = "payments.export_payment payments.export_arrangement "
 REFUND = "payments.add_refund payments.approve_refund payments.void_payment payments.close_incident "
+TAKE = "payments.take_payment payments.revoke_paylink "
+RECORD = "payments.record_payment "
 BATCH = "payments.change_paymentbatch payments.approve_paymentbatch payments.export_paymentbatch "
+WRITE_CAMPAIGNS = (
+    "campaigns.add_campaign campaigns.change_campaign campaigns.stop_campaign "
+    "campaigns.add_messagetemplate campaigns.change_messagetemplate "
+)
+TALK = "campaigns.answer_conversation accounts.add_quiettime accounts.change_quiettime "
 ROLES = {
     "agency admin": Role(
         PEOPLE + OFFERS + CARE + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE,
@@ -104,8 +150,14 @@ ROLES = {
         + DECIDE
         + ANSWER
         + EVIDENCE
+        + REARRANGE
+        + "payments.advance_arrangement "
         + REFUND
         + BATCH
+        + WRITE_CAMPAIGNS
+        + "campaigns.approve_campaign "
+        + TAKE
+        + RECORD
         + "payments.add_achorigin payments.change_achorigin "
         + "settlements.edit_affordabilityform settlements.add_hardshippolicy "
         "settlements.change_hardshippolicy "
@@ -113,7 +165,9 @@ ROLES = {
         "accounts.add_user accounts.change_user "
         "accounts.reset_user settlements.add_globaloffer settlements.change_globaloffer "
         "payments.add_processoraccount payments.change_processoraccount "
-        "campaigns.add_mailprovider campaigns.change_mailprovider",
+        "campaigns.add_mailprovider campaigns.change_mailprovider "
+        "campaigns.add_contactpolicy campaigns.change_contactpolicy "
+        "campaigns.add_textprovider campaigns.change_textprovider " + TALK,
     ),
     "payments supervisor": Role(
         PEOPLE + OFFERS + CARE + MONEY + MESSAGES + "integrations.delivery integrations.deliveryattempt",
@@ -122,21 +176,31 @@ ROLES = {
         + DECIDE
         + ANSWER
         + EVIDENCE
+        + REARRANGE
+        + "payments.advance_arrangement "
         + REFUND
         + BATCH
+        + TAKE
+        + RECORD
+        + TALK
         + "settlements.exceed_individualoffer integrations.replay_delivery integrations.skip_delivery "
         "accounts.change_client settlements.change_globaloffer",
     ),
-    "campaign manager": Role(PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent", DRAFT_RULES),
-    "campaign approver": Role(PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent"),
+    "campaign manager": Role(
+        PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent campaigns.textevent", DRAFT_RULES + WRITE_CAMPAIGNS + TALK
+    ),
+    "campaign approver": Role(
+        PEOPLE + OFFERS + MESSAGES + "campaigns.mailevent campaigns.textevent",
+        "campaigns.approve_campaign campaigns.stop_campaign",
+    ),
     "collector": Role(
         PEOPLE
         + OFFERS
         + CARE
         + MESSAGES
         + "payments.arrangement payments.authorization payments.hostitem payments.method "
-        "payments.notice payments.payment payments.postdate",
-        OFFER,
+        "payments.notice payments.payment payments.postdate payments.paylink",
+        OFFER + REARRANGE + TAKE + TALK,
     ),
     "auditor": Role(PEOPLE + OFFERS + CARE + MONEY + MESSAGES + HOSTS + INBOXES + OFFICE, EVIDENCE),
     "integration engineer": Role(
@@ -202,6 +266,29 @@ def make_staff(*, agency: Agency, username: str, password: str, role: str) -> Us
     user.save()
     user.groups.add(Group.objects.get(name=role))
     return user
+
+
+def invite(*, agency: Agency, username: str, password: str, role: str) -> User | list[Refusal]:
+    """Make a member of staff, or say why not; fills `accounts.services.desk.invite`."""
+    try:
+        return make_staff(agency=agency, username=username, password=password, role=role)
+    except UnknownRole:
+        return [Refusal("role_unknown", f"Write one of: {', '.join(ROLES)}.", "role")]
+    except ValidationError as error:
+        said = error.message_dict if hasattr(error, "error_dict") else {"password": error.messages}
+        return [
+            Refusal("invalid", " ".join(texts), name if name in ("username", "password") else None)
+            for name, texts in said.items()
+        ]
+
+
+@transaction.atomic
+def give_role(*, user: User, role: str) -> list[Refusal]:
+    """Give a member of staff one role in place of those they have; fills `accounts.services.desk.give_role`."""
+    if role not in ROLES:
+        return [Refusal("role_unknown", f"Write one of: {', '.join(ROLES)}.", "role")]
+    user.groups.set([Group.objects.get(name=role)])
+    return []
 
 
 # Signing in ---------------------------------------------------------------------------------------------------

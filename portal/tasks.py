@@ -10,6 +10,7 @@ from accounts.models import Agency
 from accounts.services import visits
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.services import reconcile as books
+from payments.services import watch
 
 log = logging.getLogger("quittance.portal")
 
@@ -31,6 +32,7 @@ def reconcile() -> int:
         with acting_for(agency), events.context(actor="system:reconcile"):
             try:
                 found += len(books.run(day=(now - timedelta(days=1)).date(), now=now))
+                watch.run(now=now)
             except Exception:
                 log.exception("the books of %s were not compared", agency.slug)
     return found

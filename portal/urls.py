@@ -24,6 +24,7 @@ urlpatterns = [
     path("", include("campaigns.urls")),
     path("hooks/processor/", include("payments.hooks_urls")),
     path("hooks/mail/", include("campaigns.hooks_urls")),
+    path("hooks/texts/", include("campaigns.hooks_texts_urls")),
     path("api/v1/", include("integrations.urls")),
     path(
         "api/v1/schema/",

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 from accounts.access import identified, own_account, own_accounts
 from accounts.models import Account
 from accounts.sight import shown
-from payments.models import Postdate
-from payments.services import gate
+from payments.models import PayLink, Postdate
+from payments.services import gate, pay_links
 from payments.services.gate import Standing
 from payments.sight import cannot_pay, offer, received, resolves
 from payments.views.plan import summary
@@ -45,6 +45,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "first_name": request.visit.consumer.first_name,
         "accounts": [_line(at, next(iter(planned[at.account.pk]), None), request) for at in standings],
     }
+    payable = [line for line in context["accounts"] if line["next_step"] in ("settle", "pay")]
+    context["several"] = len(payable) > 1
     return render(request, "portal/home.html", context)
 
 
@@ -97,9 +99,14 @@ def account(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "offer": offered,
         "received": received(at),
         "plan": summary(at),
+        "prepared": _prepared(row, request) if at.owed.prepared else [],
         "budget_url": resolves("settlements:budget", row.pk),
     }
     return render(request, "portal/account.html", context)
+
+
+def _prepared(account: Account, request: HttpRequest) -> list[PayLink]:
+    return [link for link in pay_links.open_of(account, now=request.now) if link.kind == PayLink.Kind.AGENT]
 
 
 def _itemization(account: Account) -> dict[str, Any] | None:

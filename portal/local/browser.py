@@ -1,6 +1,7 @@
 """A consumer's browser as a program: cookies, forms with hidden fields, redirects. It knows nothing of the inside."""
 
 import contextlib
+import functools
 import http.client
 import re
 import time
@@ -53,11 +54,24 @@ class Page:
 
     def __init__(self, path: str, status: int, body: bytes, took_ms: float) -> None:
         self.path, self.status, self.body, self.took_ms = path, status, body, took_ms
+
+    @functools.cached_property
+    def _parsed(self) -> _Forms:
+        # Only when asked for: a load reads few of the pages that it fetches.
         parsed = _Forms()
         with contextlib.suppress(UnicodeDecodeError):
-            parsed.feed(body.decode())
-        self.forms = parsed.forms
-        self.text = re.sub(r"\s+", " ", " ".join(parsed.words))
+            parsed.feed(self.body.decode())
+        return parsed
+
+    @property
+    def forms(self) -> list[dict]:
+        """Give the page's forms with their fields."""
+        return self._parsed.forms
+
+    @functools.cached_property
+    def text(self) -> str:
+        """Give what a person reads, the title first."""
+        return re.sub(r"\s+", " ", " ".join(self._parsed.words)).strip()
 
     def form_with(self, *names: str) -> dict:
         """Return the first form that has all these fields."""

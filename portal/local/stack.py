@@ -13,14 +13,18 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from . import CHECKOUT, HOME, environment, log_file
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0  # of everything at once, on a machine that does other things too
 STOP_SECONDS = 8.0
 AGENCIES = ("acme", "birch")
+FURTHER_HOSTS = (("acme", "intelec"), ("acme", "ledger"), ("birch", "collect"), ("birch", "smartcollect"))
+"""Hosts of other styles in the demonstration, by agency."""
 PASSWORD = "demonstration only"  # noqa: S105 - of staff in the demonstration, printed on the screen
 
 
@@ -80,6 +84,7 @@ class Stack:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen] = {}
         self.commands: dict[str, tuple[list[str], dict[str, str]]] = {}
+        self.keys: dict[str, dict] = {}
         self.urls: dict[str, str] = {"web": f"http://127.0.0.1:{port}"}
         known = environment.read() | {
             key: os.environ[key] for key in ("DATABASE_URL", "REDIS_URL") if key in os.environ
@@ -109,9 +114,18 @@ class Stack:
         self.manage("collectstatic", "--noinput", "--verbosity", "0")
 
     def _empty_database(self) -> None:
+        from psycopg2 import sql
+
+        with self.server() as cursor:
+            name = sql.Identifier(self.database)
+            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            cursor.execute(sql.SQL("CREATE DATABASE {}").format(name))
+
+    @contextlib.contextmanager
+    def server(self) -> Iterator[Any]:
+        """Open the server's own database, where databases are made; every statement is done at once."""
         import psycopg2
         from environ import Env
-        from psycopg2 import sql
 
         os.environ["_SERVER_URL"] = self.server_url
         server = Env().db("_SERVER_URL")
@@ -124,9 +138,7 @@ class Stack:
         )
         own.autocommit = True
         with contextlib.closing(own), own.cursor() as cursor:
-            name = sql.Identifier(self.database)
-            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-            cursor.execute(sql.SQL("CREATE DATABASE {}").format(name))
+            yield cursor
 
     def manage(self, *words: str, stdin: str | None = None) -> str:
         """Run a management command to its end and return what it printed.
@@ -140,7 +152,7 @@ class Stack:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
         if done.returncode:
             raise CannotStart(f"manage.py {words[0]} failed:\n{done.stderr[-2000:]}")
@@ -179,10 +191,19 @@ class Stack:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(STOP_SECONDS)
 
-    def start_sandboxes(self) -> None:
-        """Start the processor, the mail provider and one host per agency; their addresses are in `urls`."""
+    def start_sandboxes(self, *, further: bool = False) -> None:
+        """Start the processor, the mail provider, the carrier and one host per agency; their addresses are in `urls`.
+
+        :param further: hosts of the other styles too.
+        """
         programs = {"processor": ["payments.sandbox"], "mail": ["campaigns.sandbox"]}
+        programs["carrier"] = ["campaigns.sandbox.carrier"]
         programs |= {f"host-{slug}": ["integrations.sandbox", "--seed", slug] for slug in AGENCIES}
+        if further:
+            programs |= {
+                f"host-{slug}-{style}": ["integrations.sandbox", "--style", style, "--seed", slug]
+                for slug, style in FURTHER_HOSTS
+            }
         for name, words in programs.items():
             port = free_port()
             self.urls[name] = f"http://127.0.0.1:{port}"
@@ -250,12 +271,15 @@ class Stack:
             self.kill(name, signal.SIGTERM)
 
 
-def introduce(stack: Stack) -> None:
-    """Bring up an empty product and make everybody known to everybody; the accounts come from the hosts."""
+def introduce(stack: Stack, *, further: bool = False) -> None:
+    """Bring up an empty product and make everybody known to everybody; the accounts come from the hosts.
+
+    :param further: with hosts of the other styles.
+    """
     shutil.rmtree(stack.folder, ignore_errors=True)
     stack.fresh()
-    stack.start_sandboxes()
-    keys = json.loads(stack.manage("seed_demo", stdin=json.dumps(stack.urls)))
+    stack.start_sandboxes(further=further)
+    stack.keys = keys = json.loads(stack.manage("seed_demo", stdin=json.dumps(stack.urls)))
     domain = stack.environment["PORTAL_DOMAIN"]
     for slug in AGENCIES:
         mine = keys[slug]
@@ -283,16 +307,28 @@ def introduce(stack: Stack) -> None:
             },
         )
         call(
-            stack.urls[f"host-{slug}"],
-            "/_sandbox/configure",
+            stack.urls["carrier"],
+            "/_sandbox/accounts",
             {
-                "portal_url": stack.urls["web"],
-                "portal_host": domain,
-                "connection_id": mine["connection"],
-                "inbound_key": mine["inbound_key"],
-                "outbound_key": mine["outbound_key"],
-                "processor_url": stack.urls["processor"],
-                "processor_key": f"sk_test_{slug}_host",
+                "sid": mine["carrier_account"],
+                "token": mine["carrier_token"],
+                "number": mine["carrier_number"],
+                "inbound_url": f"{stack.urls['web']}/hooks/texts/{mine['text_provider']}",
+                "webhook_host": domain,
+                "keywords": "portal",
             },
         )
+        for style, known in mine["hosts"].items():
+            name = f"host-{slug}-{style}" if style != "scollect" else f"host-{slug}"
+            call(
+                stack.urls[name],
+                "/_sandbox/configure",
+                known
+                | {
+                    "portal_url": stack.urls["web"],
+                    "portal_host": domain,
+                    "processor_url": stack.urls["processor"],
+                    "processor_key": f"sk_test_{slug}_host",
+                },
+            )
     stack.start_site()

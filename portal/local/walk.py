@@ -98,9 +98,13 @@ class Walk:
             count = call(host, "/_sandbox/state")["accounts"]
             self.step(f"{slug}'s host pushed its {count} accounts; the portal took them", took)
 
-    def log_in(self, slug: str, reference: str) -> Browser:
-        """Identify by reference, last name and the agency's third fact."""
-        record = self.account(slug, reference)
+    def log_in(self, slug: str, reference: str, *, host: str = "", facts: dict | None = None) -> Browser:
+        """Identify by reference, last name and the agency's third fact.
+
+        :param host: whose account it is, where it is not the agency's first host.
+        :param facts: the person, where no host of that kind tells.
+        """
+        record = facts or self.account(host or slug, reference)
         browser = Browser(self.stack, slug)
         start = browser.get("/")
         expect(start.status == 200, f"the start page answered {start.status}")
@@ -200,6 +204,11 @@ def walk(stack: Stack, say: Callable[[str], None]) -> None:
     expect(len(charges) == 1, f"the processor shows {len(charges)} successful charges instead of 1")
     it.step("the processor's own ledger shows exactly one successful charge")
     charge_a_postdate(it, *consumer)
+    text(it)
+    if "host-acme-intelec" in stack.urls:
+        from .further import walk_on
+
+        walk_on(it)
     say("\nEvery step held.")
 
 
@@ -291,6 +300,32 @@ def be_refused(it: Walk) -> None:
     page = it.pay_by_card(browser, slug, VISA_CREDIT)
     expect("Visa" in page.text and "debit" in page.text.lower(), f"no refusal: {page.text[:400]}")
     it.step("a Visa credit card is refused with the alternatives named", page.took_ms)
+
+
+def text(it: Walk) -> None:
+    """A consumer texts PAY and gets a link of their own, texts STOP and gets one confirmation and then silence."""
+    slug, reference = "acme", "100235"
+    number = it.account(slug, reference)["Phones"][0]["Number"]
+
+    def say(words: str, count: int) -> str:
+        began = time.time()
+        reply = {"from": number, "to": it.stack.keys[slug]["carrier_number"], "body": words}
+        call(it.stack.urls["carrier"], "/_sandbox/reply", reply)
+        asked = f"/_sandbox/texts?{urlencode({'to': number})}"
+        rows = until(
+            lambda: len(found := call(it.stack.urls["carrier"], asked)["texts"]) >= count and found,
+            f"no text answered {words}",
+        )
+        it.step(f"the consumer texted {words}; the answer came", (time.time() - began) * 1000)
+        return rows[0]["body"]
+
+    link = re.search(r"https?://[^/\s]+(/m/\S+)", say("PAY", 1))
+    expect(link, "the answer to PAY has no link")
+    it.told(slug, "message.replied", reference)
+    page = Browser(it.stack, slug).get(link[1])
+    expect(page.status == 200, f"the link in the text answered {page.status}")
+    expect("stop" in say("Stop, please!", 2).lower(), "the answer to STOP does not confirm it")
+    it.told(slug, "optout.address", reference)
 
 
 def charge_a_postdate(it: Walk, browser: Browser, account: str) -> None:

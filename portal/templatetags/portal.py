@@ -95,7 +95,8 @@ def error_summary(form=None, refusals=None):
         for bound in form:
             # A group of radios has no input with the bare id; its first choice takes the focus.
             problems += _coded(bound.errors, bound.id_for_label or f"{bound.auto_id}_0")
-    return {"problems": problems + list(refusals or [])}
+    further = list(refusals or [])
+    return {"problems": problems + further, "typed": bool(problems) or any(one["target"] for one in further)}
 
 
 def _coded(errors, target: str) -> list[dict[str, str]]:

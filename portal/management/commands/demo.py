@@ -37,8 +37,8 @@ class Command(BaseCommand):
                 folder=HOME / f"demo-{port}",
                 listener=listener,
             )
-            self._say("Starting a sandbox processor, mail provider and two hosts, then the site and its workers.")
-            introduce(stack)
+            self._say("Starting a processor, a mail provider, a carrier and five hosts, all sandboxes; then the site.")
+            introduce(stack, further=True)
             self._say(f"Everything runs after {time.monotonic() - began:.1f} s. The walk:\n")
             walk(stack, say=self._say)
             if not once:
@@ -65,10 +65,16 @@ Try it (Ctrl-C stops everything):
               the same in Spanish:        {someone(stack, "acme", "100238")}
   Consumer    http://birch.{web}/    {someone(stack, "birch", "100243")}
   Staff       http://{web}/admin/    acme-admin or birch-admin (own agency), platform (all); password: {PASSWORD}
+              acme-campaigns writes campaigns, acme-approver approves them
   API         http://{web}/api/v1/docs/
   Mailbox     {stack.urls["mail"]}/     the codes and receipts arrive here
+  Telephones  {stack.urls["carrier"]}/     texts arrive here; answer them: PAY, HELP, STOP, or your own words
   Host        {stack.urls["host-acme"]}/     what Acme's SCollect received; move its clock to charge post-dates
   Host        {stack.urls["host-birch"]}/
+  Host        {stack.urls["host-acme-intelec"]}/     Intelec: arrangements and work queues
+  Host        {stack.urls["host-birch-collect"]}/     Collect!: transactions and contact plans
+  Host        {stack.urls["host-birch-smartcollect"]}/     SmartCollect: files by SFTP, activity back
+  Host        {stack.urls["host-acme-ledger"]}/     a creditor's ledger: flags, fees, payments written back per invoice
   Processor   {stack.urls["processor"]}/     cards to try: 4000056655665556 (Visa debit), 5555555555554444
 """)
         while True:

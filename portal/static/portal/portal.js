@@ -43,6 +43,16 @@
       setTimeout(() => (button.disabled = false), Number(button.dataset.enableAfter) * 1000);
     }
 
+    for (const row of document.querySelectorAll("[data-copies]")) {
+      if (!navigator.clipboard) continue; // without it the address can still be marked and copied by hand
+      const button = row.querySelector("button");
+      row.hidden = false;
+      button.addEventListener("click", async () => {
+        await navigator.clipboard.writeText(document.getElementById(row.dataset.copies).value);
+        button.textContent = button.dataset.copied;
+      });
+    }
+
     const waiting = document.querySelector("[data-reload-seconds]");
     if (waiting) setTimeout(() => location.reload(), Number(waiting.dataset.reloadSeconds) * 1000);
 

@@ -1,0 +1,26 @@
+"""Django's sessions in the database, which tell a database that is away from a session that is gone."""
+
+from django.contrib.sessions.backends import db
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import OperationalError
+
+
+class SessionStore(db.SessionStore):
+    """Fail as everything else does where the connection broke.
+
+    Django calls each failed write a session that was deleted meanwhile, and answers 400: a consumer whose page was kept
+    in the second in which PostgreSQL died would read that the request was bad, and nobody would try it again.
+    """
+
+    def save(self, must_create: bool = False) -> None:
+        """Write the session.
+
+        :raises UpdateError: it was ended meanwhile.
+        :raises OperationalError: the database is away.
+        """
+        try:
+            super().save(must_create)
+        except UpdateError as error:
+            if isinstance(error.__context__, OperationalError):
+                raise error.__context__ from None
+            raise
