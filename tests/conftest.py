@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from django.test import TransactionTestCase
 
 from accounts.crypto import blind_index
 from accounts.models import Account, Agency, Client, Consumer, ContactPoint
@@ -10,11 +11,14 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import HostConnection
 from payments.models import ProcessorAccount
 from settlements.models import GlobalOffer
+from tests.postgresql.flush import empty
 
 NOW = dt.datetime(2026, 12, 1, 15, 0, tzinfo=dt.UTC)
 """Tuesday, ten in the morning in New York."""
 
 ONE_STACK_AT_A_TIME = ("tests/browser/", "tests/portal/test_demonstration.py")
+
+TransactionTestCase._fixture_teardown = lambda _test: empty()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -117,6 +121,8 @@ def make_account(agency: Agency, **values) -> Account:
                 "original_creditor": "Harbor Medical Group",
                 "description": "Emergency room visit",
                 "contract_on": dt.date(2025, 3, 14),
+                # Where it must be said that a debt may be too old, one of unknown age has no parts (SOL-01).
+                "sol_status": "live",
                 "as_of": NOW - dt.timedelta(hours=1),
                 "body_hash": "",
             }

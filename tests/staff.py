@@ -1,6 +1,7 @@
 """Staff in the room: one member per role, signed in, and a row of every table for an agency."""
 
 import datetime as dt
+import hashlib
 import uuid
 
 from django.contrib import admin
@@ -14,14 +15,23 @@ from integrations.models import HostConnection
 from payments.models import ProcessorAccount
 from portal.staff import make_roles, make_staff
 from settlements.models import GlobalOffer
+from settlements.services.budget_forms import standard
 
 PASSWORD = "a long pass phrase"
 SECRET = "sealed-and-never-shown"
 NEEDED = {
+    "payments.Statement": {"owner": "portal", "channel": "email"},
+    "accounts.QuietTime": {"starts": dt.time(12), "ends": dt.time(13)},
     "settlements.IndividualOffer": {"amount_cents": 750_00},
+    "payments.Arrangement": {"schedule": [["2026-12-01", 1]]},
+    "payments.Authorization": {"time_zone": "America/New_York", "language": "en", "lines": [["2026-12-01", 1]]},
+    "settlements.AffordabilityForm": {"definition": standard()},
+    "settlements.Evidence": {"size_bytes": 5, "sha256": hashlib.sha256(b"%PDF-").hexdigest()},
     "payments.Postdate": {"executor": "host", "notifier": "portal"},
     "payments.AchOrigin": {"bank_routing": "021000021"},
     "accounts.Account": {"balance_cents": 1_000_00},
+    "integrations.Delivery": {"endpoint": None},
+    "integrations.Redelivery": {"endpoint": None},
 }
 
 
@@ -48,16 +58,18 @@ def furnish(agency: Agency, now: dt.datetime) -> dict[type[Row], Row]:
     """Make one row of every tenant table that staff can see, sealed fields filled with SECRET."""
     with acting_for(agency):
         rows: dict = {model: model.objects.first() for model in (HostConnection, ProcessorAccount, GlobalOffer)}
-        rows |= {model: model.objects.first() for model in (Consumer, Account)}
+        rows |= {model: model.objects.first() for model in (Consumer, Account, *tenant_admins())}
         rows = {model: row for model, row in rows.items() if row}
         for row in rows.values():
             sealed = [field.name for field in row._meta.fields if isinstance(field, SealedField)]
             for name in sealed:
                 setattr(row, name, SECRET)
-            row.save()
+            if sealed:
+                row.save()
         for model in tenant_admins():
             _row(model, rows, now)
-    return rows
+    # What a row needs and has no page of its own is not walked.
+    return {model: row for model, row in rows.items() if model in tenant_admins()}
 
 
 def _row(model: type[Row], rows: dict, now: dt.datetime) -> Row:
@@ -85,6 +97,8 @@ def _value(field: models.Field, rows: dict, now: dt.datetime):
     match field:
         case models.DateTimeField():
             return now
+        case models.TimeField():
+            return now.timetz().replace(tzinfo=None)
         case models.DateField():
             return now.date()
         case models.UUIDField():

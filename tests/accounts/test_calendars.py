@@ -1,6 +1,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+import zipcodes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from accounts.calendars import (
     valid_5d,
     zone_of_zip,
 )
+from tests.accounts import zip_zones
 
 FED_CLOSED = {
     2026: "01-01 01-19 02-16 05-25 06-19 09-07 10-12 11-11 11-26 12-25",
@@ -160,6 +162,13 @@ def test_months_count_over_the_end_of_a_year_in_both_directions():
 )
 def test_the_zip_code_names_the_zone_and_not_the_state_rf_03(zip_code, zone):
     assert zone_of_zip(zip_code) == zone
+
+
+def test_the_table_of_zip_codes_says_what_the_zipcodes_package_says():
+    assert calendars.ZIP_ZONES.read_text() == zip_zones.written()
+    known = {row["zip_code"]: row["timezone"] for row in reversed(zipcodes.list_all())}
+    assert [code for code, zone in known.items() if zone_of_zip(code) != (zone or None)] == []
+    assert zone_of_zip("99999") is None
 
 
 @pytest.mark.parametrize("zip_code", ["", "0", "00000", "ABCDE", "09012", "١٢٣٤٥"])

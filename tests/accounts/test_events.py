@@ -213,3 +213,21 @@ def test_listeners_are_nudged_once_after_the_commit_and_not_before(
         told(account, 3)
         assert nudges == []
     assert nudges == [1]
+
+
+def test_ids_of_one_thread_rise_so_that_events_of_one_transaction_keep_their_order():
+    made = [uuid7() for _ in range(20_000)]
+    assert made == sorted(set(made))
+    assert {each.version for each in made} == {7}
+    assert {each.variant for each in made} == {uuid.RFC_4122}
+
+
+def test_events_written_together_follow_whatever_this_transaction_wrote_before(account, acting):
+    stale, other = Account.objects.get(pk=account.pk), Account.objects.get(pk=account.pk)
+    with transaction.atomic():
+        events.record("page.viewed", account=other, now=NOW, data={"page": "0"})
+        facts = [("page.viewed", one, {"page": str(number)}) for number, one in enumerate((stale, other, stale), 1)]
+        events.record_all(facts, now=NOW)
+    found = Event.objects.filter(account=account).order_by("account_seq").values_list("account_seq", "data__page")
+    assert list(found) == [(1, "0"), (2, "1"), (3, "2"), (4, "3")]
+    assert Account.objects.get(pk=account.pk).event_seq == 4

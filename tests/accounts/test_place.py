@@ -133,6 +133,20 @@ def test_what_changed_is_told_in_dense_order(acting, now):
     assert Account.objects.get().event_seq == 5
 
 
+def test_the_same_version_told_again_with_a_newer_as_of_makes_the_picture_fresh_sts_07(acting, now):
+    told = placement()
+    place(told, placement("100235"), now=now)
+    before = kinds()
+    later = dataclasses.replace(told, as_of=AS_OF + dt.timedelta(hours=20))
+    assert place(later, placement("100235", as_of=AS_OF - dt.timedelta(hours=1)), now=now) == ["unchanged"] * 2
+    # An older look at the same version takes nothing back, and a day that nothing happened on is nobody's news.
+    looked = dict(Account.objects.values_list("reference", "as_of"))
+    assert looked == {"100234": AS_OF + dt.timedelta(hours=20), "100235": AS_OF}
+    assert kinds() == before
+    assert place(told, now=now) == ["unchanged"]
+    assert Account.objects.get(reference="100234").as_of == AS_OF + dt.timedelta(hours=20)
+
+
 def test_a_newer_look_at_the_same_facts_moves_as_of_and_tells_nobody(acting, now):
     place(placement(), now=now)
     assert place(newer(placement(), body_hash="one"), now=now) == ["updated"]

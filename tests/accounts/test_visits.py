@@ -28,7 +28,7 @@ def opened(account, **values) -> Visit:
 
 
 def browser_of(visit: Visit) -> SimpleNamespace:
-    return SimpleNamespace(session={"visit": str(visit.pk)})
+    return SimpleNamespace(session={"visit": str(visit.pk)}, agency=visit.agency)
 
 
 def told() -> list[tuple[str, str]]:

@@ -127,8 +127,8 @@ def written(stage: Stage) -> tuple[list[posts.Ask], list[posts.Ask]]:
 
     from accounts.tenancy import ALL_AGENCIES, acting_for
     from integrations.services import parcels
-    from integrations.services.drain import EVENTS_PER_REQUEST
     from integrations.services.receive import adapter_for
+    from integrations.services.receivers import EVENTS_PER_REQUEST
     from integrations.services.route import LANES
 
     adapter = adapter_for(stage.connection)

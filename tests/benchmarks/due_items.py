@@ -1,18 +1,20 @@
 """Scheduled payments in a database of its own, and due runs over them, each in a fresh process (`due` starts them).
 
-`python -m tests.benchmarks.due_items stage|run|singly [number]` prints one JSON object. `run` waits for a line on its
-standard input, so that several begin together.
+`python -m tests.benchmarks.due_items stage|run|bare|singly|rest [number]` prints one JSON object. `run` and `bare` wait
+for a line on their standard input, so that several begin together.
 """
 
 import json
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from tests.benchmarks.portfolio import STATES, _analyze, _copy, _id
 
 PER_ACCOUNT = 5
-GROUPS = 10
+GROUPS = 15
 """The first payments are due on so many days, one after the other; each measurement takes a day of its own."""
 FIRST = date(2026, 12, 14)
 SIGNED = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -174,16 +176,18 @@ def run(group: int, *, limit: int | None = None, most: int | None = None) -> dic
     from accounts import events
     from accounts.tenancy import ALL_AGENCIES, acting_for
     from payments.rules.notices import predebit_window
-    from payments.services import due
+    from payments.services import due, plain
 
     events.listeners.clear()
     with acting_for(ALL_AGENCIES):
         # A worker has its connection open and the calendars loaded.
         due.run(now=at(-30), charge=False)
         predebit_window(FIRST)
+        plain.known(at(group))
+        backend = backend_clock()
         print("ready", flush=True)
         sys.stdin.readline()
-        began, worked = time.perf_counter(), time.process_time()
+        began, worked, served = time.perf_counter(), time.process_time(), backend()
         if most is None:
             ran = due.run(now=at(group), charge=False)
             claimed, intended = ran.claimed, ran.intended
@@ -195,8 +199,89 @@ def run(group: int, *, limit: int | None = None, most: int | None = None) -> dic
                 assert batch is not None, "the group is large enough"
                 place = batch.place
                 claimed, intended = claimed + len(batch.claimed), intended + len(batch.intended)
-        took, worked = time.perf_counter() - began, time.process_time() - worked
-    return {"claimed": claimed, "intended": intended, "seconds": took, "worked": worked, "began": began}
+        took, worked, served = time.perf_counter() - began, time.process_time() - worked, backend() - served
+    return {
+        "claimed": claimed,
+        "intended": intended,
+        "seconds": took,
+        "worked": worked,
+        "served": served,
+        "began": began,
+    }
+
+
+def backend_clock() -> Callable[[], float]:
+    """Give what reads the processor seconds of this connection's PostgreSQL process; 0 where it runs elsewhere."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    spent = Path(f"/proc/{pid}/schedstat")
+    return lambda: int(spent.read_text().split()[0]) / 1e9 if spent.exists() else 0.0
+
+
+BARE = """
+WITH item AS MATERIALIZED (
+    SELECT postdate.id, account_id, arrangement_id, method_id, account.consumer_id, account.event_seq
+    FROM payments_postdate postdate JOIN accounts_account account ON account.id = account_id
+    WHERE postdate.id = ANY(%s::uuid[])
+), payment AS (
+    INSERT INTO payments_payment ({names}) SELECT {picked} FROM item CROSS JOIN (
+        SELECT * FROM payments_payment ORDER BY id LIMIT 1) known
+), told AS (
+    INSERT INTO accounts_event (id, agency_id, account_id, consumer_id, account_seq, kind, actor, request_id,
+        occurred_at, data)
+    SELECT gen_random_uuid(), agency_id, item.account_id, item.consumer_id, item.event_seq + number, kind, actor,
+        request_id, occurred_at, data
+    FROM item CROSS JOIN (SELECT *, row_number() OVER () AS number FROM (
+        SELECT * FROM accounts_event WHERE kind IN ('postdate.due', 'payment.intended') ORDER BY id LIMIT 2) two) known
+), counted AS (
+    UPDATE accounts_account SET event_seq = item.event_seq + 2 FROM item WHERE accounts_account.id = item.account_id
+)
+SELECT count(*) FROM item
+"""
+"""The rows that the run writes, copied from known ones, with no question asked."""
+
+
+def bare(group: int) -> dict:
+    """Claim a group's items and write as many rows of the same size into the same tables, gates and facts left out."""
+    from django.db import connection, transaction
+
+    from accounts.tenancy import ALL_AGENCIES, acting_for
+    from payments.models import Payment
+    from payments.services import due
+
+    own = {name: f"item.{name}" for name in ("account_id", "consumer_id", "arrangement_id", "method_id")}
+    own |= {"id": "gen_random_uuid()", "idempotency_key": "gen_random_uuid()", "postdate_id": "item.id"}
+    names = [connection.ops.quote_name(line.column) for line in Payment._meta.concrete_fields]
+    picked = [own.get(line.column, f'known."{line.column}"') for line in Payment._meta.concrete_fields]
+    sql = BARE.format(names=", ".join(names), picked=", ".join(picked))
+    place, now, written = (datetime.min.replace(tzinfo=UTC), due.NOBODY), at(group), 0
+    with acting_for(ALL_AGENCIES), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        backend = backend_clock()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        began, worked, served = time.perf_counter(), time.process_time(), backend()
+        while True:
+            given = {"now": now, "until": now + due.LEASE, "limit": due.BATCH, "only": None}
+            with transaction.atomic():
+                cursor.execute(due.CLAIM, given | {"after_at": place[0], "after": place[1]})
+                if not (claimed := cursor.fetchall()):
+                    break
+                cursor.execute(sql, [[row[0] for row in claimed]])
+            place = max((row[2], row[0]) for row in claimed)
+            written += len(claimed)
+        took, worked, served = time.perf_counter() - began, time.process_time() - worked, backend() - served
+    return {
+        "claimed": written,
+        "intended": written,
+        "seconds": took,
+        "worked": worked,
+        "served": served,
+        "began": began,
+    }
 
 
 def rest(_group: int) -> dict:
@@ -221,7 +306,7 @@ def main() -> int:
     if name == "singly":
         print(json.dumps(run(number, limit=1, most=ALONE)))
     else:
-        print(json.dumps({"stage": stage, "run": run, "rest": rest}[name](number)))
+        print(json.dumps({"stage": stage, "run": run, "bare": bare, "rest": rest}[name](number)))
     return 0
 
 

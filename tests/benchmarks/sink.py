@@ -1,7 +1,8 @@
 """A host that takes everything at once and stamps when it came: the limit of what any client can reach here.
 
 A program of its own on raw sockets (`python -m tests.benchmarks.sink`); its first line says where it listens.
-`/events` answers as a SCollect host does, `/v1/...` as a processor that approves at once, `/_stamps` gives and forgets
+`/events` answers as a SCollect host does, `/v1/...` as a processor that approves at once,
+`/v3/...` as a mail provider that takes everything, `/_stamps` gives and forgets
 what was received: event id -> nanoseconds of the machine's monotonic clock.
 """
 
@@ -81,6 +82,8 @@ class Sink:
             for one in ids:
                 self.stamps.setdefault(one.decode(), now)
             return b'{"results":[%b]}' % b",".join(b'{"EventID":"%b","Outcome":"accepted"}' % one for one in ids)
+        if path.startswith(b"/v3/"):
+            return b'{"id":"<bench@example.com>","message":"Queued. Thank you."}'
         if path.startswith(b"/v1/"):
             return approve(body)
         said = json.dumps({"stamps": self.stamps, "requests": self.requests}).encode()

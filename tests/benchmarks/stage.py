@@ -130,7 +130,7 @@ class Stage:
 
     def records(self, count: int, *, balance: str = "1000.00") -> list[dict]:
         """Make account records of new consumers, as full as hosts send them."""
-        from integrations.api import RECORD
+        from integrations.api.hosts import RECORD
 
         made = []
         for number in itertools.islice(self.numbers, count):

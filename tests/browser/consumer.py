@@ -149,11 +149,14 @@ class Consumer:
 
     def type_facts(self, **facts: str) -> None:
         """Fill in the three facts of the start page, the right ones where none are given."""
-        record = self.record
-        third = record["SSN"][-4:] if self.slug == "acme" else record["Address"]["Zip"]
-        right = {"reference": self.reference, "last_name": record["LastName"], "factor": third}
+        right = {"reference": self.reference, "last_name": self.record["LastName"], "factor": self.third_fact}
         for name, value in (right | facts).items():
             self.page.fill(f"[name={name}]", value)
+
+    @property
+    def third_fact(self) -> str:
+        """Give the fact that the agency asks for beside reference and name."""
+        return self.record["SSN"][-4:] if self.slug == "acme" else self.record["Address"]["Zip"]
 
     def log_in(self) -> "Consumer":
         """Identify by three facts and learn which account it is."""

@@ -23,7 +23,8 @@ NO_PAGES = {
     "accounts:sign_out",
     "payments:again",
     "payments:by_hand",
-    "payments:receipt",  # PDF documents
+    "payments:link_receipt",  # PDF documents
+    "payments:receipt",
     "payments:authorization",
     "portal:brand",  # a style sheet
     "settlements:budget_pdf",  # a paper, a file, and an address that only takes one

@@ -13,7 +13,7 @@ from tests.browser.seen import DESK, PHONE, SCREENSHOTS
 pytestmark = pytest.mark.browser
 
 SLUG = "birch"
-OURS = (".rules-card", ".rules-top", ".staff-ask", ".staff-timeline", ".staff-summary")
+OURS = (".rules-card", ".rules-top", ".staff-ask", ".staff-timeline", ".staff-summary", ".staff-table", ".pairs")
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 
 
@@ -23,9 +23,9 @@ class Staff:
     def __init__(self, stack, context) -> None:
         self.stack, self.page = stack, context.new_page()
 
-    def log_in(self) -> "Staff":
+    def log_in(self, name: str = f"{SLUG}-admin") -> "Staff":
         self.page.goto(f"http://localhost:{self.stack.port}/admin/")
-        self.page.fill("[name=login]", f"{SLUG}-admin")
+        self.page.fill("[name=login]", name)
         self.page.fill("[name=password]", PASSWORD)
         self.press("button[type=submit] >> nth=0")
         return self

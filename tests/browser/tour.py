@@ -8,11 +8,13 @@ import datetime as dt
 import re
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import translation
 
-from portal.local.stack import call
+from portal.local.stack import PASSWORD, call
 from tests.browser.consumer import (
     MASTERCARD_DEBIT,
     MASTERCARD_DECLINED,
@@ -32,16 +34,25 @@ PAGES = [
     *("postdates_none", "choose", "choose_wrong", "schedule", "schedule_wrong", "dates", "dates_wrong"),
     *("documents", "documents_sent", "documents_wrong"),
     *("method_card", "method_bank", "method_bank_wrong", "refused"),
-    *("review", "review_unsigned", "paid", "plan", "payments", "postdates", "account_paid", "home_paid"),
-    *("wallet", "authorizations", "revoke", "remove_method"),
+    *("review", "review_unsigned", "paid", "plan"),
+    *("plan_pay", "plan_pay_wrong", "plan_pay_extra", "plan_pay_added"),
+    *("change", "change_wrong", "change_preview", "change_method", "change_rhythm", "change_cancel"),
+    *("payments", "postdates", "account_paid", "home_paid"),
+    *("wallet", "wallet_add", "wallet_add_bank", "wallet_add_unsaid", "authorizations", "revoke", "remove_method"),
+    *("times", "times_wrong", "times_kept"),
     *("details", "details_wrong", "details_sent", "details_added", "cancel", "cancelling"),
     *("promise", "promise_wrong", "agree", "promised", "card_stored_not"),
     *("declined", "bank_check", "review_bank", "handed_over", "finding_out", "review_blocked"),
+    *("helper", "helper_wrong", "helper_made", "link", "link_review", "link_paid", "link_closed", "prepared"),
+    *("session_link", "session_link_wrong", "session_link_in", "session_link_gone"),
     *("budget", "budget_section", "budget_wrong", "budget_above", "budget_review", "budget_result", "budget_again"),
     *("pause", "pause_wrong", "pause_asked", "pause_no_file", "pause_end"),
     *("creditor", "wrong", "wrong_unsaid", "wrong_said"),
     *("age_of_debt", "account_old", "cards_off"),
-    *("payments_many", "postdates_many", "home_two", "account_disputed"),
+    *("payments_many", "postdates_many", "home_two"),
+    *("together", "together_wrong", "together_method", "together_review", "together_paid"),
+    "account_disputed",
+    *("link_gone", "verify", "verify_unknown", "verify_genuine"),
     *("stop", "stopped", "session_ended", "locked"),
 ]
 
@@ -67,6 +78,7 @@ class Tour:
         self.look_back(one)
         self.promise()
         self.other_outcomes()
+        self.links()
         self.cannot_afford()
         self.rights()
         self.other_accounts()
@@ -174,6 +186,22 @@ class Tour:
         self.at(one, "paid")
         one.press("main a[href^='/plan/']")
         self.at(one, "plan")
+        self.pay_more(one)
+        self.think_again(one)
+
+    def think_again(self, one: Consumer) -> None:
+        """See what a change of the plan would come to; nothing is changed."""
+        plan = one.path
+        self.at(one, "change", f"{plan}change/move/")
+        one.press("main form button[type=submit]")
+        self.at(one, "change_wrong")
+        one.page.check("[name=payment] >> nth=0")
+        one.page.fill("[name=to_on]", (today_of(one) + dt.timedelta(days=20)).isoformat())
+        one.press("main form button[type=submit]")
+        self.at(one, "change_preview")
+        self.at(one, "change_method", f"{plan}change/method/")
+        self.at(one, "change_rhythm", f"{plan}change/frequency/")
+        self.at(one, "change_cancel", f"{plan}change/cancel/")
 
     def look_back(self, one: Consumer) -> None:
         """See what the host shows of it, and ask it, while it is away, to cancel one payment."""
@@ -199,6 +227,10 @@ class Tour:
     def keep_and_end(self, one: Consumer) -> None:
         """See what is kept and what was signed, and what would end with either; nothing is ended."""
         self.at(one, "wallet", "/wallet/")
+        self.at(one, "wallet_add", "/wallet/add/")
+        self.at(one, "wallet_add_bank", "/wallet/add/?way=ach")
+        one.press("main form button[type=submit]")
+        self.at(one, "wallet_add_unsaid")
         self.at(one, "authorizations", "/authorizations/")
         one.press("main a[href$='/revoke/'] >> nth=0")
         self.at(one, "revoke")
@@ -219,6 +251,14 @@ class Tour:
 
     def details(self, one: Consumer) -> None:
         """Add an address, and confirm it by the code that came to it."""
+        self.at(one, "times", "/preferences/")
+        one.page.select_option("[name=starts]", "14:00")
+        one.page.select_option("[name=ends]", "12:00")
+        one.press("main form button[value=add]")
+        self.at(one, "times_wrong")
+        one.page.select_option("[name=ends]", "16:00")
+        one.press("main form button[value=add]")
+        self.at(one, "times_kept")
         self.at(one, "details", "/details/")
         one.press("button[value=add]")
         self.at(one, "details_wrong")
@@ -345,17 +385,123 @@ class Tour:
         self.at(busy, "payments_many", f"{busy.account}payments/")
         self.at(busy, "postdates_many", f"{busy.account}post-dates/")
         pair = self.consumer_like("100241")
-        same = ("ConsumerID", "SSN", "FirstName", "LastName", "Emails", "Language")
+        same = ("ConsumerID", "SSN", "FirstName", "LastName", "Emails", "Language", "AccountDescription")
         place(pair.stack, pair.slug, "100242", **{name: pair.record[name] for name in same})
         self.at(pair.log_in(), "home_two")
+        self.together(pair)
         disputed = self.consumer_like(Status="DISPUTE").log_in()
         self.at(disputed, "account_disputed", disputed.account)
+
+    def pay_more(self, one: Consumer) -> None:
+        """See what paying more would change, and what would be signed for an added payment; nothing is paid."""
+        here = one.path
+        self.at(one, "plan_pay", f"{here}pay/")
+        one.page.locator("form:has([value=extra]) [name=amount]").fill("99999")
+        one.press("form:has([value=extra]) button")
+        self.at(one, "plan_pay_wrong")
+        one.page.locator("form:has([value=extra]) [name=amount]").fill("100")
+        one.press("form:has([value=extra]) button")
+        self.at(one, "plan_pay_extra")
+        one.go(f"{here}pay/")
+        one.page.locator("form:has([value=added]) [name=amount]").fill("100")
+        one.page.fill("[name=on]", (today_of(one) + dt.timedelta(days=2)).isoformat())
+        one.press("form:has([value=added]) button")
+        self.at(one, "plan_pay_added")
+        one.go(here)
+
+    def links(self) -> None:
+        """Make a link, pay by it as somebody who knows nothing, and see what an agent prepared."""
+        one = self.consumer_like().log_in().step_up()
+        self.at(one, "helper", f"{one.account}helper/")
+        one.page.fill("[name=amount]", "999999")
+        one.press("main form:has([name=amount]) button")
+        self.at(one, "helper_wrong")
+        one.page.fill("[name=amount]", "25")
+        one.press("main form:has([name=amount]) button")
+        self.at(one, "helper_made")
+        path = urlsplit(one.page.locator("#link-address").input_value()).path
+        one.go(path)
+        one.page.fill("[name=payer]", "S. F.")
+        one.type_card(MASTERCARD_DEBIT)
+        self.at(one, "link")
+        one.press("#card-form button[type=submit]")
+        self.at(one, "link_review")
+        one.confirm()
+        self.at(one, "link_paid")
+        self.at(one, "link_closed", path)
+        self._prepare(one)
+        one.go(one.account)
+        one.press("main a[href^='/prepared/']")
+        self.at(one, "prepared")
+        self._by_session_link()
+
+    def _by_session_link(self) -> None:
+        """Come from the agency's own system: one fact, then straight to the account; once."""
+        one = self.consumer_like().log_in()
+        stack = one.stack
+        made = call(
+            stack.urls["web"],
+            f"/api/v1{one.account}session-links",
+            {"page": "account"},
+            headers={
+                "Host": stack.environment["PORTAL_DOMAIN"],
+                "Authorization": f"Bearer {stack.keys[one.slug]['api_key']}",
+                "Idempotency-Key": f"tour {one.reference}",
+            },
+        )
+        path = urlsplit(made["url"]).path
+        one.context.clear_cookies()
+        self.at(one, "session_link", path)
+        for fact, name in (("0000", "session_link_wrong"), (one.third_fact, "session_link_in")):
+            one.page.fill("[name=factor]", fact)
+            one.press("main form button[type=submit]")
+            self.at(one, name)
+        self.at(one, "session_link_gone", path)
+
+    def _prepare(self, one: Consumer) -> None:
+        """Be an agent for a moment, in a window of their own."""
+        context = one.context.browser.new_context()
+        staff = context.new_page()
+        account = one.account.strip("/").split("/")[1]
+        staff.goto(f"http://localhost:{one.stack.port}{reverse('admin:accounts_account_take_payment', args=[account])}")
+        staff.fill("[name=login]", f"{one.slug}-admin")
+        staff.fill("[name=password]", PASSWORD)
+        staff.locator("button[type=submit]").first.click()
+        staff.fill("[name=amount_cents]", "30.00")
+        staff.fill("[name=reason]", "As agreed")
+        staff.select_option("[name=how]", "keep")
+        with staff.expect_navigation():
+            staff.locator(".staff-ask button[type=submit]").first.click()
+        context.close()
+
+    def together(self, pair: Consumer) -> None:
+        """Pay two accounts in one go, after asking for too much."""
+        self.at(pair, "together", "/pay/together/")
+        for place_of, cents in ((0, "9999"), (1, "10")):
+            pair.page.locator("[value=amount]").nth(place_of).check()
+            pair.page.locator("input[inputmode=decimal]").nth(place_of).fill(cents)
+        pair.press("main form button[type=submit]")
+        self.at(pair, "together_wrong")
+        pair.page.locator("input[inputmode=decimal]").nth(0).fill("20.00")
+        pair.press("main form button[type=submit]")
+        self.at(pair, "together_method")
+        pair.give_card(VISA_DEBIT)
+        self.at(pair, "together_review")
+        pair.confirm()
+        self.at(pair, "together_paid")
 
     def leave(self, one: Consumer) -> None:
         """Stop the mail, log out, and be locked out."""
         mail = one.walk.mail(one.address, tag="receipts", after=0)
+        self.at(one, "link_gone", "/m/nothing/")
+        self.at(one, "verify", "/verify/")
+        ours = re.search(r"\b[2-9A-Z]{4}-[2-9A-Z]{4}\b", mail["text"])[0]
+        for name, code in (("unknown", "AAAA-AAAA"), ("genuine", ours)):
+            one.page.fill("[name=code]", code)
+            one.press("main form button[type=submit]")
+            self.at(one, f"verify_{name}")
         self.at(one, "stop", re.search(r"/stop/[^\s>)\]]+", mail["text"])[0])
-        one.press("main form button[type=submit]")
+        one.press("main form button[type=submit] >> nth=0")
         self.at(one, "stopped")
         one.go("/home/")
         one.press("form[action='/log-out/'] button >> nth=0")

@@ -16,13 +16,14 @@ from django.db import transaction
 
 from accounts import events
 from accounts.calendars import utc_of_local
-from accounts.models import Consent, Event
+from accounts.models import Consent, ContactPoint, Event
 from accounts.services.consent import ESIGN_VERSION
 from accounts.tenancy import acting_for, uuid7
-from campaigns.models import MailProvider
-from campaigns.services import fulfil, send, track
+from campaigns.models import MailProvider, TextProvider
+from campaigns.services import announce, fulfil, send, track, waiting
 from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate, ProcessorAccount
 from payments.rules.notices import predebit_window
+from tests.campaigns.carrier_program import MOBILE, CarrierProgram, make_text_provider
 
 ROOT = Path(__file__).parents[2]
 
@@ -266,9 +267,16 @@ def agreed(acting, account, now) -> Consent:
 
 
 def run(now) -> None:
-    """Do what the message worker does, until nothing is left."""
+    """Do what the message worker does, until nothing is left; its look before misses nothing."""
+    steps = {"messages": send.drain, "news": track.apply, "events": fulfil.read, "notices": announce.announce}
     for _round in range(20):
-        if not send.drain(now=now) + track.apply(now=now) + fulfil.read(now=now) + fulfil.announce(now=now):
+        done = 0
+        for name, step in steps.items():
+            there = getattr(waiting.look(now=now), name)
+            found = step(now=now)
+            assert there or not found, f"the worker would have overlooked {found} {name}"
+            done += found
+        if not done:
             return
     raise AssertionError("The worker found no end.")
 
@@ -277,3 +285,37 @@ def told(*kinds: str) -> list[str]:
     """List the kinds of events written, in order; only these where some are named."""
     found = Event.objects.order_by("id").values_list("kind", flat=True)
     return [kind for kind in found if not kinds or kind in kinds]
+
+
+@pytest.fixture(scope="session")
+def carrier(tmp_path_factory):
+    """One carrier for the session; every agency of every test has an account and a number of its own there."""
+    program = CarrierProgram(tmp_path_factory.mktemp("carrier"))
+    program.call("POST", "/_sandbox/behaviour", {"webhooks_paused": True})
+    yield program
+    program.stop()
+
+
+@pytest.fixture
+def texting(agency, carrier) -> TextProvider:
+    """The agency's account at the carrier."""
+    carrier.call("DELETE", "/_sandbox/faults")
+    return make_text_provider(agency, carrier)
+
+
+@pytest.fixture
+def mobile(acting, account) -> ContactPoint:
+    """The consumer's own number, with a consent that is young enough (RF-16)."""
+    return make_mobile(account.consumer)
+
+
+def make_mobile(consumer, number=MOBILE, **values) -> ContactPoint:
+    evidence = {"consent_on": "2026-11-20", "AccountConsent": "yes", "NotEmployer": "yes"}
+    made = {"kind": "phone", "value": number, "value_key": number, "textable": True, "route": "consumer"}
+    return ContactPoint.objects.create(**{"consumer": consumer, "evidence": evidence} | made | values)
+
+
+@pytest.fixture
+def went(carrier, texting):
+    """The texts that the carrier took from the agency, the oldest first."""
+    return lambda to="": carrier.texts(sender=texting.number, to=to)

@@ -121,6 +121,19 @@ def test_a_code_nobody_can_use_any_more_is_not_sent_late(visit, point, provider,
     assert Code.objects.get().sealed_code == ""
 
 
+def test_a_code_whose_answer_was_lost_is_asked_for_after_fifteen_seconds_and_comes_once(
+    visit, point, provider, sandbox, mails, now
+):
+    ask(visit, point, now)
+    sandbox.fault(provider.domain, "drop_after_effect")
+    send.drain(now=now)
+    assert send.drain(now=now + dt.timedelta(seconds=14)) == 0
+    assert send.drain(now=now + dt.timedelta(seconds=15)) == 1
+    assert send.drain(now=now + dt.timedelta(hours=1)) == 0
+    assert len(mails()) == 1
+    assert (Message.objects.get().status, Code.objects.get().sealed_code) == ("sent", "")
+
+
 def test_a_code_goes_at_any_hour(visit, point, provider, mails, now):
     night = dt.datetime(2026, 12, 1, 7, 0, tzinfo=dt.UTC)
     ask(visit, point, night)

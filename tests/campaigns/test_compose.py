@@ -31,8 +31,16 @@ FACTS = {
     "day": "January 1, 2027",
     "method": "Visa debit ending 4242",
     "outcome": "declined",
+    "kind": "date_change",
+    "was_day": "December 28, 2026",
+    "was_amount": "$150.00",
+    "label": "Visa debit ending 4242",
+    "before": "1111",
+    "expiry": "08/2031",
+    "next_day": "January 1, 2027",
     "added": True,
     "address": "k•••@example.com",
+    "url": f"http://acme.{settings.PORTAL_DOMAIN}/prepared/1/",
 }
 NAMES = ("Harbor Medical Group", "Harbor Medical", "100234")
 every = pytest.mark.parametrize("template", TEMPLATES)

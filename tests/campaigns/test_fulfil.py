@@ -11,7 +11,8 @@ from accounts.services import consent
 from accounts.tenancy import acting_for
 from campaigns.models import MailProvider, Message
 from campaigns.services import fulfil
-from payments.models import Authorization, Notice, Payment, Postdate
+from campaigns.services.announce import announce
+from payments.models import Authorization, Method, Notice, Payment, Postdate
 from tests.campaigns.conftest import make_payment, make_plan, run, told
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +78,20 @@ def test_a_card_declined_on_the_page_brings_no_message_at_all(pay, provider, mai
     assert mails() == []
     assert Message.objects.count() == 0
     assert told("letter.required") == []
+
+
+@pytest.mark.parametrize("status", ["voided", "declined"])
+def test_a_payment_that_was_decided_after_everybody_left_is_told(pay, provider, mails, now, status):
+    pay(status=status, intended_at=now - dt.timedelta(minutes=16))
+    run(now)
+    (mail,) = [mail for mail in mails() if mail["subject"].startswith("Please")]
+    assert "the payment that you confirmed on December 1, 2026 was not made. Nothing was charged for it" in mail["text"]
+
+
+def test_what_was_stopped_at_once_was_told_on_the_page(pay, provider, mails, now):
+    pay(status="voided", intended_at=now)
+    run(now)
+    assert [mail for mail in mails() if mail["subject"].startswith("Please")] == []
 
 
 def test_a_copy_already_queued_stays_when_its_card_is_declined_meanwhile(pay, provider, mails, now):
@@ -236,6 +251,20 @@ def test_a_notice_leaves_on_its_day_after_eight_and_is_proven(notice, agreed, pr
     assert len(mails()) == 1
 
 
+def test_notices_that_can_only_wait_take_no_place_from_one_that_can_go(pay, agreed, provider, now):
+    make_plan(pay(lines=[*PLAN[:2], ["2027-01-19", 125_01]], told=False), now=now)
+    Notice.objects.update(target_on=dt.date(2027, 1, 8))
+    waits, goes = Notice.objects.order_by("latest_on")
+    Postdate.objects.filter(pk=waits.postdate_id).update(status="held", held_for="paused")
+    assert announce(now=at(8, 12), limit=1) == 0  # seven in the morning there
+    assert announce(now=at(8), limit=1) == 1
+    assert Message.objects.filter(cause__startswith="notice:").get().cause == f"notice:{goes.pk}"
+    assert announce(now=at(12), limit=1) == 0
+    assert announce(now=at(13), limit=1) == 1  # the window of the one that is held has closed
+    waits.refresh_from_db()
+    assert waits.proof["failed"] == "window_closed"
+
+
 def test_without_consent_no_notice_goes_by_mail_and_nothing_may_be_charged(notice, provider, mails):
     run(at(8))
     assert mails() == []
@@ -304,3 +333,47 @@ def test_a_window_that_closes_without_a_notice_is_told(notice, agreed, provider,
     assert notice.status == "failed"
     assert Message.objects.get().reason == "too_late"
     assert told("notice.failed") == ["notice.failed"]
+
+
+def test_a_moved_day_is_told_by_mail_and_proven(notice, agreed, provider, mails):
+    Notice.objects.filter(pk=notice.pk).update(kind="date_change", about={"was": ["2027-01-02", 125_00]})
+    run(at(8))
+    (mail,) = mails()
+    assert mail["subject"] == "A change to note, from Acme Recovery"
+    assert "you agreed to this payment on January 2, 2027" in mail["text"]
+    assert "on January 15, 2027 instead" in mail["text"]
+    notice.refresh_from_db()
+    assert (notice.status, notice.proof["local_date"]) == ("sent", "2027-01-08")
+
+
+def test_a_change_that_cannot_be_mailed_becomes_a_letter_or_fails(notice, provider, mails):
+    about = {"was": ["2027-01-15", 150_00]}
+    Notice.objects.filter(pk=notice.pk).update(kind="varying", about=about)
+    run(at(8))
+    assert mails() == []
+    notice.refresh_from_db()
+    # Ten days before Friday, 2027-01-15, are over: no letter can meet it, so nothing is charged.
+    assert notice.status == "failed"
+    assert Postdate.objects.get(pk=notice.postdate_id).status == "held"
+    assert told("notice.failed", "letter.required", "postdate.hold_requested") == [
+        "notice.failed",
+        "postdate.hold_requested",
+        "letter.required",
+    ]
+
+
+def test_a_renewed_card_and_a_refund_that_came_back_are_told(pay, provider, mails, now):
+    payment = pay(told=False)
+    Method.objects.filter(pk=payment.method_id).update(stored=True, last4="1111", exp_month=8, exp_year=2031)
+    renewed = {"method": str(payment.method_id), "by": "network", "pending": False, "last4_before": "4242"}
+    failed = {"payment": str(payment.pk), "refund_cents": 25_00, "currency": "usd"}
+    with transaction.atomic():
+        events.record("method.updated", account=payment.account, now=now, data=renewed)
+        events.record("method.updated", account=payment.account, now=now, data=renewed | {"by": "staff:1"})
+        events.record("payment.refund_failed", account=payment.account, now=now, data=failed)
+    run(now)
+    by_subject = {mail["subject"]: mail["text"] for mail in mails()}
+    assert len(by_subject) == 2
+    assert "ending 1111" in by_subject["A detail that you keep with Acme Recovery has changed"]
+    assert "the card ended in 4242" in by_subject["A detail that you keep with Acme Recovery has changed"]
+    assert "$25.00" in by_subject["Please read this message from Acme Recovery"]

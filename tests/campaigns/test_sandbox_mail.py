@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 from django.conf import settings
 
 if not settings.configured:
@@ -23,6 +24,8 @@ from anymail.message import AnymailMessage
 from anymail.webhooks.mailgun import MailgunTrackingWebhookView
 from django.core.mail import get_connection
 from django.test import RequestFactory
+
+from campaigns.channels import DoesNotSay, NotGenuine, mailgun
 
 ROOT = Path(__file__).parents[2]
 DOMAIN, KEY, SIGNING_KEY = "mg.northgate.example", "key-northgate", "sign-northgate"
@@ -361,3 +364,109 @@ def test_a_hostile_mail_cannot_reach_the_mailbox_page(sandbox):
     answer, _ = sandbox.call("GET", f"/messages/{mail['id']}/html")
     assert answer.headers["Content-Security-Policy"].startswith("sandbox allow-popups")
     assert "script" not in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("address", "last"),
+    [
+        ("opens-ana@example.com", ["opened"]),
+        ("clicks-ana@example.com", ["opened", "clicked"]),
+        ("leaves-ana@example.com", ["unsubscribed"]),
+        ("opens@example.com", []),
+    ],
+)
+def test_a_reader_acts_out_what_the_address_says(sandbox, address, last):
+    html = '<a href="https://northgate.example/pay">here</a>'
+    send(sandbox, to=address, html=html, track_opens=True, track_clicks=True)
+    [mail] = wait_for(lambda: [one for one in sandbox.mails_to(address) if one["state"] == "delivered"])
+    assert [event["event"] for event in mail["events"]] == ["accepted", "delivered", *last]
+
+
+def test_a_relay_posts_many_webhooks_at_once_twice_and_in_no_order(sandbox, portal):
+    behaviour = {"webhooks_copies": 2, "webhooks_order": "shuffled", "webhooks_at_once": 20}
+    sandbox.control("POST", "behaviour", {"webhooks_paused": True, **behaviour})
+    portal.answers[:] = [503]
+    people = [f"ana{number}@example.com" for number in range(15)]
+    send(sandbox, to=people, merge_data={one: {} for one in people})
+    wait_for(lambda: all(sandbox.mails_to(one)[0]["state"] == "delivered" for one in people))
+    sandbox.control("POST", "behaviour", {"webhooks_paused": False})
+    # Sixty in three requests; the first is answered with an error, and comes again.
+    wait_for(lambda: len(portal.came) == 4)
+    lists = [json.loads(body) for _path, _host, body in portal.came]
+    assert [len(found) for found in lists] == [20] * 4
+    taken = [one["event-data"]["id"] for found in lists[1:] for one in found]
+    assert sorted(taken) == sorted(2 * sorted(set(taken)))
+    assert len(set(taken)) == 30
+    names = [one["event-data"]["event"] for found in lists for one in found]
+    assert names != sorted(names)
+    assert [one.status for one in (sandbox.call("POST", "/_sandbox/behaviour", bad)[0] for bad in BAD)] == [400] * 2
+
+
+EVER = datetime(2026, 1, 1, tzinfo=UTC)
+BAD = ({"webhooks_at_once": 0}, {"webhooks_order": "as it comes"})
+
+
+def test_what_befell_the_mails_of_a_message_id_is_listed_page_by_page(sandbox):
+    people = [f"ana{number}@example.com" for number in range(3)]
+    metadata = {one: {"message": one[:4]} for one in people}
+    more = {"merge_data": {one: {} for one in people}, "merge_metadata": metadata}
+    send(sandbox, to=people, headers={"Message-Id": "<one@northgate.example>"}, **more)
+    send(sandbox, to="bea@example.com", headers={"Message-Id": "<two@northgate.example>"})
+    asked = f"/v3/{DOMAIN}/events?message-id=one@northgate.example&event=accepted&limit=2&begin=0&ascending=yes"
+    where, key = f"http://127.0.0.1:{sandbox.port}", ("api", KEY)
+    first = requests.get(where + asked, auth=key, timeout=10).json()
+    second = requests.get(first["paging"]["next"], auth=key, timeout=10).json()
+    third = requests.get(second["paging"]["next"], auth=key, timeout=10).json()
+    said = [[one["user-variables"]["message"] for one in page["items"]] for page in (first, second, third)]
+    assert said == [["ana0", "ana1"], ["ana2"], []]
+    assert requests.get(where + asked, auth=("api", "wrong"), timeout=10).status_code == 401
+    account = {"api_key": KEY, "api_url": f"{where}/v3", "domain": DOMAIN, "since": EVER}
+    found = mailgun.find(**account, message_id="<one@northgate.example>")
+    assert sorted(found) == ["ana0", "ana1", "ana2"]
+    assert all(abs(datetime.now(UTC) - at) < timedelta(minutes=1) for at in found.values())
+    assert mailgun.find(**account, message_id="<nobody@northgate.example>") == {}
+    sandbox.control("POST", "faults", {"domain": DOMAIN, "mode": "list_500"})
+    with pytest.raises(DoesNotSay, match="http_500"):
+        mailgun.find(**account, message_id="<one@northgate.example>")
+
+
+def test_the_key_goes_to_no_other_address_whatever_the_answer_names_as_its_next_page():
+    event = {"user-variables": {"message": "ana"}, "timestamp": 1_790_000_000.5}
+
+    class Liar(BaseHTTPRequestHandler):
+        def do_GET(self):
+            page = {"items": [event] * mailgun.PAGE, "paging": {"next": "http://127.0.0.1:9/v3/x/events/2"}}
+            body = json.dumps(page).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Liar)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    account = {"api_key": KEY, "api_url": f"http://127.0.0.1:{server.server_port}/v3", "domain": DOMAIN, "since": EVER}
+    try:
+        with pytest.raises(DoesNotSay, match="elsewhere"):
+            mailgun.find(**account, message_id="one")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_reader_answers_a_mail_and_the_route_hands_it_in_signed(sandbox, portal):
+    send(sandbox, tags=["offers"])
+    (mail,) = wait_for(lambda: sandbox.mails_to("ana@example.com"))
+    assert sandbox.control("POST", f"messages/{mail['id']}/reply", {"text": "Please stop"}) == {"status": 200}
+    path, host, body = next(one for one in portal.came if one[0].endswith("/replies"))
+    assert (path, host) == ("/mail/events/replies", "northgate.localhost:8000")
+    request = RequestFactory().post(path, body, content_type="application/x-www-form-urlencoded")
+    said = mailgun.reply(request=request, signing_key=SIGNING_KEY, now=datetime.now(tz=UTC))
+    assert (said.sender, said.text, said.answers) == ("ana@example.com", "Please stop", mail["message_id"])
+    assert said.external_id
+    with pytest.raises(NotGenuine):
+        mailgun.reply(request=request, signing_key="another", now=datetime.now(tz=UTC))
+    with pytest.raises(NotGenuine):
+        mailgun.reply(request=request, signing_key=SIGNING_KEY, now=datetime.now(tz=UTC) + timedelta(days=2))

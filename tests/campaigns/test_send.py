@@ -127,6 +127,8 @@ def test_a_provider_that_does_not_listen_is_asked_again(message, provider, now):
     send.drain(now=now)
     message.refresh_from_db()
     assert (message.status, message.reason, message.attempts) == ("queued", "ConnectionError", 1)
+    # There was no connection to be heard through: that is a clear no.
+    assert message.next_at == now + seconds(5)
 
 
 def test_a_refused_message_fails_at_once_and_is_told(message, account, provider, now):
@@ -144,14 +146,68 @@ def test_an_answer_that_is_lost_is_not_followed_by_a_second_mail_before_the_prov
     sandbox.fault(provider.domain, "drop_after_effect")
     send.drain(now=now)
     message.refresh_from_db()
-    assert message.status == "queued"
-    assert message.next_at == now + send.LEASE_OTHERS
+    assert (message.status, message.reason) == ("queued", "no_answer: ConnectionError")
+    assert message.next_at == now + send.ASK_AFTER_OTHERS
     send.drain(now=now + seconds(60))
     assert len(mails()) == 1
     # The webhook "accepted" comes in meanwhile: track tells the outbox.
     outbox.sent(message_id=message.pk, provider_id="", at=now, now=now + seconds(70))
     send.drain(now=now + dt.timedelta(hours=1))
     assert len(mails()) == 1
+
+
+@pytest.mark.parametrize("mode", ["drop_after_effect", "garbled"])
+def test_when_answer_and_webhooks_are_lost_the_provider_is_asked_and_nobody_gets_it_twice(
+    message, provider, mails, sandbox, now, mode
+):
+    sandbox.fault(provider.domain, mode)
+    send.drain(now=now)
+    later = now + send.ASK_AFTER_OTHERS
+    assert send.drain(now=later - seconds(1)) == 0
+    assert send.drain(now=later) == 1
+    assert send.drain(now=later + dt.timedelta(hours=1)) == 0
+    (mail,) = mails()
+    message.refresh_from_db()
+    assert (message.status, message.attempts, message.provider_id) == ("sent", 1, mail["message_id"])
+    assert told() == ["message.queued", "message.sent"]
+
+
+def test_a_message_that_the_provider_has_not_got_goes_out_once_more(message, provider, mails, sandbox, now):
+    sandbox.fault(provider.domain, "drop_before_effect")
+    send.drain(now=now)
+    later = now + send.ASK_AFTER_OTHERS
+    assert (send.drain(now=later), mails()) == (1, [])
+    message.refresh_from_db()
+    assert (message.status, message.reason, message.next_at) == ("queued", send.NOT_THERE, later)
+    assert send.drain(now=later) == 1
+    message.refresh_from_db()
+    assert (message.status, message.attempts, len(mails())) == ("sent", 2, 1)
+
+
+def test_while_the_provider_does_not_say_nothing_is_sent_and_after_a_day_it_has_failed(
+    message, provider, mails, sandbox, now
+):
+    sandbox.fault(provider.domain, "drop_before_effect")
+    sandbox.fault(provider.domain, "list_500", times=2)
+    send.drain(now=now)
+    later = now + send.ASK_AFTER_OTHERS
+    send.drain(now=later)
+    message.refresh_from_db()
+    assert (message.status, message.reason) == ("queued", "no_answer: http_500")
+    assert message.next_at == later + send.LEASE_OTHERS
+    send.drain(now=now + outbox.ANSWERED_WITHIN + seconds(1))
+    message.refresh_from_db()
+    assert (message.status, message.reason, mails()) == ("failed", "no_answer", [])
+
+
+def test_a_process_that_was_away_for_longer_than_its_claim_hands_nothing_over(message, provider, mails, now):
+    with acting_for(ALL_AGENCIES):
+        (claimed,), _hopeless, _touched = send._claim(now=now, limit=10)
+    assert send.drain(now=now + send.LEASE_OTHERS) == 1
+    with acting_for(message.agency_id):
+        send._hand_over_all([claimed], now=now + send.LEASE_OTHERS)
+    assert len(mails()) == 1
+    assert told() == ["message.queued", "message.sent"]
 
 
 def test_a_worker_that_dies_after_the_claim_leaves_a_lease_and_the_same_message_id(message, provider, mails, now):

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from accounts import clock
 from accounts.models import Event
 from accounts.tenancy import acting_for
 from campaigns.models import MailEvent, MailProvider, Message
@@ -94,6 +95,7 @@ def test_first_opening_and_first_click_are_told_without_the_opt_out_token(sent, 
     tell(provider, sent, "clicked", now, url="http://acme.localhost:8000/")
     assert told("message.opened", "message.clicked") == ["message.opened", "message.clicked"]
     assert Event.objects.get(kind="message.clicked").data["url"] == "http://acme.localhost:8000/stop//"
+    assert "SECRET" not in str(list(MailEvent.objects.values_list("body")))
     assert sent.opened_at is not None
 
 
@@ -108,6 +110,17 @@ def test_a_webhook_that_proves_nothing_is_refused_and_not_stored(sent, provider,
     answer = post(provider, signed(provider, sent, "delivered", **change))
     assert (answer.status_code, answer.json()["code"]) == (403, "invalid_signature")
     assert MailEvent.objects.count() == 0
+
+
+def test_a_signature_is_as_old_as_the_machine_says_while_the_product_s_clock_is_ahead(
+    sent, provider, settings, tmp_path
+):
+    settings.CLOCK_FILE = str(tmp_path / "clock")
+    clock.move(clock.now() + dt.timedelta(days=90))
+    assert post(provider, signed(provider, sent, "delivered")).status_code == 200
+    assert MailEvent.objects.get().received_at > dt.datetime.now(dt.UTC) + dt.timedelta(days=89)
+    stale = signed(provider, sent, "delivered", at=dt.datetime.now(dt.UTC) - dt.timedelta(days=2))
+    assert post(provider, stale).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -185,6 +198,13 @@ def test_a_mail_refused_because_the_person_unsubscribed_is_lost_and_opts_out(sen
     tell(provider, sent, "failed", now, severity="permanent", reason="suppress-unsubscribe")
     point = account.consumer.contact_points.get()
     assert (sent.status, point.bad_at, point.opted_out_at is None) == ("bounced", None, False)
+
+
+def test_a_mail_refused_because_of_an_earlier_complaint_is_lost_and_no_second_complaint(sent, provider, account, now):
+    tell(provider, sent, "failed", now, severity="permanent", reason="suppress-complaint")
+    point = account.consumer.contact_points.get()
+    assert (sent.status, point.bad_at is None) == ("bounced", False)
+    assert told("message.bounced", "message.complained") == ["message.bounced"]
 
 
 def test_news_of_a_message_whose_answer_was_lost_says_that_it_was_sent(acting, account, provider, sandbox, now):

@@ -4,7 +4,7 @@ import functools
 import re
 from pathlib import Path
 
-import jsonschema
+import jsonschema_rs
 import yaml
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
@@ -25,11 +25,15 @@ def _paths() -> list[tuple[re.Pattern, dict]]:
 
 
 @functools.cache
-def _validator(place: tuple[str, ...]) -> jsonschema.Draft202012Validator:
+def _validator(place: tuple[str, ...]) -> jsonschema_rs.Draft202012Validator:
     schema = document()
     for step in place:
         schema = schema[step]
-    return jsonschema.Draft202012Validator({**schema, "components": document()["components"]})
+    return jsonschema_rs.Draft202012Validator({**schema, "components": document()["components"]})
+
+
+def _at(error: jsonschema_rs.ValidationError) -> str:
+    return "".join(f"/{step}" for step in error.instance_path)
 
 
 def wrong_examples() -> list[str]:
@@ -44,7 +48,7 @@ def wrong_examples() -> list[str]:
                     schema = _validator(("paths", path, method, *place, "content", kind, "schema"))
                     for name, example in content.get("examples", {}).items():
                         errors = [
-                            f"{error.json_path} {error.message[:200]}" for error in schema.iter_errors(example["value"])
+                            f"{_at(error)} {error.message[:200]}" for error in schema.iter_errors(example["value"])
                         ]
                         found += [f"{method} {path} {name}: {error}" for error in errors]
     return found
@@ -60,12 +64,14 @@ def differences(method: str, address: str, answer) -> list[str]:
     at = f"{method} {address}: {answer.status_code}"
     if said is None:
         return [f"{at} is not in the document"]
+    if "content" not in said:
+        return [f"{at} has a body"] if answer.content else []
     kind = answer.headers["Content-Type"].split(";")[0]
     if kind not in said["content"]:
         return [f"{at}: {kind} is not in the document"]
-    if not kind.endswith("json"):
+    if not kind.endswith("json") or kind.endswith("ndjson"):
         return []
     path = next(path for path, item in document()["paths"].items() if item is found)
     place = ("paths", path, method.lower(), "responses", str(answer.status_code), "content", kind, "schema")
     errors = _validator(place).iter_errors(answer.json())
-    return [f"{at}: {error.json_path} {error.message[:200]}" for error in errors]
+    return [f"{at}: {_at(error)} {error.message[:200]}" for error in errors]

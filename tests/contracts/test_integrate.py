@@ -5,12 +5,15 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from accounts.tenancy import acting_for
+from accounts.tenancy import ALL_AGENCIES, acting_for
+from integrations.services.route import route
 from payments.models import Arrangement, Postdate
 from settlements.models import Quote
 from tests.conftest import make_account, make_agency
@@ -24,12 +27,31 @@ pytestmark = [
 ]
 
 
-def test_the_blocks_of_the_page_lead_from_an_account_to_an_arrangement(live_server):
+@pytest.fixture
+def routing():
+    """Give events their sequence meanwhile, as the drain does."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        with acting_for(ALL_AGENCIES):
+            while not over.wait(0.2):
+                route(now=timezone.now())
+        connection.close()
+
+    running = threading.Thread(target=go_on)
+    running.start()
+    yield
+    over.set()
+    running.join()
+
+
+def test_the_blocks_of_the_page_lead_from_an_account_to_an_arrangement_and_its_event(live_server, routing):
     account = make_account(make_agency("acme"), sol_status="live", as_of=timezone.now())
     make_account(make_agency("birch"), sol_status="live")
-    caller = Caller(account.agency, "accounts:read", "quotes:read", "quotes:write")
+    scopes = ("accounts:read", "quotes:read", "quotes:write", "events:read", "sessions:write", "payments:record")
+    caller = Caller(account.agency, *scopes)
     blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.S)
-    assert len(blocks) == 6
+    assert len(blocks) == 9
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(f"echo '# block'\n{block}" for block in blocks)],
         env={
@@ -45,7 +67,7 @@ def test_the_blocks_of_the_page_lead_from_an_account_to_an_arrangement(live_serv
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    _words, found, options, figures, accepted, replayed = [
+    _words, found, options, figures, accepted, replayed, heard, link, check = [
         part.strip().splitlines() for part in done.stdout.split("# block\n")[1:]
     ]
     with acting_for(account.agency):
@@ -60,3 +82,6 @@ def test_the_blocks_of_the_page_lead_from_an_account_to_an_arrangement(live_serv
     ]
     assert accepted == [str(arrangement.pk)]
     assert replayed == ["Idempotent-Replayed: true"]
+    assert heard == ["[('arrangement.created', '100234')] True"]
+    assert re.fullmatch(r"http://acme\.\S+/s/[\w-]{22}/", link[0]), link
+    assert check == ["succeeded"]

@@ -95,8 +95,12 @@ def test_what_is_too_old_to_sue_for_is_never_asked_for_a_plan_or_a_promise(sure,
     sure.post(f"/accounts/{shop.account.pk}/age-of-debt/")
     page = sure.get(f"/accounts/{shop.account.pk}/pay/")
     codes = {option["code"] for option in page.context["options"]}
-    assert codes & {"plan", "promise"} == set()
-    assert "full" in codes
+    assert codes & {"plan", "promise", "settlement_parts"} == set()
+    assert {"settlement", "full"} <= codes
+    shop.agency.old_debt_parts_states = "NY"
+    shop.agency.save()
+    page = sure.get(f"/accounts/{shop.account.pk}/pay/")
+    assert {"plan", "promise", "settlement_parts"} <= {option["code"] for option in page.context["options"]}
 
 
 def test_a_settlement_in_twelve_weekly_parts_by_card(sure, shop, rules):

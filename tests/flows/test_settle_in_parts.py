@@ -366,6 +366,15 @@ def test_cancelling_asks_once_more_then_holds_here_and_asks_the_host(sure, shop,
     assert "Cancelling" in text(page)
 
 
+def test_a_planned_payment_that_the_consumer_makes_by_themselves_can_be_cancelled_too(sure, shop, shown_by_host):
+    Postdate.objects.update(method=None, executor="consumer")
+    first = Postdate.objects.order_by("due_on").first()
+    page = sure.get(f"/post-dates/{first.pk}/cancel/")
+    assert (page.status_code, "Visa" in text(page)) == (200, False)
+    sure.post(f"/post-dates/{first.pk}/cancel/")
+    assert Postdate.objects.get(pk=first.pk).status == "cancelled"
+
+
 def test_what_the_host_does_not_show_yet_can_be_cancelled_from_the_plan(sure, shop):
     arranged(sure, shop)
     assert sure.get(f"/accounts/{shop.account.pk}/post-dates/").context["postdates"] == []

@@ -1,12 +1,16 @@
 """The wallet and the authorizations as a consumer sees them: what ends is said first, and ends at once (PDC-07)."""
 
+import datetime as dt
 import re
 
 import pytest
 
-from payments.models import Authorization, Method, Postdate
-from payments.services import wallet
+from accounts.models import Event
+from payments.models import Authorization, HostItem, Method, Payment, Postdate
+from payments.services import ask, keep, methods, wallet
+from tests.conftest import NOW
 from tests.flows.test_pay_once import text
+from tests.payments.conftest import DECLINED_MASTERCARD, VISA_CREDIT, VISA_DEBIT
 from tests.payments.test_life import three_parts
 from tests.visitor import Visitor
 
@@ -23,7 +27,7 @@ def test_the_wallet_says_what_each_is_and_never_its_number(sure, card):
     assert re.search(r"Valid until \d\d/20\d\d", text(page))
     assert "4000056655665556" not in page.content.decode()
     page = sure.follow(sure.post("/wallet/", {"default": str(card.pk)}))
-    assert "Proposed first Yes" in text(page)
+    assert "Shown first Yes" in text(page)
 
 
 def test_a_card_is_removed_after_its_consequences_were_shown(sure, card):
@@ -62,3 +66,138 @@ def test_another_agencys_card_and_signature_are_not_found(card, other_shop, cloc
         assert (stranger.get(path).status_code, stranger.post(path).status_code) == (404, 404)
     assert stranger.post("/wallet/", {"default": str(card.pk)}).status_code == 404
     assert Authorization.objects.get().revoked_at is None
+
+
+def offered(sure, way):
+    """Open the page to add one, and read its key and the hash of its words."""
+    page = sure.get(f"/wallet/add/?way={way}")
+    assert "Nothing is charged by it." in text(page)
+    return page, {"key": page.context["key"], "text_sha256": page.context["text"]["sha256"], "agree": "on"}
+
+
+BANK = {"holder": "Jane Doe", "routing_number": "110000000", "account_number": "000123456789"}
+BANK |= {"account_type": "checking"}
+
+
+def test_a_card_is_added_without_a_payment_once_and_by_consent(sure, shop):
+    page, sent = offered(sure, "card")
+    assert "I agree that Acme Recovery LLC keeps this card" in text(page)
+    sent |= {"confirmation_token": shop.merchant.token(VISA_DEBIT)}
+    assert sure.post("/wallet/add/?way=card", sent | {"agree": ""}).status_code == 422
+    assert not Method.objects.exists()
+    for _press in range(2):
+        page = sure.follow(sure.post("/wallet/add/?way=card", sent))
+    assert "visa debit ending 5556" in text(page).lower()
+    row = Method.objects.get()
+    assert (str(row.pk), row.stored, row.kind, shop.charged()) == (sent["key"], True, "card", [])
+    assert (row.consent["sha256"], row.consent["version"], row.consent["level"]) == (
+        sent["text_sha256"],
+        keep.VERSION,
+        2,
+    )
+    assert row.processor_method.startswith("pm_")
+    told = Event.objects.get(kind="method.added").data
+    assert (told["last4"], told["without_payment"], told["text_sha256"]) == ("5556", True, sent["text_sha256"])
+    assert wallet.methods_of(shop.account.consumer_id).get() == row
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(VISA_CREDIT, "visa_credit_not_accepted"), (DECLINED_MASTERCARD, "card_not_kept")]
+)
+def test_a_card_that_may_not_be_used_or_kept_is_refused(sure, shop, number, code):
+    _page, sent = offered(sure, "card")
+    page = sure.post("/wallet/add/?way=card", sent | {"confirmation_token": shop.merchant.token(number)})
+    assert (page.status_code, f'data-code="{code}"' in page.content.decode()) == (422, True)
+    assert not Method.objects.exists()
+    assert not Event.objects.filter(kind="method.added").exists()
+
+
+def test_a_bank_account_is_validated_before_its_first_debit_ach_02(sure, shop):
+    _page, sent = offered(sure, "ach")
+    page = sure.follow(sure.post("/wallet/add/?way=ach", sent | BANK))
+    assert "checking account ending 6789" in text(page).lower()
+    row = Method.objects.get()
+    assert (row.validation, row.validated_at is not None, row.stored) == ("instant", True, True)
+    assert "000123456789" not in page.content.decode()
+    ask.sweep(now=NOW.replace(hour=16) + dt.timedelta(days=3))
+    row.refresh_from_db()
+    assert (row.wiped_at, row.removed_at) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"routing_number": "110000001"}, "routing_number_wrong"),
+        ({"holder": " "}, "holder_missing"),
+        ({"text_sha256": "0" * 64}, "text_changed"),
+    ],
+)
+def test_a_bank_account_that_cannot_be_is_refused_and_not_kept(sure, shop, changed, code):
+    _page, sent = offered(sure, "ach")
+    page = sure.post("/wallet/add/?way=ach", sent | BANK | changed)
+    assert page.status_code == 422
+    if code != "routing_number_wrong":
+        assert f'data-code="{code}"' in page.content.decode()
+    assert "000123456789" not in page.content.decode()
+    assert not Method.objects.exists()
+
+
+def test_a_kept_bank_account_pays_by_a_signature_of_its_own_and_stays_kept_eft_01(sure, shop):
+    _page, said = offered(sure, "ach")
+    sure.post("/wallet/add/?way=ach", said | {"way": "ach"} | BANK)
+    kept = Method.objects.get()
+    page = sure.follow(
+        sure.submit(sure.get(f"/accounts/{shop.account.pk}/pay/"), having="choice", choice="any", amount="40")
+    )
+    where = page.request["PATH_INFO"]
+    page = sure.get(f"{where}?way=stored")
+    assert "Checking account ending 6789" in text(page)
+    review = sure.follow(sure.post(f"{where}?way=stored", {"way": "stored", "method_id": str(kept.pk)}))
+    assert "checking account ending 6789" in text(review)
+    sure.follow(sure.submit(review, having="agree", agree="on"))
+    payment = Payment.objects.get()
+    assert (payment.amount_cents, payment.status, payment.method_id) == (40_00, "pending", kept.pk)
+    signed = payment.authorization
+    assert (signed.sec_code, signed.total_cents, signed.kind) == ("WEB", 40_00, "single")
+    assert "$40.00" in signed.text
+    assert signed.text_sha256 != kept.consent["sha256"]
+    # Shown by the host, a number that was not kept is wiped; what the consumer agreed to keep pays again.
+    HostItem.objects.create(
+        account=shop.account, kind="payment", host_id="H1", portal_id=payment.pk, on=NOW.date(), amount_cents=40_00,
+        status="POSTED", updated_at=NOW, matched=True,
+    )  # fmt: skip
+    methods.wipe_acknowledged(method_id=kept.pk, now=NOW)
+    kept.refresh_from_db()
+    assert (kept.number, kept.wiped_at) == ("000123456789", None)
+    wallet.remove(method=kept, by="consumer", now=NOW)
+    kept.refresh_from_db()
+    assert (kept.number, kept.stored) == ("", False)
+
+
+def test_a_bank_account_that_is_ruled_out_or_whose_number_is_gone_is_not_proposed(sure, shop):
+    _page, said = offered(sure, "ach")
+    sure.post("/wallet/add/?way=ach", said | {"way": "ach"} | BANK)
+    page = sure.follow(
+        sure.submit(sure.get(f"/accounts/{shop.account.pk}/pay/"), having="choice", choice="any", amount="40")
+    )
+    where = f"{page.request['PATH_INFO']}?way=stored"
+    for changed in (
+        {"blocked_at": NOW},
+        {"removed_at": NOW},
+        {"number": "", "wiped_at": NOW},
+    ):
+        before = Method.objects.values(*changed).get()
+        Method.objects.update(**changed)
+        assert not sure.get(where).context["stored"], changed
+        answer = sure.post(where, {"way": "stored", "method_id": str(Method.objects.get().pk)})
+        assert answer.status_code in (200, 422), changed
+        Method.objects.update(**before)
+    assert sure.get(where).context["stored"]
+    assert not Payment.objects.exists()
+
+
+def test_the_same_key_at_another_agency_is_another_card(sure, shop, other_shop, clock):
+    _page, sent = offered(sure, "card")
+    sure.post("/wallet/add/?way=card", sent | {"confirmation_token": shop.merchant.token(VISA_DEBIT)})
+    stranger = Visitor(other_shop.agency).sign_in(other_shop.account, level=2)
+    assert "No card and no bank account is kept here." in text(stranger.get("/wallet/"))

@@ -1,4 +1,4 @@
-"""The sandbox SCollect host as the tests use it: a real program on a port of its own."""
+"""A sandbox host as the tests use it: a real program on a port of its own."""
 
 import json
 import subprocess
@@ -12,8 +12,18 @@ ROOT = Path(__file__).parents[2]
 class HostProgram:
     """A running sandbox host; `call` speaks to its control calls."""
 
-    def __init__(self, directory: Path) -> None:
-        command = [sys.executable, "-m", "integrations.sandbox", "--port", "0", "--data", str(directory)]
+    def __init__(self, directory: Path, style: str = "scollect") -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "integrations.sandbox",
+            "--style",
+            style,
+            "--port",
+            "0",
+            "--data",
+            str(directory),
+        ]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().strip().removeprefix("listening on ")
         assert self.url.startswith("http://127.0.0.1:"), "the sandbox host did not start"

@@ -4,7 +4,9 @@ import datetime as dt
 
 import pytest
 import time_machine
+from django.db import transaction
 
+from accounts import events
 from accounts.models import Account, Event
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, Postdate
@@ -51,10 +53,26 @@ def test_accounts_are_found_by_the_hosts_number_and_say_nothing_of_the_person(ca
     assert (found["next"], shown["id"], shown["status"]) == (None, str(account.pk), "open")
     assert (shown["balance_cents"], shown["owed_cents"], shown["currency"]) == (1_000_00, 1_000_00, "usd")
     text = caller.get("accounts?reference=100-234").content.decode()
-    for secret in ("Jane", "Doe", "900991234", "example.com", str(account.consumer_id)):
+    assert shown["consumer"] == str(account.consumer_id)  # who that is, another scope may read
+    for secret in ("Jane", "Doe", "900991234", "example.com"):
         assert secret not in text
     assert caller.get(f"accounts/{account.pk}").json() == shown
     assert caller.get("accounts?reference=999").json()["items"] == []
+
+
+@pytest.mark.parametrize("age", ["expired", "unknown", ""])
+def test_an_old_debt_is_quoted_only_after_its_notice_was_read_sol_01_sol_02_sol_04(caller, account, age):
+    with acting_for(account.agency):
+        Account.objects.update(sol_status=age)
+    answer = caller.post(f"accounts/{account.pk}/quotes", {"choice": "full"})
+    assert refusal(answer) == (409, "sol_notice_required")
+    with acting_for(account.agency):
+        assert not Quote.objects.exists()
+        with transaction.atomic():
+            events.record("sol_notice.acknowledged", account=account, now=NOW, data={"visit": ""})
+    assert caller.post(f"accounts/{account.pk}/quotes", {"choice": "full"}).status_code == 201
+    answer = caller.post(f"accounts/{account.pk}/quotes", PARTS)
+    assert [code for _where, code in codes(answer)] == ["too_old_for_parts"]
 
 
 def test_pages_give_every_account_once(agency, caller, account):

@@ -4,6 +4,7 @@ import datetime as dt
 import time
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Account, Event
@@ -12,7 +13,8 @@ from integrations.models import HostConnection
 from integrations.services.drain import Drain
 from integrations.services.receive import make_inbound_key
 from payments.models import HostItem, Payment, Postdate
-from payments.services import postdates
+from payments.services import items, life, postdates, refunds, settle
+from payments.services.locks import lock_account
 from tests.conftest import NOW
 from tests.integrations.host_program import HostProgram
 from tests.payments.conftest import Shop, processor, processor_program, today
@@ -67,7 +69,7 @@ def drain() -> int:
     return Drain(clock=timezone.now).run()
 
 
-def until(true, seconds: float = 5.0) -> None:
+def until(true, seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -116,3 +118,64 @@ def test_a_refused_cancel_schedules_again_and_says_why(shop, host):
         assert postdate.status == Postdate.Status.SCHEDULED
         changed = Event.objects.filter(kind="postdate.changed").order_by("-id").first()
     assert (changed.data["cancel_refused"], changed.data["reason"]) == (True, "refused_by_script")
+
+
+def test_a_host_that_lets_go_of_a_hold_says_nothing_about_the_next_one_that_was_asked_meanwhile(shop, host):
+    host.call("/_sandbox/push", {"FileNumbers": "all"})
+    with acting_for(shop.agency):
+        shop.account.refresh_from_db()
+        shop.confirm(shop.checkout("parts", [(today(), 700_00), (dt.date(2026, 12, 4), 50_00)]))
+        drain()
+        until(lambda: HostItem.objects.count() == 2)
+        life.pause(account=shop.account, until=None, reason="dispute", now=NOW)
+        drain()
+        # The dispute ends while the account is blocked: both requests wait for the host at once.
+        with transaction.atomic():
+            account = lock_account(shop.account.pk)  # as whoever holds and lets go does: the host pushes meanwhile
+            items.release_all(Postdate.objects.all(), "paused", account=account, now=NOW)
+            items.hold_all(Postdate.objects.all(), "account_status", account=account, now=NOW)
+        drain()
+        postdate = Postdate.objects.get()
+        assert (postdate.status, postdate.held_for) == (Postdate.Status.HELD, "account_status")
+        with transaction.atomic():
+            items.release_all([postdate], "account_status", account=lock_account(shop.account.pk), now=NOW)
+        drain()
+        assert Postdate.objects.get().status == Postdate.Status.SCHEDULED
+        asked = Event.objects.filter(kind="postdate.hold_requested").order_by("account_seq")
+        assert [event.data["hold"] for event in asked] == [True, False, True, False]
+        assert not Event.objects.filter(kind="postdate.changed").exists()
+
+
+def test_a_part_that_is_given_back_raises_the_hosts_balance_by_that_part_only(shop, host):
+    host.call("/_sandbox/push", {"FileNumbers": "all"})
+    with acting_for(shop.agency):
+        payment = shop.confirm(shop.checkout(lines=[(today(), 100_00)]))
+        drain()
+        until(lambda: _record(host)["CurrentBalance"] == "900.00")
+        for cents in (25_00, 30_00):
+            asked = refunds.ask(payment=payment, amount_cents=cents, reason="by mistake", by="ann", now=NOW)
+            refunds.carry_out(refund=asked, now=NOW)
+        drain()
+    until(lambda: _record(host)["CurrentBalance"] == "955.00")
+    shown = [(item["Amount"], item["Status"]) for item in _record(host)["Payments"]]
+    assert shown == [("100.00", "POSTED"), ("25.00", "REFUND"), ("30.00", "REFUND")]
+    # What the host shows of it changes nothing here: the payment stands, less what went back.
+    until(lambda: _seen(shop, "balance_cents") == 955_00)
+    with acting_for(shop.agency):
+        payment.refresh_from_db()
+        assert (payment.status, settle.net_cents(payment)) == (Payment.Status.SUCCEEDED, 45_00)
+        asked = refunds.ask(payment=payment, amount_cents=45_00, reason="all of it", by="ann", now=NOW)
+        refunds.carry_out(refund=asked, now=NOW)
+        drain()
+        payment.refresh_from_db()
+        assert payment.status == Payment.Status.REFUNDED
+    until(lambda: _record(host)["CurrentBalance"] == "1000.00")
+
+
+def _record(host) -> dict:
+    return next(one for one in host.call("/_sandbox/accounts")["accounts"] if one["FileNumber"] == "100234")
+
+
+def _seen(shop, name):
+    with acting_for(shop.agency):
+        return Account.objects.values_list(name, flat=True).get(pk=shop.account.pk)

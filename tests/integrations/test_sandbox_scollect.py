@@ -444,6 +444,16 @@ def test_a_refund_of_a_part_is_an_item_of_its_own(host):
     assert host.record()["CurrentBalance"] == "900.00"
 
 
+def test_a_chargeback_that_was_won_is_posted_again_and_a_late_approval_alone_is_not(host):
+    host.send(paid())
+    host.send(paid(2, Status="CHARGEBACK"))
+    assert host.record()["CurrentBalance"] == "1000.00"
+    host.send(paid(3))
+    assert (statuses(host.record()), host.record()["CurrentBalance"]) == ([("p1", "CHARGEBACK")], "1000.00")
+    host.send(paid(4, Reinstated=True))
+    assert (statuses(host.record()), host.record()["CurrentBalance"]) == ([("p1", "POSTED")], "875.00")
+
+
 def test_a_gap_and_a_latecomer_are_reported_but_a_duplicate_is_not(host):
     opened = event("EMAIL", "message.opened", 4)
     host.send(event("LOGIN", "consumer.logged_in", 3), opened, opened)
@@ -540,6 +550,15 @@ def test_a_cancel_that_comes_too_late_is_answered_no(host, processor):
     }
     unknown = host.send(request("CANCEL REQUEST", 3, "d9"))[0]["Answer"]
     assert unknown == {"Cancelled": False, "Reason": "unknown_postdate"}
+
+
+def test_a_record_whose_post_date_is_held_or_let_go_is_another_version(host):
+    host.send(postdate())
+    seen = [host.record()]
+    for number, hold in ((2, True), (3, False)):
+        host.send(request("HOLD REQUEST", number, Hold=hold))
+        seen.append(host.record())
+    assert [record["Version"] for record in seen] == [2, 3, 4]
 
 
 def test_a_held_post_date_waits_until_it_is_let_go(host, processor):

@@ -141,3 +141,17 @@ def test_facts_cannot_be_changed_deleted_or_truncated(agency, account, now):
         ):
             with pytest.raises(InternalError), transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(sql, [event.pk])
+
+
+@pytest.mark.django_db
+def test_what_every_placement_writes_has_no_index_of_the_agency_alone():
+    # The planner took it to check foreign keys of (agency_id, id): it read every row of the agency for each row.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename FROM pg_indexes WHERE indexdef LIKE '%(agency_id)' AND tablename IN "
+            "('accounts_account', 'accounts_accountpast', 'accounts_consumer', 'accounts_contactpoint',"
+            " 'accounts_event')"
+        )
+        assert cursor.fetchall() == []
+        cursor.execute("SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%(agency_id)'")
+        assert cursor.fetchone()[0] > 0

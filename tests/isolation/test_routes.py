@@ -8,8 +8,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts.models import Consumer, Visit
 from accounts.services import consent
-from accounts.tenancy import acting_for
-from payments.models import Arrangement, Authorization, Checkout, Method, Payment, Postdate
+from accounts.tenancy import acting_for, uuid7
+from integrations.urls import urlpatterns as api_routes
+from payments.models import Arrangement, Authorization, Checkout, Method, PayLink, Payment, Postdate
 from settlements.models import Quote
 from tests.conftest import NOW, make_account
 
@@ -21,7 +22,13 @@ OPEN = {
     "accounts:session_ended",
     "accounts:extend",
     "accounts:opt_out",
+    "accounts:session_link",
+    "campaigns:link",
+    "campaigns:verify",
     "portal:brand",
+    "payments:link",
+    "payments:link_review",
+    "payments:link_receipt",
 }
 """Consumer pages that need no visit and show nothing about any debt."""
 
@@ -34,6 +41,11 @@ LEVEL_1 = {
     "payments:method",
     "payments:review",
     "payments:result",
+    "payments:prepared",
+    "payments:together",
+    "payments:together_method",
+    "payments:together_review",
+    "payments:together_result",
     "payments:again",
     "payments:receipt",
     "payments:authorization",
@@ -42,6 +54,7 @@ LEVEL_1 = {
 }
 LEVEL_2 = {
     "accounts:details",
+    "accounts:preferences",
     "payments:history",
     "payments:postdates",
     "payments:cancel_postdate",
@@ -49,11 +62,15 @@ LEVEL_2 = {
     "payments:dates",
     "payments:card",
     "payments:plan",
+    "payments:plan_pay",
+    "payments:change",
     "payments:paperless",
     "payments:promise",
+    "payments:helper",
     "payments:agree",
     "payments:by_hand",
     "payments:wallet",
+    "payments:add_method",
     "payments:remove_method",
     "payments:authorizations",
     "payments:revoke",
@@ -70,34 +87,20 @@ LEVEL_2 = {
 SITE = {"schema", "api-docs", "health-live", "health-ready", "metrics"}
 """The portal's own host: no consumer, no agency."""
 
-SIGNED = {"processor-hooks:webhook", "mail-webhook"}
+SIGNED = {"processor-hooks:webhook", "mail-webhook", "mail-reply", "texts-inbound", "texts-report"}
 """Webhooks: named by id, believed by signature (their own tests: forged, other agency's key)."""
 
-KEYED = {"integrations:push-accounts"}
+KEYED = {
+    "integrations:push-accounts",
+    "integrations:host-files",
+    "integrations:host-file",
+    "integrations:host-file-errors",
+    "integrations:claim-host-file",
+    "integrations:extractions",
+}
 """Host API: named by connection id, believed by key (their own tests: wrong key, other agency's key)."""
 
-API = {
-    "integrations:accounts",
-    "integrations:account",
-    "integrations:options",
-    "integrations:account-quotes",
-    "integrations:account-offers",
-    "integrations:withdraw-offer",
-    "integrations:default-offer",
-    "integrations:quote",
-    "integrations:accept-quote",
-    "integrations:rule-sets",
-    "integrations:rule-set",
-    "integrations:submit-rule-set",
-    "integrations:discard-rule-set",
-    "integrations:publish-rule-set",
-    "integrations:withdraw-rule-set",
-    "integrations:roll-back-rule-set",
-    "integrations:simulate",
-    "integrations:simulation",
-    "integrations:export-rule-sets",
-    "integrations:import-rule-sets",
-}
+API = {f"integrations:{route.name}" for route in api_routes} - KEYED
 """Public API: believed by the agency's key (tests/integrations/test_api_isolation.py walks them)."""
 
 
@@ -146,7 +149,7 @@ def furnish(account) -> dict[str, object]:
     with acting_for(agency):
         visit = Visit.objects.create(consumer=consumer, account=account, level=2, started_at=now, seen_at=now)
         checkout = Checkout.objects.create(
-            account=account, consumer=consumer, visit=visit, choice="amount", lines=[], created_at=now
+            account=account, consumer=consumer, visit=visit, choice="amount", lines=[], created_at=now, group=uuid7()
         )
         method = Method.objects.create(consumer=consumer, kind="card", brand="visa", last4="5556", created_at=now)
         authorization = Authorization.objects.create(
@@ -204,12 +207,23 @@ def furnish(account) -> dict[str, object]:
             method=method,
             authorization=authorization,
             idempotency_key=checkout.pk,
+            group=checkout.group,
             request_hash="0" * 64,
             kind="card",
             executor="portal",
             purpose="amount",
             amount_cents=50_00,
             intended_at=now,
+        )
+        link = PayLink.objects.create(
+            account=account,
+            consumer=consumer,
+            kind="agent",
+            token_hash=uuid7().hex,
+            amount_cents=50_00,
+            made_by="staff:1",
+            made_at=now,
+            expires_at=now + dt.timedelta(days=1),
         )
         token = consent.stop_token(consumer.contact_points.first())
     return {
@@ -223,6 +237,9 @@ def furnish(account) -> dict[str, object]:
         "method_id": method.pk,
         "token": token,
         "section": "income",
+        "group": payment.group,
+        "kind": "move",
+        "link_id": link.pk,
     }
 
 

@@ -6,11 +6,10 @@ import threading
 import pytest
 from django.db import connections
 
-from accounts.models import Account, Event
+from accounts.models import Account, Agency, Event
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate
-from payments.services import agree, pay
-from payments.services import checkout as checkouts
+from payments.services import age_notice, agree, pay
 from payments.services.owed import owed
 from settlements.models import IndividualOffer, Quote
 from settlements.rules.offers import HostSettlement
@@ -156,12 +155,18 @@ def test_a_second_quote_of_an_account_with_a_plan_is_refused(shop):
     assert [one.code for one in found] == ["arrangement_active"]
 
 
-def test_an_old_debt_needs_its_notice_before_anything_is_agreed(shop):
-    Account.objects.update(sol_status="expired")
+@pytest.mark.parametrize("age", ["expired", "unknown", ""])
+def test_an_old_debt_needs_its_notice_before_anything_is_agreed_sol_01_sol_04(shop, age):
+    Account.objects.update(sol_status=age)
     found = agree.quote(account=shop.account, wish=Wish("parts"), by=KEY, now=NOW)
     assert [one.code for one in found] == ["sol_notice_required"]
-    checkouts.acknowledge_sol(visit=shop.visit(), account=shop.account, wording="...", version="1", now=NOW)
-    assert accept(quoted(shop)).status == "performing"
+    age_notice.read_in_visit(visit=shop.visit(), account=shop.account, language="en", now=NOW)
+    parts = agree.quote(account=shop.account, wish=Wish("parts"), by=KEY, now=NOW)
+    # SOL-04: each part could start the clock again.
+    assert [one.code for one in parts] == ["too_old_for_parts"]
+    assert accept(quoted(shop, Wish("settlement"))).status == "performing"
+    Agency.objects.update(old_debt_parts_states="FL NY")
+    assert agree.quote(account=shop.account, wish=Wish("promise"), by=KEY, now=NOW)[0].code == "arrangement_active"
 
 
 def test_with_a_kept_card_the_host_takes_every_payment_and_the_text_is_signed(shop):

@@ -15,7 +15,7 @@ from integrations.models import HostConnection
 from integrations.services import route
 from payments.models import AchOrigin, BatchItem, LedgerEntry, Method, Notice, Payment, PaymentBatch, Postdate
 from payments.rules.bank import routing_number_is_valid
-from payments.services import batch_files, batches, mirror, settle
+from payments.services import batch_files, batch_posting, batches, mirror, settle
 from payments.services.owed import owed
 from portal.invariants import findings
 from tests.conftest import NOW
@@ -255,7 +255,7 @@ def test_a_batch_of_bank_files_needs_to_know_who_the_agency_is(served):
 def test_posting_records_payments_ledger_and_post_dates_once(served):
     batch, _body = exported()
     for _ in range(2):
-        assert batches.post(batch=batch, by=ANN, now=DUE).status == "posted"
+        assert batch_posting.post(batch=batch, by=ANN, now=DUE).status == "posted"
     assert list(Payment.objects.order_by("id").values_list("status", "amount_cents")) == [("succeeded", 125_00)] * 2
     assert LedgerEntry.objects.filter(book="host").count() == 2
     assert sum(LedgerEntry.objects.values_list("amount_cents", flat=True)) == 0
@@ -269,7 +269,7 @@ def test_posting_records_payments_ledger_and_post_dates_once(served):
 
 
 def test_nothing_is_posted_before_it_was_exported(served):
-    assert codes(lambda: batches.post(batch=approved(), by=ANN, now=DUE)) == ["batch_not_exported"]
+    assert codes(lambda: batch_posting.post(batch=approved(), by=ANN, now=DUE)) == ["batch_not_exported"]
     assert Payment.objects.get().status == "pending"
 
 
@@ -278,7 +278,7 @@ def test_what_a_bank_did_not_take_is_recorded_as_declined(served):
     paid, planned = items(batch)
     for item in (paid, planned):
         batches.fail(item=item, code="R01", by=ANN, now=DUE)
-    batches.post(batch=batch, by=ANN, now=DUE)
+    batch_posting.post(batch=batch, by=ANN, now=DUE)
     assert sorted(Payment.objects.values_list("status", "decline_code")) == [("declined", "R01"), ("returned", "R01")]
     assert Postdate.objects.get(number=2).status == "failed"
     assert owed(served.account).cents == 1_000_00
@@ -289,7 +289,7 @@ def test_what_a_bank_did_not_take_is_recorded_as_declined(served):
 
 def test_posting_that_was_interrupted_goes_on_where_it_stopped(served, monkeypatch):
     batch, _body = exported()
-    real, calls = batches._post_item, []
+    real, calls = batch_posting._post_item, []
 
     def dies(pk, now):
         calls.append(pk)
@@ -297,11 +297,11 @@ def test_posting_that_was_interrupted_goes_on_where_it_stopped(served, monkeypat
             raise KeyboardInterrupt
         real(pk, now)
 
-    monkeypatch.setattr(batches, "_post_item", dies)
+    monkeypatch.setattr(batch_posting, "_post_item", dies)
     with pytest.raises(KeyboardInterrupt):
-        batches.post(batch=batch, by=ANN, now=DUE)
-    monkeypatch.setattr(batches, "_post_item", real)
-    assert batches.post(batch=batch, by=ANN, now=DUE).status == "posted"
+        batch_posting.post(batch=batch, by=ANN, now=DUE)
+    monkeypatch.setattr(batch_posting, "_post_item", real)
+    assert batch_posting.post(batch=batch, by=ANN, now=DUE).status == "posted"
     assert Payment.objects.count() == 2
     assert kinds(served.account).count("payment.succeeded") == 2
 
@@ -310,7 +310,7 @@ def test_posting_that_was_interrupted_goes_on_where_it_stopped(served, monkeypat
 def test_two_people_who_post_at_once_record_each_payment_once(open_shop, monkeypatch):
     serve(open_shop, monkeypatch)
     batch, _body = exported()
-    call = lambda: batches.post(batch=batch, by=ANN, now=DUE)  # noqa: E731
+    call = lambda: batch_posting.post(batch=batch, by=ANN, now=DUE)  # noqa: E731
     results = at_once(call, call, agency=open_shop.agency)
     assert [getattr(one, "status", one) for one in results] == ["posted", "posted"]
     assert Payment.objects.filter(status="succeeded").count() == 2
@@ -320,7 +320,7 @@ def test_two_people_who_post_at_once_record_each_payment_once(open_shop, monkeyp
 
 def test_what_the_host_shows_of_a_posted_batch_is_counted_once(served):
     batch, _body = exported()
-    batches.post(batch=batch, by=ANN, now=DUE)
+    batch_posting.post(batch=batch, by=ANN, now=DUE)
     line = Shown(Postdate.objects.get(number=2))
     for _ in range(2):
         mirror.mirror(account=served.account, payments=[line], postdates=[], now=DUE)
@@ -342,7 +342,7 @@ class Shown:
 def test_a_payment_stopped_after_the_export_is_recorded_and_looked_at(served):
     batch, _body = exported()
     Postdate.objects.filter(number=2).update(status="held", held_for="dispute")
-    batches.post(batch=batch, by=ANN, now=DUE)
+    batch_posting.post(batch=batch, by=ANN, now=DUE)
     payment = Payment.objects.get(postdate__number=2)
     assert payment.status == "succeeded"
     assert payment.incidents.get().kind == "charged_after_stop"
@@ -363,7 +363,7 @@ def test_a_check_that_came_by_mail_is_put_in_by_hand_and_posted(served):
     batches.approve(batch=batch, by=BEA, now=DUE)
     (row,) = read(batch_files.export(batch=batch, format="csv", by=BEA, now=DUE))
     assert (row["method"], row["amount"], row["last4"]) == ("check", "125.00", "")
-    batches.post(batch=batch, by=BEA, now=DUE)
+    batch_posting.post(batch=batch, by=BEA, now=DUE)
     payment = Payment.objects.get(postdate=postdate)
     assert (payment.status, settle.net_cents(payment)) == ("succeeded", 125_00)
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from accounts.models import Event
+from accounts.models import Agency, Event
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate
 from payments.services import change, life, postdates
@@ -44,9 +44,7 @@ def codes(preview):
 
 def confirm(arrangement, by=ME, now=SOON, **wish):
     seen = look(arrangement, by=by, now=now, **wish)
-    return change.confirm(
-        arrangement=arrangement, wish=Wish(**wish), by=by, now=now, text_sha256=seen.text_sha256, ip="127.0.0.1"
-    )
+    return change.confirm(arrangement=arrangement, wish=Wish(**wish), by=by, now=now, text_sha256=seen.text_sha256)
 
 
 def host_lets_go(*, cancelled=True, now=SOON):
@@ -147,6 +145,17 @@ def test_a_change_that_cannot_be_is_refused_by_code_and_writes_nothing(plan, sho
     before = kinds(shop.account)
     assert codes(look(plan, payment=item(2).pk, **wish)) == [code]
     assert refused(confirm, plan, payment=item(2).pk, **wish) == [code]
+    assert (fresh(plan).changes, kinds(shop.account)) == (0, before)
+
+
+def test_what_must_be_signed_anew_waits_until_the_text_can_say_everything(plan, shop):
+    Agency.objects.filter(pk=shop.agency.pk).update(address="")
+    before = kinds(shop.account)
+    move = {"kind": "move", "payment": item(2).pk, "to_on": dt.date(2027, 1, 15)}
+    seen = look(plan, **move)
+    assert (codes(seen), seen.text) == (["authorization_incomplete"], "")
+    assert seen.refusals[0].params == {"missing": "payee, revocation"}
+    assert refused(confirm, plan, **move) == ["authorization_incomplete"]
     assert (fresh(plan).changes, kinds(shop.account)) == (0, before)
 
 
@@ -280,7 +289,10 @@ def test_paying_off_early_completes_it_and_nothing_more_is_taken(plan, shop):
 
 def test_cancelling_shows_what_is_owed_then(plan, shop):
     seen = look(plan, kind="cancel")
-    assert [one.sentence for one in seen.effects] == ["The plan ends. You then owe $800.00."]
+    assert [one.sentence for one in seen.effects] == [
+        "The plan ends. You then owe $800.00.",
+        "Planned payments that are not taken any more: 4, $800.00 in all.",
+    ]
     assert confirm(plan, kind="cancel").status == "cancelled"
 
 

@@ -5,11 +5,11 @@ import datetime as dt
 import pytest
 from django.db import connection
 
-from accounts.models import Event, Visit
+from accounts.models import Agency, Event, Visit
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, Checkout, Method, Payment
 from payments.rules import routing
-from payments.services import ask, methods, route
+from payments.services import ask, methods, route, wallet
 from payments.services import checkout as checkouts
 from tests.conftest import NOW
 from tests.payments.conftest import VISA_DEBIT, today
@@ -120,6 +120,27 @@ def test_a_stored_card_can_be_used_again_by_a_confirmed_visit_only(shop):
     assert len(shop.charged()) == 2
 
 
+def test_a_kept_bank_account_can_be_used_again_until_it_is_removed(shop):
+    checkout = shop.checkout(bank="000123456789")
+    Method.objects.update(stored=True)
+    (kept,) = methods.usable_for(shop.account)
+    shop.confirm(checkout)
+    later = NOW + dt.timedelta(minutes=1)
+    weak = shop.checkout(lines=[(today(), 25_00)], level=1, card=None, now=later)
+    (refusal,) = checkouts.take_stored(checkout=weak, method_id=kept.pk, now=later)
+    assert refusal.code == "step_up_required"
+    again = shop.checkout(lines=[(today(), 25_00)], card=None, now=later)
+    assert checkouts.take_stored(checkout=again, method_id=kept.pk, now=later) == []
+    payment = shop.confirm(again, now=later)
+    assert (payment.kind, payment.method, payment.executor) == ("ach", kept, "host")
+    # The host shows both payments: the number stays, because the consumer keeps it.
+    assert methods.wipe_acknowledged(method_id=kept.pk, now=later) is False
+    assert Method.objects.get().number == "000123456789"
+    wallet.remove(method=kept, by="consumer:1", now=later)
+    (refusal,) = checkouts.take_stored(checkout=begun(shop), method_id=kept.pk, now=later)
+    assert refusal.code == "method_unknown"
+
+
 def test_another_consumers_stored_card_is_unknown(shop, other_shop):
     checkout = begun(shop)
     with acting_for(other_shop.agency):
@@ -138,6 +159,14 @@ def test_what_was_confirmed_is_frozen(shop):
     with pytest.raises(methods.Confirmed):
         checkouts.choose(checkout=checkout, choice="amount", lines=[(today(), 50_00)], now=NOW)
     assert Checkout.objects.get(pk=checkout.pk).lines == [["2026-12-01", 125_00]]
+
+
+def test_nobody_is_asked_to_sign_a_text_that_lacks_something(shop):
+    checkout = shop.checkout()
+    Agency.objects.filter(pk=shop.agency.pk).update(address="")
+    seen = checkouts.review(checkout, language="en", now=NOW)
+    assert ([one.code for one in seen.refusals], seen.text) == (["authorization_incomplete"], "")
+    assert refused(shop.confirm, checkout) == ["authorization_incomplete"]
 
 
 def test_the_review_shows_all_that_is_agreed_to(shop):

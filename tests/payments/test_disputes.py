@@ -11,7 +11,7 @@ from accounts.models import Account, Event
 from accounts.tenancy import acting_for
 from campaigns.services import outbox
 from payments.models import Arrangement, CreditorRequest, Dispute, Payment, Postdate
-from payments.services import disputes, life, ready
+from payments.services import disputes, life, ready, status
 from settlements.models import Hardship
 from tests.conftest import NOW
 from tests.payments.due_cast import EIGHT, due_item, run
@@ -130,6 +130,17 @@ def test_resolved_with_its_proof_what_was_held_goes_on(shop):
     assert Event.objects.get(kind="dispute.resolved").data["verified_on"] == "2026-12-04"
     assert (row.status, row.resolved_by, row.resolution) == ("resolved", "staff:1", "Proof sent.")
     assert resolve(row) == ["dispute_not_open"]
+
+
+def test_a_status_that_is_over_lets_go_of_nothing_that_a_dispute_holds(shop):
+    three_parts(shop)
+    first = Postdate.objects.order_by("due_on").first()
+    Postdate.objects.filter(pk=first.pk).update(status="held", held_for="account_status")
+    row = dispute(shop)
+    status.account_status_changed(account=shop.account, before="cease", after="open", now=LATER)
+    assert states() == [("held", "account_status"), ("held", "paused")]
+    assert resolve(row) == []
+    assert states() == [("scheduled", ""), ("scheduled", "")]
 
 
 def test_a_dispute_is_not_resolved_without_saying_what_was_found(shop):

@@ -147,7 +147,7 @@ def test_a_run_whose_time_is_over_leaves_the_rest_to_the_next(shop, watched, set
     ran = run()
     assert (ran.intended, ran.charged, ran.left) == (3, 0, True)
     assert processor.asked == []
-    settings.DUE_SECONDS = 50.0
+    settings.DUE_SECONDS = 25.0
     ran = run(EIGHT + dt.timedelta(minutes=5))
     assert (ran.resumed, ran.charged) == (3, 3)
 

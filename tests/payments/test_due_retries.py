@@ -171,7 +171,7 @@ def test_another_return_is_not_sent_again_ach_09(shop):
     assert run(EIGHT + dt.timedelta(days=10)).claimed == 0
 
 
-def test_a_debit_that_arrives_completes_the_plan(shop):
+def test_a_debit_that_arrives_completes_the_plan_and_not_before_ach_19(shop):
     item = due_item(shop, method=keep_bank(shop))
     run(EIGHT)
     assert Arrangement.objects.get().status == Arrangement.Status.PERFORMING

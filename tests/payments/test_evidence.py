@@ -1,15 +1,20 @@
 """The evidence of a payment or an arrangement: its exact content, masked, and nothing of another agency (ACH-06)."""
 
+import datetime as dt
 import io
 import json
 import zipfile
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 
+from accounts import events
+from accounts.models import Consent
 from accounts.tenancy import acting_for
-from payments.models import Authorization, Postdate
-from payments.services import evidence
+from payments.models import Authorization, Notice, Postdate
+from payments.services import age_notice, change, evidence
+from payments.services.change import Wish
 from tests.conftest import NOW
 from tests.payments.test_life import three_parts
 from tests.staff import member, signed_in
@@ -61,6 +66,42 @@ def test_an_arrangement_comes_with_what_was_shown_accepted_planned_notified_and_
     assert sum(entry["amount_cents"] for entry in charged["ledger"]) == 0
     kinds = [one["kind"] for one in told["events"]]
     assert {"authorization.created", "payment.intended", "payment.succeeded", "arrangement.created"} <= set(kinds)
+
+
+def test_all_five_parts_are_there_shown_accepted_notified_delivered_charged(shop):
+    """ACH-06, ES-01, SOL-02: what a bank or a court asks for is in the one file, with its words."""
+    age_notice.read_in_visit(visit=shop.visit(), account=shop.account, language="en", now=NOW)
+    plan = three_parts(shop)
+    notice = Notice.objects.order_by("send_by").first()
+    Notice.objects.filter(pk=notice.pk).update(status="sent", sent_at=NOW, proof={"message": "m1"})
+    with transaction.atomic():
+        about = {"message": "m1", "template": "predebit", "postdate": str(notice.postdate_id)}
+        events.record("message.delivered", account=shop.account, now=NOW, data=about)
+    _names, told = opened(evidence.pack(arrangement=plan, now=NOW))
+    shown = told["shown"]
+    assert shown["arrangement"]["total_cents"] == 750_00
+    kept = Consent.objects.get(kind="esign")
+    assert [(one["wording"], one["demonstrated"]) for one in shown["consents"]] == [(kept.wording, True)]
+    read = age_notice.write("en")
+    said = [(one["wording"], one["version"]) for one in shown["age_notices"]]
+    assert said == [(" ".join(read.text.split()), read.version)]
+    assert told["accepted"][0]["text"] == plan.authorization.text
+    assert next((one["status"], one["proof"]) for one in told["notified"]) == ("sent", {"message": "m1"})
+    assert [one["kind"] for one in told["delivered"]] == ["message.delivered"]
+    assert [one["status"] for one in told["charged"]] == ["succeeded"]
+
+
+def test_what_was_signed_before_a_change_is_in_it_too(shop):
+    plan = three_parts(shop)
+    first = plan.authorization
+    last = plan.postdates.order_by("due_on").last()
+    wish = Wish(kind="move", payment=last.pk, to_on=last.due_on + dt.timedelta(days=3))
+    seen = change.preview(arrangement=plan, wish=wish, now=NOW, by="consumer")
+    change.confirm(arrangement=plan, wish=wish, text_sha256=seen.text_sha256, by="consumer", now=NOW)
+    plan.refresh_from_db()
+    names, told = opened(evidence.pack(arrangement=plan, now=NOW))
+    assert [one["id"] for one in told["accepted"]] == [str(first.pk), str(plan.authorization_id)]
+    assert {"authorization-1.pdf", "authorization-2.pdf"} <= names
 
 
 def test_a_payment_comes_without_what_is_planned_beside_it(shop):

@@ -56,12 +56,12 @@ def at_once(agency, *calls):
     return found
 
 
-def confirming(shop, checkout):
+def confirming(shop, checkout, *, now=NOW):
     """Confirm with a text that was read before the race, as a page does."""
     from payments.services import checkout as checkouts
 
-    sha256 = checkouts.review(checkout, language="en", now=NOW).text_sha256
-    return lambda: pay.confirm(checkout=checkout, text_sha256=sha256, ip=None, user_agent="", language="en", now=NOW)
+    sha256 = checkouts.review(checkout, language="en", now=now).text_sha256
+    return lambda: pay.confirm(checkout=checkout, text_sha256=sha256, ip=None, user_agent="", language="en", now=now)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from accounts.models import Event
-from payments.models import Arrangement, HostItem, Method, Payment, Postdate
+from payments.models import Arrangement, HostItem, Incident, Method, Notice, Payment, Postdate
 from payments.services import mirror, postdates, settle
+from payments.services import owed as owed_now
 from payments.services.owed import owed
 from tests.conftest import NOW
 from tests.payments.conftest import today
@@ -26,6 +27,7 @@ class Line(NamedTuple):
     method: str = "CARD"
     last4: str = "5556"
     updated_at: dt.datetime = NOW
+    notice_sent_on: dt.date | None = None
 
 
 def show(shop, payments=(), postdates_=(), now=LATER):
@@ -78,6 +80,19 @@ def test_a_page_that_read_the_balance_before_the_host_posted_counts_the_payment_
     assert (read_before.balance_cents, read_before.as_of) == (875_00, LATER)
 
 
+def test_a_payment_that_the_host_posts_while_a_page_is_read_counts_once(shop, monkeypatch):
+    payment = shop.confirm(shop.checkout())
+    read = owed_now._read
+
+    def post_first(keys):
+        type(shop.account).objects.update(balance_cents=875_00)
+        show(shop, [Line("P1", payment.pk, 125_00, "POSTED")])
+        return read(keys)
+
+    monkeypatch.setattr(owed_now, "_read", post_first)
+    assert owed(shop.account).cents == 875_00
+
+
 def test_a_processed_bank_debit_still_waits_until_it_is_posted(shop):
     payment = shop.confirm(shop.checkout(bank="000123456789"))
     show(shop, [Line("P1", payment.pk, 125_00, "PROCESSED", method="ACH")])
@@ -119,6 +134,20 @@ def test_a_chargeback_and_a_refund_at_the_host_undo_a_card_payment(shop, word, s
     assert kinds(shop.account).count(kind) == 1
 
 
+def test_a_chargeback_that_was_won_is_not_lost_again_to_the_hosts_old_word(shop):
+    payment = shop.confirm(shop.checkout())
+    show(shop, [Line("P1", payment.pk, 125_00, "CHARGEBACK")])
+    settle.record_dispute(payment_id=payment.pk, said="won", now=LATER)
+    for _ in range(2):
+        show(shop, [Line("P1", payment.pk, 125_00, "CHARGEBACK")], now=LATER + dt.timedelta(hours=1))
+    payment.refresh_from_db()
+    assert (payment.status, settle.net_cents(payment)) == (Payment.Status.SUCCEEDED, 125_00)
+    again = Line("P1", payment.pk, 125_00, "CHARGEBACK", updated_at=LATER + dt.timedelta(days=3))
+    show(shop, [again], now=LATER + dt.timedelta(days=3))
+    payment.refresh_from_db()
+    assert (payment.status, settle.net_cents(payment)) == (Payment.Status.CHARGED_BACK, 0)
+
+
 def test_the_hosts_word_never_undoes_what_the_processor_took(shop):
     payment = shop.confirm(shop.checkout())
     show(shop, [Line("P1", payment.pk, 125_00, "DECLINED")])
@@ -128,9 +157,89 @@ def test_the_hosts_word_never_undoes_what_the_processor_took(shop):
 
 def test_a_post_date_that_the_host_shows_is_acknowledged(shop):
     postdate = planned(shop)
-    show(shop, [], [Line("D1", postdate.pk, 50_00, "PENDING")])
+    show(shop, [], [Line("D1", postdate.pk, 50_00, "PENDING", on=postdate.due_on)])
     postdate.refresh_from_db()
     assert (postdate.status, postdate.host_id, postdate.acknowledged_at) == ("scheduled", "D1", LATER)
+
+
+@pytest.mark.parametrize(("on", "cents"), [(dt.date(2026, 12, 9), 50_00), (dt.date(2026, 12, 4), 60_00)])
+def test_what_the_host_plans_for_another_day_or_sum_is_held_until_it_is_as_signed_eft_04_ach_08_card_06(
+    shop, on, cents
+):
+    postdate = planned(shop)
+    for _ in range(2):
+        show(shop, [], [Line("D1", postdate.pk, cents, "PENDING", on=on)])
+    postdate.refresh_from_db()
+    assert (postdate.status, postdate.held_for) == ("held", "changed_at_host")
+    incident = Incident.objects.get()
+    assert (incident.kind, incident.data["signed_for"], incident.data["planned_for"]) == (
+        "changed_at_host",
+        "2026-12-04",
+        on.isoformat(),
+    )
+    asked = [event.data["hold"] for event in Event.objects.filter(kind="postdate.hold_requested")]
+    assert asked == [True]
+    show(shop, [], [Line("D1", postdate.pk, 50_00, "PENDING", on=dt.date(2026, 12, 4))])
+    postdate.refresh_from_db()
+    assert (postdate.status, postdate.held_for) == ("scheduled", "")
+
+
+def test_what_somebody_else_holds_is_not_let_go_because_the_host_shows_it_as_signed(shop):
+    postdate = planned(shop)
+    postdates.hold(postdate=postdate, reason="dispute", now=NOW)
+    show(shop, [], [Line("D1", postdate.pk, 50_00, "PENDING", on=postdate.due_on)])
+    postdate.refresh_from_db()
+    assert (postdate.status, postdate.held_for) == ("held", "dispute")
+
+
+def by_letter(shop):
+    """Plan a payment that is announced by letter: due on Tuesday 22 December, the letter leaves by 10 December."""
+    due_on = dt.date(2026, 12, 22)
+    shop.confirm(shop.checkout("parts", [(today(), 700_00), (due_on, 50_00)], paper=True))
+    postdate, notice = Postdate.objects.get(), Notice.objects.get()
+    assert (notice.channel, notice.status, notice.send_by) == ("letter", "due", dt.date(2026, 12, 10))
+    return postdate, notice
+
+
+def test_a_letter_that_the_host_says_left_in_its_window_proves_the_notice_once_pdc_05(shop):
+    postdate, notice = by_letter(shop)
+    at = dt.datetime(2026, 12, 9, 20, tzinfo=dt.UTC)
+    for _ in range(2):
+        sent = Line("D1", postdate.pk, 50_00, "PENDING", on=postdate.due_on, notice_sent_on=dt.date(2026, 12, 8))
+        show(shop, [], [sent], now=at)
+    notice.refresh_from_db()
+    assert (notice.status, notice.sent_at) == ("sent", dt.datetime(2026, 12, 8, 17, tzinfo=dt.UTC))
+    told = Event.objects.get(kind="notice.sent").data
+    assert (told["by"], told["sent_on"], told["channel"]) == ("host", "2026-12-08", "letter")
+    assert Incident.objects.count() == 0
+
+
+@pytest.mark.parametrize("sent_on", [dt.date(2026, 12, 4), dt.date(2026, 12, 11), dt.date(2026, 12, 9)])
+def test_a_letter_that_left_outside_its_window_or_has_not_left_yet_proves_nothing_pdc_05(shop, sent_on):
+    postdate, notice = by_letter(shop)
+    at = dt.datetime(2026, 12, 8, 20, tzinfo=dt.UTC)
+    line = Line("D1", postdate.pk, 50_00, "PENDING", on=postdate.due_on, notice_sent_on=sent_on)
+    for _ in range(2):
+        show(shop, [], [line], now=at)
+    notice.refresh_from_db()
+    assert (notice.status, notice.sent_at) == ("due", None)
+    assert Incident.objects.get().kind == "letter_outside_window"
+
+
+def test_of_two_letters_about_one_payment_each_is_proven_by_the_day_in_its_own_window_pdc_05_eft_04(shop):
+    postdate, notice = by_letter(shop)
+    days = {"earliest_on": today(), "target_on": today(), "latest_on": dt.date(2026, 12, 3)}
+    about = {"kind": "varying", "owner": "portal", "channel": "letter", "about": {"was": ["2026-12-22", 40_00]}}
+    change = Notice.objects.create(postdate=postdate, send_by=dt.date(2026, 12, 3), **days, **about)
+    for sent_on, expected in [(3, ["sent", "due"]), (3, ["sent", "due"]), (8, ["sent", "sent"])]:
+        sent_on = dt.date(2026, 12, sent_on)
+        at = dt.datetime(2026, 12, 9, 20, tzinfo=dt.UTC)
+        show(shop, [], [Line("D1", postdate.pk, 50_00, "PENDING", on=postdate.due_on, notice_sent_on=sent_on)], now=at)
+        change.refresh_from_db()
+        notice.refresh_from_db()
+        assert [change.status, notice.status] == expected
+    assert (change.proof["local_date"], notice.proof["local_date"]) == ("2026-12-03", "2026-12-08")
+    assert Incident.objects.count() == 0
 
 
 def test_a_post_date_taken_by_the_host_is_a_payment_and_completes_the_settlement(shop):

@@ -7,8 +7,8 @@ import pytest
 from accounts.models import Event
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, Authorization, Checkout, LedgerEntry, Method, Payment, Postdate
+from payments.services import age_notice, gate, pay
 from payments.services import checkout as checkouts
-from payments.services import gate, pay
 from payments.services.owed import owed
 from tests.conftest import NOW
 from tests.payments.conftest import DECLINED_MASTERCARD, MASTERCARD, VISA_CREDIT, VISA_DEBIT, today
@@ -224,7 +224,7 @@ def test_an_old_balance_and_an_unread_notice_are_refused_together(shop):
 def test_the_notice_about_an_old_debt_is_acknowledged_per_visit(shop):
     type(shop.account).objects.filter(pk=shop.account.pk).update(sol_status="expired")
     checkout, other = shop.checkout(), shop.checkout()
-    checkouts.acknowledge_sol(visit=checkout.visit, account=shop.account, wording="...", version="1", now=NOW)
+    age_notice.read_in_visit(visit=checkout.visit, account=shop.account, language="en", now=NOW)
     assert "sol_acknowledgement_needed" in refused(shop.confirm, other)
     assert shop.confirm(checkout).status == Payment.Status.SUCCEEDED
 

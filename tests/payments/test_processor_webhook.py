@@ -1,10 +1,12 @@
 """The processor's webhooks: signed, stored once, answered, applied by a worker; hints, never the truth itself."""
 
+import datetime as dt
 import json
 from types import SimpleNamespace
 
 import pytest
 import stripe
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
@@ -12,7 +14,9 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments import tasks
 from payments.models import Payment, ProcessorAccount, ProcessorEvent
 from payments.services import ask
+from tests.conftest import NOW
 from tests.payments.conftest import VISA_DEBIT
+from tests.payments.due_cast import plan
 from tests.payments.test_settle import LATER, undecided
 
 
@@ -156,3 +160,26 @@ def test_the_sweep_task_works_for_every_agency(shop, other_shop, monkeypatch):
     for found in (payment, theirs):
         with acting_for(found.agency_id):
             assert Payment.objects.get(pk=found.pk).status == Payment.Status.SUCCEEDED
+
+
+def test_whoever_looks_at_a_page_is_asked_about_before_what_a_due_run_left_behind(shop, other_shop, monkeypatch):
+    planned = undecided(shop)
+    with acting_for(shop.agency):
+        item = plan(shop).postdates.get()
+        # It was asked for first, by a due run.
+        Payment.objects.filter(pk=planned.pk).update(postdate=item, intended_at=NOW - dt.timedelta(minutes=1))
+    with acting_for(other_shop.agency):
+        waiting = undecided(other_shop)
+    asked = []
+    monkeypatch.setattr(ask, "look", lambda *, payment_id, now: asked.append(payment_id))
+    with acting_for(ALL_AGENCIES):
+        ask.sweep(now=LATER)
+    assert asked == [waiting.pk, planned.pk]
+
+
+def test_what_the_beat_asked_for_is_dropped_when_the_next_one_is_there():
+    for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
+        if isinstance(entry["schedule"], float):
+            assert entry["options"]["expires"] == max(entry["schedule"], 10.0), name
+    # A sweep waits for one due run at most, on the shortest of workers.
+    assert settings.CELERY_BEAT_SCHEDULE["due-payments"]["schedule"] >= settings.DUE_SECONDS

@@ -108,6 +108,15 @@ def test_a_payment_that_the_host_does_not_post_for_days_is_found(shop, paid):
     assert Incident.objects.get().severity == "warning"
 
 
+def test_a_debit_that_the_host_shows_as_on_its_way_is_not_missing_over_a_weekend(shop):
+    payment = shop.confirm(shop.checkout(bank="000123456789"))
+    assert payment.status == Payment.Status.PENDING
+    shown(shop, portal_id=payment.pk, status="PROCESSED")
+    assert compared(day=IN_FOUR_DAYS.date(), now=IN_FOUR_DAYS) == []
+    HostItem.objects.all().delete()
+    assert compared(day=IN_FOUR_DAYS.date(), now=IN_FOUR_DAYS) == ["host_not_posted"]
+
+
 def shown(shop, *, portal_id, cents=125_00, status="POSTED", matched=True):
     return HostItem.objects.create(
         account=shop.account,

@@ -91,7 +91,7 @@ def test_one_card_payment_in_spanish_reads_like_this_lang_04():
 
 
 @pytest.mark.parametrize("language", ["en", "es", "es-us"])
-def test_each_kind_says_every_slot_in_both_languages_ach_05(parts, language):
+def test_each_kind_says_every_slot_in_both_languages_ach_05_card_05(parts, language):
     signed = compose(parts, language)
     assert lint(signed.text, parts, language) == ()
     assert set(SLOTS) <= set(required_slots(parts))

@@ -10,8 +10,8 @@ from payments.rules.gates import (
     ChargeFacts,
     charge_gates,
     handover_gates,
-    sol_notice_needed,
 )
+from settlements.rules.old_debts import notice_needed
 
 DUE = date(2026, 12, 1)
 # 08:00 in New York.
@@ -205,4 +205,4 @@ def test_an_item_for_the_host_passes_the_first_set_only():
     ],
 )
 def test_where_the_age_of_a_debt_must_be_told_before_payment_sol_02(state, status, sol_on, needed):
-    assert sol_notice_needed(state, status, sol_on, today=date(2026, 12, 1)) is needed
+    assert notice_needed(state, status, sol_on, today=date(2026, 12, 1)) is needed

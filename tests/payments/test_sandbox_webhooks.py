@@ -49,6 +49,19 @@ def test_webhooks_are_signed_in_order_and_tried_again(program, listener):
     assert {"charge.succeeded", "refund.created"} <= set(listener.types())
 
 
+def test_an_account_is_sent_the_kinds_that_it_asked_for_and_all_when_it_named_none(program, listener):
+    wanted = ["payment_intent.succeeded", "charge.refunded"]
+    merchant = program.merchant(next(names), webhook_url=listener.url, webhook_secret="s", webhook_events=wanted)
+    intent = merchant.v1.payment_intents.create(merchant.payment())
+    merchant.v1.refunds.create({"payment_intent": intent.id})
+    listener.wait_for("charge.refunded")
+    assert listener.types() == wanted
+    program.control("POST", "accounts", {"id": merchant.id, "webhook_events": []})
+    merchant.v1.payment_intents.create(merchant.payment())
+    listener.wait_for("payment_intent.succeeded", count=2)
+    assert listener.types()[2:] == ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded"]
+
+
 def test_webhooks_can_be_held_turned_round_doubled_and_repeated(program, listener):
     merchant = program.merchant(next(names), webhook_url=listener.url, webhook_secret="whsec_test")
     program.control("POST", "webhooks", {"account": merchant.id, "paused": True, "reversed": True, "copies": 2})

@@ -297,7 +297,8 @@ def test_a_dispute_takes_the_money_back_and_a_won_one_brings_it_again(shop):
     settle.record_dispute(payment_id=payment.pk, said="won", now=LATER)
     assert fresh(payment).status == Payment.Status.SUCCEEDED
     assert settle.net_cents(payment) == 125_00
-    assert kinds(shop.account)[-2:] == ["payment.charged_back", "payment.succeeded"]
+    # A lost one is final: staff are told once.
+    assert kinds(shop.account)[-3:] == ["payment.charged_back", "incident.opened", "payment.succeeded"]
 
 
 def test_a_bank_account_that_was_never_signed_for_is_wiped_after_a_day(shop):

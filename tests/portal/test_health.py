@@ -95,6 +95,7 @@ def test_metrics_of_a_quiet_house_are_zeros(client, db):
             "message",
             "processor_event",
             "mail_event",
+            "text_event",
             "host_unreachable",
         ],
         0,

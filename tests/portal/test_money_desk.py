@@ -1,6 +1,7 @@
 """Staff give back, stop, collect, approve, export, post and close on pages, each by permission and with a reason."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -51,6 +52,18 @@ def test_one_person_asks_and_another_approves_on_pages(shop, paid):
     act(bea, refund, "approve")
     assert given_back(shop) == [125_00]
     assert LogEntry.objects.filter(change_message="Approved.").count() == 1
+
+
+def test_a_form_that_is_sent_twice_gives_back_once(shop, paid):
+    ann = desk(shop, username="ann")
+    key = re.search(r'name="key" value="([0-9a-f-]{36})"', ann.get(address(paid, "give_back")).content.decode())[1]
+    for _press in range(2):
+        act(ann, paid, "give_back", amount_cents="50.00", reason="Twice", key=key)
+    assert given_back(shop) == [50_00]
+    assert str(Refund.objects.get().pk) == key
+    # Another form is another refund.
+    act(ann, paid, "give_back", amount_cents="25.00", reason="And this")
+    assert sorted(given_back(shop)) == [25_00, 50_00]
 
 
 def test_too_much_is_refused_in_words_and_a_reason_is_needed(shop, paid):

@@ -42,6 +42,13 @@ def catalogue() -> polib.POFile:
     return polib.pofile(str(CATALOGUE))
 
 
+def names_of(tree: ast.Module) -> set[str]:
+    """List what this module calls the functions of translation, `gettext as _t` among them."""
+    imported = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names)
+    said = (one for node in imported for one in node.names if one.name in CALLS)
+    return CALLS | {one.asname or one.name for one in said}
+
+
 def messages_of_code() -> set[str]:
     """Read the first argument of every translation call in our Python, sandboxes left out."""
     found = set()
@@ -49,8 +56,10 @@ def messages_of_code() -> set[str]:
         for path in (settings.BASE_DIR / app).rglob("*.py"):
             if "sandbox" in path.parts or "migrations" in path.parts:
                 continue
-            for node in ast.walk(ast.parse(path.read_text())):
-                called = isinstance(node, ast.Call) and getattr(node.func, "id", "") in CALLS and node.args
+            tree = ast.parse(path.read_text())
+            names = names_of(tree)
+            for node in ast.walk(tree):
+                called = isinstance(node, ast.Call) and getattr(node.func, "id", "") in names and node.args
                 said = getattr(node.args[0], "value", None) if called else None
                 found |= {said} if isinstance(said, str) else set()
     return found

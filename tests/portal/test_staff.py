@@ -12,7 +12,7 @@ from integrations.models import Delivery, HostConnection
 from payments.models import ProcessorAccount
 from portal.staff import ROLES, UnknownRole, codenames, make_roles, make_staff
 from settlements.models import GlobalOffer
-from tests.staff import PASSWORD, furnish, member, signed_in
+from tests.staff import PASSWORD, furnish, member, signed_in, tenant_admins
 
 
 @pytest.fixture
@@ -85,9 +85,9 @@ def test_a_collector_lacks_what_only_an_administrator_may(agency, account, now):
 def test_an_auditor_sees_everything_and_changes_nothing(agency, account, now):
     rows = furnish(agency, now)
     desk = signed_in(member(agency, "auditor"))
-    for model, row in rows.items():
-        assert desk.get(page(model, "change", row.pk)).status_code == 200, model
-        assert desk.post(page(model, "change", row.pk), {}).status_code == 403, model
+    for model in tenant_admins():
+        assert desk.get(page(model, "change", rows[model].pk)).status_code == 200, model
+        assert desk.post(page(model, "change", rows[model].pk), {}).status_code == 403, model
 
 
 # Users --------------------------------------------------------------------------------------------------------

@@ -1,27 +1,15 @@
-"""The product's backend, able to empty append-only tables between transactional tests."""
-
-from django.db.backends.postgresql import operations
+"""The product's backend for tests: databases are cloned from a migrated one, and commits do not wait for the disk."""
 
 from portal.postgresql import base
-
-
-class DatabaseOperations(operations.DatabaseOperations):
-    """Flush with user triggers off: only the tests may truncate facts."""
-
-    def sql_flush(self, style, tables, **kwargs):
-        own = super().sql_flush(style, tables, **kwargs)
-        names = [self.quote_name(table) for table in tables]
-        if not own:
-            return own
-        return [
-            f"GRANT TRUNCATE ON {', '.join(names)} TO CURRENT_USER",
-            *[f"ALTER TABLE {name} DISABLE TRIGGER USER" for name in names],
-            *own,
-            *[f"ALTER TABLE {name} ENABLE TRIGGER USER" for name in names],
-        ]
+from tests.postgresql.creation import DatabaseCreation
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Use the flush above."""
+    """Make test databases by `DatabaseCreation`."""
 
-    ops_class = DatabaseOperations
+    creation_class = DatabaseCreation
+
+    def get_connection_params(self):
+        params = super().get_connection_params()
+        params["options"] = f"{params.get('options', '')} -c synchronous_commit=off".strip()
+        return params

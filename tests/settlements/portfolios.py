@@ -68,6 +68,8 @@ def populate(agency, count: int, seed: int) -> None:
                 listed_on=listed,
                 assigned_on=assigned,
                 payment_options=dice.choice(OPTIONS),
+                sol_status=dice.choice(["", "live", "live", "live", "expired", "unknown"]),
+                sol_on=dice.choice([None, None, NOW.date() - dt.timedelta(days=1), NOW.date() + dt.timedelta(days=1)]),
                 as_of=NOW,
                 body_hash="",
             )

@@ -174,9 +174,10 @@ def test_everything_but_required_notices_is_held_while_a_pause_runs(account, act
 def test_what_was_queued_before_the_pause_is_looked_at_again_before_it_leaves(account, acting):
     message = queue(account, "payment_failed")
     assert message.status == "queued"
-    assert send._hopeless(message, now=NOW) == ""
     granted(account)
-    assert send._hopeless(message, now=NOW) == "hardship"
+    assert send.drain(now=NOW) == 1
+    message.refresh_from_db()
+    assert (message.status, message.reason, message.attempts) == ("held", "hardship", 0)
 
 
 def test_a_pause_of_one_agency_silences_nobody_at_another(account, acting, others_account, other_agency):

@@ -195,7 +195,22 @@ def test_a_ban_on_methods_binds_staff_too(account):
     assert settlement(account).methods == ("ach",)
 
 
-@pytest.mark.parametrize("status", [one for one in Account.Status.values if one != "open"])
+def test_who_asked_not_to_be_written_to_may_still_be_offered_less_section_14(account):
+    Account.objects.filter(pk=account.pk).update(status="cease")
+    assert make(account).status == "made"
+
+
+@pytest.mark.parametrize("name", ["expires_on", "max_on"])
+def test_no_offer_ends_before_the_validation_period_does_rf_31(account, name):
+    # Sent on Tuesday, 2026-12-01: assumed to have arrived on 12-08, so the period ends on 2027-01-07.
+    Account.objects.filter(pk=account.pk).update(validation_sent_on=TODAY)
+    early = {"percent_bps": 80_00, "exceed": True, "reason": "x", name: dt.date(2027, 1, 6)}
+    assert refused(account, **early) == ["offer_ends_in_validation"]
+    assert told(account) == []
+    assert make(account, **early | {name: dt.date(2027, 1, 7)}).status == "made"
+
+
+@pytest.mark.parametrize("status", [one for one in Account.Status.values if one not in ("open", "cease")])
 def test_an_account_that_is_not_open_gets_no_offer(account, status):
     Account.objects.update(status=status)
     assert refused(account, percent_bps=80_00, exceed=True, reason="x") == ["account_not_open"]

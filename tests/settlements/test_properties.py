@@ -221,8 +221,10 @@ def test_the_fast_path_of_a_portfolio_gives_the_same_headline(roll):
             given_facts.rules,
             given_facts.global_offer,
             given_facts.allowed,
+            too_old_for_parts=roll.sometimes(),
         )
-        fast = headline(one.rules, owed, one.listed_on, one.today, one.individual, one.global_offer, one.allowed)
+        given = (one.listed_on, one.today, one.individual, one.global_offer, one.allowed, not one.too_old_for_parts)
+        fast = headline(one.rules, owed, *given)
         assert fast == headline_of(offered(one))
 
 

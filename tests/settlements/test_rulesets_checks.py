@@ -1,5 +1,8 @@
 """What a draft refuses: every field, all at once, each with its code and its place; nothing is written then."""
 
+from collections.abc import Sequence
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -153,25 +156,52 @@ def test_a_refused_draft_stays_as_it_was(acting):
     assert (saved.promise_days, saved.conversion, saved.bands) == (5, "annual", []), "what is not said stays"
 
 
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from([0, 1, 99_99]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-names = st.sampled_from(["owing_from_cents", "owing_to_cents", *rules.BAND_FIELDS]) | st.text(max_size=5)
-form_names = st.sampled_from(drafts.WRITABLE) | st.text(max_size=5)
+WORDS = ("", "a", "é", "\x00", "漢字", *drafts.WRITABLE, "owing_from_cents", "owing_to_cents", *rules.BAND_FIELDS)
+NUMBERS = (0, 1, -1, 99_99, 100_01, 2**63, 10**30, 0.0, 10.0, 1e300, float("nan"), float("inf"))
+
+
+def anything(dice: Random, depth: int = 0) -> object:
+    """Make any value that JSON could bring; a draw for each part would be slow."""
+    kinds = ("none", "truth", "number", "text") + (("list", "object") if depth < 3 else ())
+    match dice.choice(kinds):
+        case "truth":
+            return dice.random() < 0.5
+        case "number":
+            return dice.choice((*NUMBERS, dice.randint(-(10**6), 10**12), dice.uniform(-1e6, 1e6)))
+        case "text":
+            return dice.choice(WORDS)
+        case "list":
+            return [anything(dice, depth + 1) for _item in range(dice.randint(0, 3))]
+        case "object":
+            return said(dice, WORDS, depth + 1)
+    return None
+
+
+def said(dice: Random, names: Sequence[str], depth: int = 1) -> dict[str, object]:
+    """Make an object with any values under some of these names."""
+    return {dice.choice(names): anything(dice, depth) for _name in range(dice.randint(0, 3))}
+
+
+def likely(dice: Random) -> dict[str, object]:
+    """Make a band whose every value might be meant, so that some are taken."""
+    picked = dice.sample(rules.BAND_FIELDS, dice.randint(0, 3))
+    return LOW | {name: dice.choice((None, 0, 1, 12, 50_00, True, False)) for name in picked}
 
 
 @settings(max_examples=2_000, deadline=None)
-@given(st.dictionaries(form_names, anything), anything | st.lists(st.dictionaries(names, anything), max_size=4))
-def test_whatever_is_said_is_refused_by_code_or_can_be_compiled(values, bands):
+@given(st.integers(0, 2**64))
+def test_whatever_is_said_is_refused_by_code_or_can_be_compiled(seed):
+    dice = Random(seed)
+    values = said(dice, (*drafts.WRITABLE, *WORDS))
+    some = [dice.choice((likely, lambda dice: said(dice, WORDS)))(dice) for _band in range(dice.randint(0, 4))]
+    bands = dice.choice((anything(dice), some))
     checked = drafts.check(values, bands, of_client=False)
     if checked.refusals:
         assert (checked.values, checked.bands) == ({}, [])
         assert all(one.code and one.sentence and one.field.startswith("/") for one in checked.refusals)
         return
-    said = {name: value for name, value in checked.values.items() if name in rules.FORM_FIELDS}
+    forms = {name: value for name, value in checked.values.items() if name in rules.FORM_FIELDS}
     made = tuple(rules.Band(**band) for band in checked.bands)
-    compiled = rules.compile_rules(None, rules.RuleSet("agency", 1, made, **said))
+    compiled = rules.compile_rules(None, rules.RuleSet("agency", 1, made, **forms))
     for band in made:
         assert compiled.at(band.owing_from_cents).covered

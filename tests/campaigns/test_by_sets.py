@@ -1,0 +1,145 @@
+"""What is done by sets says the same as what is done one by one: who is chosen, and what providers told."""
+
+import datetime as dt
+import json
+import random
+
+import pytest
+from django.db import transaction
+
+from accounts.models import Account, ContactPoint, Event
+from accounts.tenancy import acting_for
+from campaigns.models import MailEvent, Message, Recipient
+from campaigns.services import audience, campaigns, gate, track
+from campaigns.services.gate import Asked
+from payments.models import Dispute
+from settlements.models import Hardship
+from tests.benchmarks.crowd import crowd
+from tests.campaigns.campaign_cast import approved, people, run, template
+from tests.campaigns.conftest import told
+from tests.campaigns.test_track import BOUNCE, post, signed
+from tests.conftest import NOW
+
+pytestmark = pytest.mark.django_db
+PLAIN_FACTS = {"dispute", "hardship", "validation_missing", "no_address", "bad_address", "opted_out", "no_route"}
+"""What SQL leaves out for, of the gate's own reasons, beside the status."""
+ONLY_SQL = {"nothing_owed"}
+NEWS = ("delivered", "opened", "clicked", "delivered", "opened", "bounced", "complained", "unsubscribed", "nonsense")
+
+
+def spoil(accounts: list[Account], chance: random.Random) -> None:
+    """Give each account some of what speaks against a message."""
+    for account in accounts:
+        point = ContactPoint.objects.filter(consumer=account.consumer_id)
+        if chance.random() < 0.3:
+            spoilt = [{"bad_at": NOW}, {"opted_out_at": NOW}, {"route": ""}, {"removed_at": NOW}]
+            point.update(**chance.choice(spoilt))
+        mine = Account.objects.filter(pk=account.pk)
+        if chance.random() < 0.3:
+            mine.update(status=chance.choice(["recalled", "disputed", "cease", "bankruptcy", "deceased", "attorney"]))
+        if chance.random() < 0.2:
+            mine.update(validation_sent_on=None)
+        if chance.random() < 0.1:
+            mine.update(balance_cents=0)
+        about = {"account": account, "consumer_id": account.consumer_id}
+        if chance.random() < 0.15:
+            Dispute.objects.create(**about, reason="paid", status=chance.choice(["open", "resolved"]), opened_at=NOW)
+        if chance.random() < 0.2:
+            starts = NOW.date() - dt.timedelta(days=chance.choice([0, 10, 60]))
+            Hardship.objects.create(
+                **about, status=chance.choice(["granted", "granted", "ended"]), cause="health",
+                consent="Yes.", asked_days=30, asked_at=NOW, starts_on=starts, ends_on=starts + dt.timedelta(days=30),
+                review_on=starts + dt.timedelta(days=20),
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_reasons_in_sql_are_those_of_the_gate(acting, agency, provider, account, others_account, seed):
+    crowd(agency, account, 40)
+    accounts = list(Account.objects.exclude(pk=account.pk).order_by("pk"))
+    spoil(accounts, random.Random(seed))
+    campaign = approved(offer={}, version=template("reminder"))
+    assert campaigns.start(campaign=campaign, now=NOW)
+    while audience.freeze(campaign, now=NOW, chunk=7):
+        pass
+    chosen = {row.account_id: row for row in Recipient.objects.select_related("account__consumer", "contact_point")}
+    assert len(chosen) == 41
+    rows = [chosen[one.pk] for one in accounts]
+    asked = [
+        Asked(channel="email", purpose="campaign", consumer=row.account.consumer, account=row.account,
+              point=row.contact_point)
+        for row in rows
+    ]  # fmt: skip
+    differ, left_out = [], 0
+    for row, (_facts, judgement) in zip(rows, gate.judge(asked, now=NOW), strict=True):
+        against = {denial.code for denial in judgement.denials}
+        plain = {code for code in against if code in PLAIN_FACTS or code.startswith("status_")}
+        left_out += bool(row.reason)
+        if (not row.reason and plain) or (row.reason and row.reason not in against | ONLY_SQL):
+            differ.append((row.reason, against))
+    assert differ == []
+    assert 5 < left_out < 40
+
+
+def test_a_relay_may_post_a_list_and_one_forged_event_refuses_all_of_it(acting, agency, provider, others_account, now):
+    people(agency, 3)
+    run(approved())
+    messages = list(Message.objects.all())
+    listed = [signed(provider, message, "delivered") for message in messages]
+    assert post(provider, [*listed, signed(provider, messages[0], "opened", key="wrong")]).status_code == 403
+    assert not MailEvent.objects.exists()
+    for _again in range(2):
+        assert post(provider, json.dumps(listed).encode()).status_code == 200
+    assert MailEvent.objects.count() == 3
+    with acting_for(others_account.agency):
+        assert not MailEvent.objects.exists()
+    assert track.apply(now=now) == 3
+    assert set(Message.objects.values_list("status", flat=True)) == {"delivered"}
+    assert told("message.delivered") == ["message.delivered"] * 3
+    assert post(provider, [signed(provider, messages[0], "opened")] * 101).status_code == 403
+    assert post(provider, []).status_code == 403
+
+
+class Undo(Exception):
+    """Take back what was done."""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_news_taken_by_sets_move_what_they_move_one_by_one(acting, agency, provider, others_account, now, seed):
+    chance = random.Random(seed)
+    people(agency, 6)
+    run(approved())
+    messages = list(Message.objects.order_by("pk"))
+    mixed = [(chance.choice(messages), chance.choice(NEWS[:5] if chance.random() < 0.7 else NEWS)) for _n in range(40)]
+    body = [
+        signed(provider, message, "failed" if event == "bounced" else event, url="http://acme.localhost:8000/m/SECRET/",
+               **(BOUNCE if event == "bounced" else {}))
+        for message, event in mixed
+    ]  # fmt: skip
+    assert post(provider, body).status_code == 200
+
+    def outcome() -> tuple:
+        kinds = Event.objects.exclude(account=None).order_by("account_id", "account_seq")
+        return (
+            list(Message.objects.order_by("pk").values_list("pk", "status", "reason", "opened_at", "clicked_at")),
+            list(kinds.values_list("account_id", "account_seq", "kind", "data", "occurred_at")),
+            list(MailEvent.objects.order_by("pk").values_list("pk", "outcome")),
+            list(ContactPoint.objects.order_by("pk").values_list("pk", "bad_at", "opted_out_at")),
+        )
+
+    try:
+        with transaction.atomic():
+            for key in MailEvent.objects.order_by("pk").values_list("pk", flat=True):
+                track._apply_once(MailEvent, key, now=now)
+            singly = outcome()
+            raise Undo
+    except Undo:
+        assert track.apply(now=now) == 40
+    known = {"opened: known", "delivered: known", "clicked: known"}
+    by_sets = outcome()
+    assert by_sets[0] == singly[0]
+    assert by_sets[1] == singly[1]
+    assert by_sets[3] == singly[3]
+    for (_key, one), (_same, other) in zip(by_sets[2], singly[2], strict=True):
+        assert one == other or other in known, (one, other)
+    assert not MailEvent.objects.filter(applied_at=None).exists()

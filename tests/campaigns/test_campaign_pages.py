@@ -1,0 +1,138 @@
+"""Staff pages of templates and campaigns: who may what, what they say, and that they call the services."""
+
+import pytest
+
+from accounts.tenancy import acting_for
+from campaigns.models import Campaign, Message, MessageTemplate
+from campaigns.services import campaigns
+from tests.campaigns.campaign_cast import draft, people, run, template
+from tests.conftest import NOW
+from tests.staff import member, signed_in
+
+pytestmark = pytest.mark.django_db
+LIST, TEMPLATES = "/admin/campaigns/campaign/", "/admin/campaigns/messagetemplate/"
+
+
+@pytest.fixture
+def house(acting, agency, provider, others_account, monkeypatch):
+    monkeypatch.setattr("accounts.clock.now", lambda: NOW)
+    people(agency, 2)
+    return {
+        "manager": signed_in(member(agency, "campaign manager")),
+        "approver": signed_in(member(agency, "campaign approver")),
+        "collector": signed_in(member(agency, "collector")),
+        "stranger": signed_in(member(others_account.agency, "agency admin")),
+    }
+
+
+def test_a_template_begins_with_a_ready_one_and_is_published_when_the_linter_has_nothing_against_it(house, agency):
+    manager = house["manager"]
+    begun = manager.post(f"{TEMPLATES}start/", {"key": "reminder", "name": "Hello", "client": ""})
+    with acting_for(agency):
+        row = MessageTemplate.objects.get()
+    page = f"{TEMPLATES}{row.pk}/change/"
+    assert (begun.status_code, begun["Location"]) == (302, page)
+    shown = manager.get(page).content.decode()
+    assert shown.count('<iframe sandbox=""') == 2
+    assert "Un breve recordatorio" in shown
+    with acting_for(agency):
+        words = row.versions.get().words
+    said = {f"{language}.{part}": text for language, parts in words.items() for part, text in parts.items()}
+    refused = manager.post(page, said | {"en.subject": "Your debt", "publish": ""}).content.decode()
+    assert "tells a stranger about a debt" in refused
+    assert "(RF-11)" in refused
+    with acting_for(agency):
+        assert row.versions.get().status == "draft"
+    assert manager.post(page, said | {"publish": ""}).status_code == 302
+    with acting_for(agency):
+        assert row.versions.get().status == "published"
+    assert house["stranger"].get(page).status_code == 404
+
+
+def test_a_preview_shows_the_values_of_a_real_account_of_the_own_agency_only(house, agency):
+    with acting_for(agency):
+        row = template("reminder").template
+    page = house["manager"].get(f"{TEMPLATES}{row.pk}/change/?reference=p00001").content.decode()
+    assert "Pat1" in page
+    missing = house["manager"].get(f"{TEMPLATES}{row.pk}/change/?reference=100234").content.decode()
+    assert "There is no such account" in missing
+
+
+def form(version, **values) -> dict:
+    base = {"name": "December", "purpose": "campaign", "version_a": str(version.pk), "percent_bps": "80"}
+    return base | {"max_payments": "3", "max_days": "90", "expires_on": "2026-12-31", "states": "PA"} | values
+
+
+def test_a_campaign_is_written_by_one_and_approved_by_another(house, agency, mails):
+    with acting_for(agency):
+        version = template()
+    manager, approver = house["manager"], house["approver"]
+    made = manager.post(f"{LIST}start/", form(version))
+    with acting_for(agency):
+        campaign = Campaign.objects.get()
+    page = f"{LIST}{campaign.pk}/change/"
+    assert made["Location"] == page
+    assert (campaign.offer["percent_bps"], campaign.audience) == (80_00, {"states": ["PA"]})
+    shown = manager.get(page).content.decode()
+    assert shown.partition('id="reach">')[2].partition("<")[0].strip() == "2"
+    assert manager.post(f"{LIST}{campaign.pk}/submit/").status_code == 302
+    assert manager.post(f"{LIST}{campaign.pk}/approve/").status_code == 403
+    assert house["collector"].post(f"{LIST}{campaign.pk}/approve/").status_code == 403
+    assert house["stranger"].post(f"{LIST}{campaign.pk}/approve/").status_code == 404
+    asked = approver.get(f"{LIST}{campaign.pk}/approve/").content.decode()
+    assert "2 accounts get a message" in asked
+    with acting_for(agency):
+        campaign.refresh_from_db()
+        assert campaign.status == "waiting"
+    assert approver.post(f"{LIST}{campaign.pk}/approve/").status_code == 302
+    with acting_for(agency):
+        run(campaign)
+        assert campaign.status == "finished"
+        assert Message.objects.filter(stream="campaigns").count() == len(mails()) == 2
+        message = Message.objects.first()
+    done = " ".join(approver.get(page).content.decode().split())
+    assert done.count('<rect class="part" width="100.0"') == 1  # of all steps, only "sent" was reached
+    assert "2 (100.0 %)" in done
+    words = approver.get(f"/admin/campaigns/message/{message.pk}/change/").content.decode()
+    assert "We offer to settle it for less" in words
+
+
+def test_an_administrator_who_wrote_it_cannot_approve_it(house, agency):
+    admin = signed_in(member(agency, "agency admin"))
+    with acting_for(agency):
+        version = template()
+    admin.post(f"{LIST}start/", form(version))
+    with acting_for(agency):
+        campaign = Campaign.objects.get()
+    admin.post(f"{LIST}{campaign.pk}/submit/")
+    answer = admin.post(f"{LIST}{campaign.pk}/approve/", follow=True).content.decode()
+    assert "Somebody else than its author must approve it." in answer
+    with acting_for(agency):
+        campaign.refresh_from_db()
+        assert campaign.status == "waiting"
+
+
+def test_a_list_is_uploaded_and_it_is_said_how_much_of_it_is_known(house, agency, tmp_path):
+    with acting_for(agency):
+        campaign = draft()
+        version = campaign.version_a
+    file = tmp_path / "list.txt"
+    file.write_text("P00000\nnobody\n")
+    with file.open("rb") as handle:
+        answer = house["manager"].post(
+            f"{LIST}{campaign.pk}/change/", form(version, states="", references=handle), follow=True
+        )
+    text = answer.content.decode()
+    assert "2 references, 1 of them known." in text
+    assert text.partition('id="reach">')[2].partition("<")[0].strip() == "1"
+    assert "we know no such reference" in text
+
+
+def test_it_is_stopped_with_a_reason_on_one_page(house, agency):
+    with acting_for(agency):
+        campaign = draft()
+        assert campaigns.submit(campaign=campaign, by="staff:x", now=NOW) == []
+    house["approver"].post(f"{LIST}{campaign.pk}/stop/", {"reason": "Wrong text"})
+    with acting_for(agency):
+        campaign.refresh_from_db()
+        assert (campaign.status, campaign.reason) == ("stopped", "Wrong text")

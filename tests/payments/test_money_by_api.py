@@ -1,0 +1,122 @@
+"""Money given back, stopped and sent in batches by API: two keys where two people are needed, once if repeated."""
+
+import hashlib
+
+import pytest
+import time_machine
+
+from accounts.models import Event
+from payments.models import LedgerEntry, Payment, Refund
+from tests.conftest import NOW
+from tests.integrations.api_caller import Caller, codes, refusal
+from tests.payments.test_batches import DUE, serve
+from tests.payments.test_settle import undecided
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+def given_back(shop) -> list[int]:
+    return [one["amount"] for one in shop.merchant.ledger() if one["kind"] == "refund"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_small_refund_is_given_back_at_once_and_once(open_shop):
+    """With transactions that really commit: it is written, asked of the processor and recorded in steps."""
+    caller, payment = Caller(open_shop.agency), open_shop.confirm(open_shop.checkout())
+    at, wish = f"payments/{payment.pk}/refunds", {"amount_cents": 100_00, "reason": "Paid twice."}
+    made = caller.post(at, wish, Idempotency_Key="back-1")
+    assert (made.status_code, made.json()["status"], made.json()["amount_cents"]) == (201, "done", 100_00)
+    assert made.headers["Location"] == f"/api/v1/refunds/{made.json()['id']}"
+    again = caller.post(at, wish, Idempotency_Key="back-1")
+    assert (again.content, again.headers["Idempotent-Replayed"]) == (made.content, "true")
+    assert refusal(caller.post(at, wish | {"amount_cents": 1}, Idempotency_Key="back-1")) == (
+        422,
+        "idempotency_mismatch",
+    )
+    assert given_back(open_shop) == [100_00]
+    assert Refund.objects.get().asked_by == f"key:{caller.key.pk}"
+    assert sum(LedgerEntry.objects.filter(payment=payment).values_list("amount_cents", flat=True)) == 0
+    assert codes(caller.post(at, wish)) == [("/amount_cents", "refund_too_much")]
+    assert caller.get(f"accounts/{open_shop.account.pk}").json()["owed_cents"] == 975_00
+
+
+def test_above_the_limit_another_key_approves_or_rejects(shop):
+    asker, approver = Caller(shop.agency), Caller(shop.agency, "refunds:approve", "payments:read")
+    payment = shop.confirm(shop.checkout())
+    wish = {"amount_cents": 100_01, "reason": "Paid twice."}
+    first = asker.post(f"payments/{payment.pk}/refunds", wish).json()
+    assert first["status"] == "asked"
+    assert refusal(asker.post(f"payments/{payment.pk}/refunds", wish)) == (409, "refund_open")
+    assert refusal(asker.post(f"refunds/{first['id']}/approve")) == (409, "refund_second_person")
+    rejected = approver.post(f"refunds/{first['id']}/reject", {"reason": "Paid once."}).json()
+    assert rejected["status"] == "rejected"
+    assert refusal(approver.post(f"refunds/{first['id']}/approve")) == (409, "refund_decided")
+    assert given_back(shop) == []
+    second = asker.post(f"payments/{payment.pk}/refunds", wish).json()
+    done = approver.post(f"refunds/{second['id']}/approve", Idempotency_Key="yes")
+    assert done.json()["status"] == "done"
+    assert approver.post(f"refunds/{second['id']}/approve", Idempotency_Key="yes").content == done.content
+    assert given_back(shop) == [100_01]
+    assert approver.get(f"refunds/{second['id']}").json()["decided_by"] == f"key:{approver.key.pk}"
+
+
+def test_an_undecided_payment_is_stopped_and_a_decided_one_is_not(shop):
+    caller, payment = Caller(shop.agency), undecided(shop, mode="drop_before")
+    stopped = caller.post(f"payments/{payment.pk}/void", {"reason": "Typed wrongly."}, Idempotency_Key="stop")
+    assert (stopped.status_code, stopped.json()["status"]) == (200, "voided")
+    again = caller.post(f"payments/{payment.pk}/void", {"reason": "Typed wrongly."}, Idempotency_Key="stop")
+    assert again.content == stopped.content
+    assert refusal(caller.post(f"payments/{payment.pk}/void", {"reason": "Again."})) == (409, "void_too_late")
+    assert shop.merchant.ledger() == []
+    assert Payment.objects.get().reason == f"key:{caller.key.pk}: Typed wrongly."
+
+
+def test_a_batch_is_collected_edited_approved_exported_and_posted(shop, monkeypatch, clock):
+    serve(shop, monkeypatch)
+    clock.move_to(DUE)
+    clerk = Caller(shop.agency)
+    approver = Caller(shop.agency, "batches:approve", "batches:export", "batchfiles:read", "batches:read")
+    made = clerk.post("batches", {"method": "ach", "until": "2027-01-04"})
+    assert made.status_code == 201
+    batch = made.json()
+    assert (batch["number"], batch["status"], batch["items_count"], batch["total_cents"]) == (1, "open", 2, 250_00)
+    at = f"batches/{batch['id']}"
+    listed = clerk.get(f"{at}/items").json()["items"]
+    assert sorted(one["amount_cents"] for one in listed) == [125_00, 125_00]
+    planned = next(one for one in listed if one["postdate"])
+    moved = clerk.post(f"batch-items/{planned['id']}/move", {"on": "2027-01-05"}).json()
+    assert moved["on"] == "2027-01-05"
+    assert refusal(clerk.post(f"{at}/approve")) == (409, "batch_second_person")
+    assert refusal(approver.get(f"{at}/file")) == (409, "batch_not_exported")
+    assert approver.post(f"{at}/approve").json()["status"] == "approved"
+    exported = approver.post(f"{at}/export", {"format": "nacha"}).json()
+    assert (exported["status"], exported["export_format"]) == ("exported", "nacha")
+    file = approver.get(f"{at}/file")
+    assert hashlib.sha256(file.content).hexdigest() == exported["export_sha256"]
+    assert approver.get(f"{at}/file").content == file.content
+    assert refusal(Caller(shop.agency, "batches:read").get(f"{at}/file")) == (403, "scope_missing")
+    posted = clerk.post(f"{at}/post", Idempotency_Key="post")
+    assert posted.json()["status"] == "posted"
+    assert clerk.post(f"{at}/post", Idempotency_Key="post").content == posted.content
+    paid = clerk.get(f"payments?account={shop.account.pk}").json()["items"]
+    assert [one["amount_cents"] for one in paid] == [125_00, 125_00]
+    assert {one["status"] for one in paid} == {"succeeded"}
+    assert Event.objects.filter(kind="batch.posted").count() == 1
+
+
+def test_what_is_taken_out_of_a_batch_leaves_one_that_can_be_cancelled_when_empty(shop, monkeypatch, clock):
+    serve(shop, monkeypatch)
+    clock.move_to(DUE)
+    clerk = Caller(shop.agency)
+    at = f"batches/{clerk.post('batches', {'method': 'ach', 'until': '2027-01-04'}).json()['id']}"
+    assert refusal(clerk.post(f"{at}/cancel")) == (409, "batch_not_empty")
+    for one in clerk.get(f"{at}/items").json()["items"]:
+        gone = clerk.post(f"batch-items/{one['id']}/remove", {"reason": "Asked by the consumer."}).json()
+        assert gone["removed_by"] == f"key:{clerk.key.pk}"
+    assert clerk.get(at).json()["items_count"] == 0
+    assert clerk.post(f"{at}/cancel").json()["status"] == "cancelled"
+    assert refusal(clerk.post("batches", {"method": "ach", "until": "2027-01-04"})) == (409, "batch_nothing_due")

@@ -1,0 +1,91 @@
+"""Staff change, rest and cancel arrangements on their pages: shown first, by permission, with a reason."""
+
+import datetime as dt
+
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from payments.models import Arrangement, Postdate
+from tests.payments import conftest as payments
+from tests.payments.due_cast import plan
+from tests.payments.test_arrange import agree_to_email
+from tests.portal.test_money_desk import act, address, desk
+
+processor_program, processor, shop = payments.processor_program, payments.processor, payments.shop
+other_shop, _scollect_routes = payments.other_shop, payments._scollect_routes
+JAN, FEB = dt.date(2027, 1, 5), dt.date(2027, 2, 2)
+
+
+@pytest.fixture
+def row(shop, time_machine_at_now) -> Arrangement:
+    agree_to_email(shop)
+    return plan(shop, ((JAN, 100_00), (FEB, 100_00)))
+
+
+@pytest.fixture
+def time_machine_at_now():
+    import time_machine
+
+    from tests.conftest import NOW
+
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+def test_a_change_is_shown_first_and_made_by_the_second_press(shop, row):
+    ann = desk(shop)
+    wish = {
+        "kind": "move",
+        "payment": str(Postdate.objects.get(number=1).pk),
+        "to_on": "2027-01-12",
+        "reason": "Payday",
+    }
+    said = act(ann, row, "change_it", **wish)
+    assert "The consumer is told by email at once." in said.content.decode()
+    assert "January 12, 2027: $100.00" in said.content.decode()
+    assert Arrangement.objects.get().changes == 0
+    seen = said.context["form"].data["seen"]
+    assert "Changed." in act(ann, row, "change_it", seen=seen, **wish).content.decode()
+    assert Arrangement.objects.get().due[0] == ["2027-01-12", 100_00]
+    assert LogEntry.objects.filter(change_message="move: Payday").count() == 1
+    early = wish | {"payment": str(Postdate.objects.get(number=2).pk), "to_on": "2026-12-04"}
+    said = act(ann, row, "change_it", **early).content.decode()
+    assert "The consumer must be told of it 7 days before." in said
+
+
+def test_days_in_advance_have_a_permission_of_their_own(shop, row):
+    carl = desk(shop, role="collector")
+    assert carl.get(address(row, "in_advance")).status_code == 403
+    assert carl.get(address(row, "change_it")).status_code == 200
+    ann = desk(shop, username="ann")
+    said = act(ann, row, "in_advance", days="3", reason="Agreed")
+    act(ann, row, "in_advance", days="3", reason="Agreed", seen=said.context["form"].data["seen"])
+    assert Arrangement.objects.get().days_in_advance == 3
+
+
+def test_pause_resume_review_and_cancel_need_a_reason_each(shop, row):
+    ann = desk(shop)
+    act(ann, row, "pause", reason="")
+    assert Arrangement.objects.get().status == "performing"
+    act(ann, row, "pause", reason="In hospital", until="2027-01-20")
+    assert (Arrangement.objects.get().status, Arrangement.objects.get().paused_until) == (
+        "paused",
+        dt.date(2027, 1, 20),
+    )
+    act(ann, row, "resume", reason="Back home")
+    assert Arrangement.objects.get().status == "performing"
+    act(ann, row, "look_after", reason="New budget then", instalments="1")
+    assert Arrangement.objects.get().review_after == 1
+    item = Postdate.objects.get(number=1)
+    act(ann, item, "stop", reason="Asked on the phone")
+    assert Postdate.objects.get(number=1).status == "cancelled"
+    act(ann, row, "cancel", reason="Moved abroad")
+    assert Arrangement.objects.get().status == "cancelled"
+
+
+def test_others_may_not_and_another_agencys_is_not_found(shop, other_shop, row):
+    auditor = desk(shop, role="auditor")
+    for name in ("change_it", "in_advance", "pause", "resume", "look_after", "cancel"):
+        assert auditor.get(address(row, name)).status_code == 403
+        assert desk(other_shop, username=f"x{name}").get(address(row, name)).status_code == 404
+    assert Arrangement.objects.get().status == "performing"

@@ -1,0 +1,45 @@
+"""Our own compiler writes what Django's would, but looks for places in the select list only where they can matter."""
+
+import pytest
+from django.db.models import Count
+
+from accounts.models import Account, Client
+from accounts.tenancy import ALL_AGENCIES, acting_for
+
+pytestmark = pytest.mark.django_db
+
+
+def ordered(rows) -> str:
+    """Give what stands behind the last ORDER BY."""
+    return str(rows.query).rpartition(" ORDER BY ")[2]
+
+
+def test_the_columns_of_a_wide_join_are_ordered_by_their_names(acting):
+    rows = Account.objects.select_related("client", "consumer").order_by("client__name", "-pk")
+    assert ordered(rows) == '"accounts_client"."name" ASC, "accounts_account"."id" DESC'
+
+
+def test_the_place_in_the_list_is_used_where_a_name_would_mean_something_else(acting):
+    counted = Client.objects.values("name").annotate(n=Count("accounts")).order_by("-n", "name")
+    assert ordered(counted) == "2 DESC, 1 ASC"
+    both = Client.objects.values_list("name").union(Client.objects.values_list("number")).order_by("name")
+    assert ordered(both) == "1 ASC"
+
+
+def test_rows_come_in_the_order_that_was_asked_for(acting, agency, account):
+    last = Client.objects.create(name="Aspen", number="Z-900")
+    names = [*Client.objects.order_by("name").values_list("name", flat=True)]
+    assert names == sorted(names)
+    assert Client.objects.order_by("-number").first() == last
+
+
+def test_a_manager_asks_for_the_agency_that_acts_now_and_not_for_the_one_before(
+    agency, other_agency, account, others_account
+):
+    with acting_for(agency):
+        assert list(Account.objects.all()) == [account]
+    with acting_for(other_agency):
+        assert list(Account.objects.all()) == [others_account]
+        assert list(others_account.client.accounts.all()) == [others_account]
+    with acting_for(ALL_AGENCIES):
+        assert Account.objects.count() == 2

@@ -1,0 +1,349 @@
+"""The whole product on clocks that the simulation moves: portal, processor, mail provider and hosts go together.
+
+Consumers and webhooks come to the real site over HTTP. There is no beat: this process says when each periodic task
+runs, because only it knows what time it is. The task's own code runs here; a real worker sends the messages.
+"""
+
+import contextlib
+import gc
+import os
+import shutil
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from portal.local import CHECKOUT, HOME, stack
+from portal.local.stack import AGENCIES, Stack, call, free_port, introduce
+
+PATIENCE = 60.0
+SWEEP_SECONDS = 2.0
+"""So long nothing comes to rest before the sweep is run, which beat would run all the time."""
+OTHERS_SECONDS = 0.05
+stack.START_SECONDS = 300.0  # a simulation may run beside other work, and nobody waits for it
+BAND = {
+    "owing_from_cents": 0,
+    "owing_to_cents": 999_999_999_00,
+    "minimum_cents": 20_00,
+    "max_months_unsettled": 24,
+    "max_months_settled": 12,
+    "minimum_settlement_bps": 60_00,
+    "latest_first_days": 45,
+    "grace_days": 5,
+    "failures_to_break": 2,
+}
+HOST_AGENCY, PORTAL_AGENCY = AGENCIES
+"""At the first the host executes what is post-dated and every bank debit; at the other the portal does it all."""
+
+
+class Site(Stack):
+    """Processes without beat; the hosts begin empty, and so does a copy of a database that was migrated once.
+
+    `inside` is the processor's sandbox, where it is called in process.
+    """
+
+    in_process = False
+    inside: Any = None
+
+    def _empty_database(self) -> None:
+        files = sorted(CHECKOUT.glob("*/migrations/*.py"))
+        digest = sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()[:12]
+        wanted, self.database = self.database, f"model_of_year_{digest}"
+        model = self.database
+        if not self._sql("SELECT 1 FROM pg_database WHERE datname = %s", model):
+            # Under another name until it is whole.
+            self.database = f"{model}_new"
+            super()._empty_database()
+            mine = self.environment
+            self.environment = mine | {"DATABASE_URL": self.server_url.rpartition("/")[0] + "/" + self.database}
+            self.manage("migrate", "--verbosity", "0")
+            self.environment = mine
+            self._sql(f"ALTER DATABASE {self.database} RENAME TO {model}")
+        self.database = wanted
+        self._sql(f"DROP DATABASE IF EXISTS {wanted} WITH (FORCE)")
+        self._sql(f"CREATE DATABASE {wanted} TEMPLATE {model}")
+        # Nothing is killed here, so nobody waits for the disk: that a commit survives is shown by `make kills`.
+        self._sql(f"ALTER DATABASE {wanted} SET synchronous_commit = off")
+
+    def _sql(self, sql: str, *values: object) -> list[tuple]:
+        """Run a statement on the server, outside of any transaction."""
+        import psycopg2
+        from environ import Env
+
+        where = Env.db_url_config(self.server_url)
+        names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
+        own = psycopg2.connect(**{name: where[key] or None for name, key in names.items()})
+        own.autocommit = True
+        with contextlib.closing(own), own.cursor() as cursor:
+            cursor.execute(sql, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def start(self, name: str, command: list[str], **more: str) -> None:
+        """Start a process; no host has the demonstration's accounts."""
+        if self.in_process and name == "processor":
+            return self._start_inside(self.folder / name)
+        if self.in_process and name == "web":
+            command = ["tests.simulation.inside:application" if word == "portal.wsgi" else word for word in command]
+        if "--seed" in command:
+            place = command.index("--seed")
+            command = command[:place] + command[place + 2 :]
+        return super().start(name, command, **more)
+
+    def _start_inside(self, data: Path) -> None:
+        """Serve the processor from this process, and have the site call it in its own."""
+        os.environ.update(self.environment)
+        from .inside import STORE, Program
+
+        self.environment[STORE] = str(data)
+        self.inside = Program(port=int(self.urls["processor"].rpartition(":")[2]), data=data)
+
+    def stop(self) -> None:
+        """End everything."""
+        super().stop()
+        if self.inside is not None:
+            self.inside.close()
+
+    def start_site(self) -> None:
+        """Start the site and the worker that sends messages."""
+        self.start_web()
+        words = ["celery", "-A", "portal", "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+        self.start("worker", [*words, "-Q", "message", "-c", "1", "-n", "messages@%h"])
+        self.wait_for("web", "/health/ready", host="localhost")
+        self._wait_for_workers(1)
+
+
+class World:
+    """Hold the running product; everything in it ends with `close`."""
+
+    def __init__(self, folder: Path = HOME / "year", *, in_process: bool = False) -> None:
+        self.site = Site(port=free_port(), database="quittance_year", redis_db=3, folder=folder)
+        self.site.in_process = in_process
+        self.site.environment |= {"CLOCK_FILE": str(folder / "clock"), "LOG_LEVEL": "WARNING"}
+        self.spent: dict[str, float] = {}
+        self.threads = ThreadPoolExecutor(len(AGENCIES))
+        self.stores: dict[str, sqlite3.Connection] = {}
+
+    def open(self) -> None:
+        """Start it all and furnish both agencies; from here on Django can be used."""
+        shutil.rmtree(self.site.folder, ignore_errors=True)
+        introduce(self.site)
+        os.environ.update(self.site.environment)
+        import django
+
+        django.setup()
+        # As the site's own processes do.
+        gc.freeze()
+        gc.set_threshold(10_000, 10, 10)
+        from portal.celery import app
+
+        # Once: it runs all system checks each time.
+        app.loader.import_default_modules()
+        for slug in AGENCIES:
+            call(self.url(slug), "/_sandbox/configure", {"push_delay_ms": 0})
+        call(self.site.urls["mail"], "/_sandbox/behaviour", {"delivery_delay_ms": 0})
+        self._furnish()
+
+    def _furnish(self) -> None:
+        from accounts import clock
+        from accounts.tenancy import acting_for
+        from integrations.models import HostConnection
+        from payments.rules.routing import METHODS, TIMINGS
+        from settlements.models import HardshipPolicy, RuleSet
+
+        ours = {f"{method}.{timing}": {"executor": "portal", "notifier": "portal"} for method in METHODS[:2]
+                for timing in TIMINGS}  # fmt: skip
+        for slug in AGENCIES:
+            with acting_for(self.agency(slug)):
+                RuleSet.objects.create(
+                    version=1,
+                    status="published",
+                    bands=[BAND],
+                    breach_reinstates="balance" if slug == HOST_AGENCY else "rest",
+                    breach_cure_days=10,
+                    made_by="simulation",
+                    made_at=clock.now(),
+                    published_at=clock.now(),
+                    effective_at=clock.now(),
+                )
+                HardshipPolicy.objects.create(automatic_days=30)
+                if slug == PORTAL_AGENCY:
+                    HostConnection.objects.update(routing=ours)
+
+    def agency(self, slug: str):
+        """Give the agency's row."""
+        from accounts.models import Agency
+
+        return Agency.objects.get(slug=slug)
+
+    def url(self, slug: str) -> str:
+        """Give the address of an agency's host."""
+        return self.site.urls[f"host-{slug}"]
+
+    def close(self) -> None:
+        for store in self.stores.values():
+            store.close()
+        self.site.stop()
+
+    # Clocks -------------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """Give the product's own time."""
+        from accounts import clock
+
+        return clock.now()
+
+    def move(self, to: datetime) -> None:
+        """Move every clock to a moment, the hosts last; never back."""
+        from accounts import clock
+
+        with self.timed("clocks"):
+            if to <= clock.now():
+                return
+            clock.move(to)
+            # Hosts do what falls due on the way, at the processor too, so they come last.
+            for names in (("processor", "mail"), [f"host-{slug}" for slug in AGENCIES]):
+                list(self.threads.map(self._move, names))
+
+    def _move(self, name: str) -> None:
+        to = {"now": self.now().isoformat()}
+        if name == "processor":
+            self.processor("clock", to)
+        else:
+            call(self.site.urls[name], "/_sandbox/clock", to, timeout=600.0)
+
+    def processor(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
+        """Give the processor's sandbox a command, in process where it is there."""
+        if self.site.inside is not None:
+            return self.site.inside.ask(name, given)
+        return call(self.site.urls["processor"], f"/_sandbox/{name}", given, timeout=600.0)
+
+    def peek(self, at: datetime) -> None:
+        """Move the product's own clock alone, to look whether it does something too early."""
+        from accounts import clock
+
+        if at > clock.now():
+            clock.move(at)
+
+    def cpu(self) -> dict[str, float]:
+        """Give the processor seconds of everything that runs for this simulation, by program."""
+        names = {process.pid: name for name, process in self.site.processes.items()}
+        postgres = HOME / "postgres" / "data" / "postmaster.pid"
+        root = int(postgres.read_text().split()[0]) if postgres.exists() else -1
+        ticks = {"simulation": sum(os.times()[:2]) * os.sysconf("SC_CLK_TCK"), "postgres": 0.0}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                pid, said = int(stat.parent.name), stat.read_text().rpartition(") ")[2].split()
+                if (name := names.get(int(said[2]))) is not None:
+                    ticks[name] = ticks.get(name, 0) + int(said[11]) + int(said[12])
+                elif root in (pid, int(said[1])):
+                    # What ended backends used is counted at their parent.
+                    ticks["postgres"] += sum(int(one) for one in said[11 : 15 if pid == root else 13])
+        return {name: used / os.sysconf("SC_CLK_TCK") for name, used in ticks.items()}
+
+    # Work ---------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def timed(self, what: str):
+        """Add up the seconds that something takes."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[what] = self.spent.get(what, 0.0) + time.perf_counter() - began
+
+    def run(self, *names: str) -> None:
+        """Run periodic tasks now, as beat would have them run."""
+        from portal.celery import app
+
+        for name in names:
+            with self.timed(name.rpartition(".")[2]):
+                app.tasks[name].apply(throw=True)
+
+    def work(self) -> bool:
+        """Do once what waits for nothing but a worker: webhooks, deliveries, messages; tell whether there was any."""
+        from accounts import clock
+        from campaigns.tasks import wake
+        from integrations.services.drain import Drain
+
+        waiting = self.waiting()
+        if waiting["messages"]:
+            # The message worker works beside us; beat would nudge it every two seconds.
+            wake()
+        if waiting["events"]:
+            self.run("payments.tasks.apply_events")
+        # The message worker adds events: what hosts are told goes in one go once it is through.
+        drains = waiting["deliveries"] and not waiting["messages"]
+        if drains:
+            with self.timed("deliveries"):
+                Drain(clock=clock.now).run()
+        if any(waiting.values()) and not (waiting["events"] or drains):
+            with self.timed("waiting"):
+                time.sleep(OTHERS_SECONDS)
+        return any(waiting.values())
+
+    def settle(self) -> None:
+        """Work until nobody has anything left to say: portal, processor, mail provider, hosts."""
+        began = swept = time.monotonic()
+        while self.work():
+            now = time.monotonic()
+            assert now < began + 10 * PATIENCE, f"it never comes to rest: {self.waiting()}"
+            if now > swept + SWEEP_SECONDS:
+                # Every ten seconds by beat: what an outage left undecided is asked for again.
+                swept = now
+                self.run("payments.tasks.sweep")
+
+    def waiting(self) -> dict[str, int]:
+        """Count what is on its way, by who must move it."""
+        from django.db import connection
+
+        from accounts.tenancy import ALL_AGENCIES, acting_for
+
+        with self.timed("looking"):
+            with acting_for(ALL_AGENCIES), connection.cursor() as cursor:
+                cursor.execute(WAITING, {"now": self.now()})
+                events, deliveries, messages = cursor.fetchone()
+            abroad = self._count("processor", "SELECT count(*) FROM deliveries WHERE status = 'pending'")
+            if abroad and self.site.inside is not None:
+                self.site.inside.tell()
+            abroad += self._count("mail", MAIL_WAITS, time.time())
+            abroad += sum(self._count(f"host-{slug}", "SELECT count(*) FROM pushes") for slug in AGENCIES)
+            # A host tries again seconds after a lost answer, by the wall's clock: a day must not pass meanwhile.
+            abroad += sum(self._count(f"host-{slug}", HOST_ASKS_AGAIN) for slug in AGENCIES)
+            return {"events": events, "deliveries": deliveries, "messages": messages, "abroad": abroad}
+
+    def _count(self, name: str, sql: str, *values: object) -> int:
+        return self.rows(name, sql, *values)[0][0]
+
+    def rows(self, name: str, sql: str, *values: object) -> list[tuple]:
+        """Read the store of a sandbox, which is outside of the product: a judge of its own."""
+        if name not in self.stores:
+            file = {"processor": "processor", "mail": "mail"}.get(name, "host")
+            self.stores[name] = sqlite3.connect(f"file:{self.site.folder / name / file}.sqlite3?mode=ro", uri=True,
+                                                check_same_thread=False)  # fmt: skip
+        return self.stores[name].execute(sql, values).fetchall()
+
+
+WAITING = """
+SELECT (SELECT count(*) FROM payments_processorevent WHERE applied_at IS NULL),
+    (SELECT count(*) FROM accounts_event WHERE sequence IS NULL)
+    + (SELECT count(*) FROM integrations_delivery WHERE status = 'waiting' AND next_at <= %(now)s)
+    + (SELECT count(*) FROM accounts_agency a WHERE last_sequence > coalesce(
+        (SELECT sequence FROM accounts_readerposition p WHERE p.agency_id = a.id AND p.reader = 'hosts'), 0)),
+    (SELECT count(*) FROM accounts_agency a WHERE last_sequence > coalesce(
+        (SELECT sequence FROM accounts_readerposition p WHERE p.agency_id = a.id AND p.reader = 'campaigns'), 0))
+    + (SELECT count(*) FROM campaigns_mailevent WHERE applied_at IS NULL)
+    + (SELECT count(*) FROM campaigns_message WHERE status = 'queued' AND next_at <= %(now)s)
+"""
+HOST_ASKS_AGAIN = "SELECT count(*) FROM attempts WHERE state IN ('started', 'unknown')"
+MAIL_WAITS = """
+SELECT (SELECT count(*) FROM messages WHERE due_wall IS NOT NULL)
+    + (SELECT count(*) FROM webhooks WHERE state = 'waiting' AND due_wall <= ?)
+"""
+
+
+def utc(day, hour: int = 0, minute: int = 0) -> datetime:
+    """Give a moment of a UTC day."""
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
