@@ -4,18 +4,20 @@ PYTHON ?= python3
 PY := .venv/bin/python
 INSTALLED := .venv/installed
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q
-UV_INSTALL := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+UV_INSTALL := $(PY) -m uv pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements.lock
 WORKERS ?= 2
 TESTS ?=
 COUNT ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests and demonstration start hundreds of programs: each may keep and use what another one compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What a production machine would say, so that `check --deploy` judges the settings that matter.
 PRODUCTION := env -u DEMO -u DEBUG -u TLS -u STAFF_SECOND_FACTOR \
 	PORTAL_DOMAIN=pay.example.com TRUSTED_PROXIES=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults lint fmt bench up down clean lock venv
+.PHONY: help demo test fuzz slow faults year kills lint fmt bench up down clean lock venv
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -24,12 +26,29 @@ demo: up ## Start everything, walk through a payment, stay up [ONCE=1] [PORT=800
 	@$(PY) manage.py demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 test: up ## Run the tests [TESTS="path -k name"] [WORKERS=2]
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(TESTS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not fuzz" $(TESTS)
+
+fuzz: up ## Ask every operation of the API whatever its document allows, and more [EXAMPLES=50] [ONLY=templates] [WORKERS=2]
+	@EXAMPLES=$(EXAMPLES) ONLY='$(ONLY)' $(PY) -m pytest -q -n $(WORKERS) -m fuzz --show-capture=no tests/contracts
+
+slow: up ## Run the tests that take long: large files, other ways to start the servers, ten thousand worlds
+	@$(PY) -m pytest -q -n $(WORKERS) -m "slow and not faults" $(TESTS)
 
 faults: venv ## Kill things at every step and count the money, on servers of their own [COUNT=3]
 	@export LOCAL_HOME=$(CURDIR)/.local/faults; env -u DATABASE_URL -u REDIS_URL $(PY) -m portal.local up \
 		&& env -u DATABASE_URL -u REDIS_URL FAULTS_COUNT=$(COUNT) $(PY) -m pytest tests/faults -m faults -n 0 $(TESTS); \
 		status=$$?; env -u DATABASE_URL -u REDIS_URL $(PY) -m portal.local down; exit $$status
+
+year: venv ## Live through a simulated year and judge the books [CONSUMERS=1000] [DAYS=365] [SEED=7] [IN_PROCESS=1] [REPORT=file]
+	@export LOCAL_HOME=$(CURDIR)/.local/faults; env -u DATABASE_URL -u REDIS_URL $(PY) -m portal.local up \
+		&& env -u DATABASE_URL -u REDIS_URL $(PY) -m tests.simulation $(if $(CONSUMERS),--consumers $(CONSUMERS)) \
+			$(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED)) $(if $(IN_PROCESS),--in-process) \
+			$(if $(REPORT),--report $(REPORT)); \
+		status=$$?; env -u DATABASE_URL -u REDIS_URL $(PY) -m portal.local down; exit $$status
+
+kills: venv ## Kill everything 500 times among 20,000 payments, count the money; goes on where it stopped [LOAD=events|messages]
+	@export LOCAL_HOME=$(CURDIR)/.local/kills; env -u DATABASE_URL -u REDIS_URL $(PY) -m tests.faults \
+		$(if $(LOAD),--load $(LOAD)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(AGAIN),--again $(AGAIN))
 
 lint: up ## Style, layers, templates, migrations, deploy check
 	@$(PY) -m ruff check .
