@@ -92,7 +92,7 @@ def code(request: HttpRequest) -> HttpResponse:
         form = CodeForm(request.POST)
         if form.is_valid() and (error := _verify(request, form.cleaned_data["code"])) is None:
             request.session.pop(HELD_CODE, None)
-            visits.step_up(request, now=request.now)
+            request.session.cycle_key()
             return redirect(onward)
         if form.is_valid():
             form.add_error("code", error)
@@ -102,8 +102,15 @@ def code(request: HttpRequest) -> HttpResponse:
 
 
 def _verify(request: HttpRequest, text: str) -> str | None:
+    visit, now = request.visit, request.now
     return code_error(
-        lambda: codes.check(visit=request.visit, purpose=Code.Purpose.STEP_UP, text=text, now=request.now)
+        lambda: codes.check(
+            visit=visit,
+            purpose=Code.Purpose.STEP_UP,
+            text=text,
+            now=now,
+            then=lambda _code: visits.step_up(visit=visit, now=now),
+        )
     )
 
 

@@ -16,8 +16,8 @@ CODES_PER_HOUR = 6
 """Per consumer, over all visits: enough for spam folders, too few to annoy or to guess."""
 
 sender: Callable[[Code, str], None] | None = None
-"""Port: deliver a code; called after commit with the row and its six digits. Empty: NoSender, nothing is written."""
-
+"""Port: queue a code's message, from its row and its six digits, in the transaction that makes it: a code nobody was
+sent would only make the next one wait. Empty: NoSender, nothing is written."""
 
 texts_to: Callable[[Consumer, datetime], list[ContactPoint]] | None = None
 """Port: the numbers of a consumer that a code may be texted to now. Empty: none."""
@@ -72,7 +72,7 @@ def places(consumer: Consumer, *, now: datetime) -> list[ContactPoint]:
 
 
 def send(*, visit: Visit, contact_point: ContactPoint, purpose: str, now: datetime) -> Code:
-    """Make a code, spend the older ones of this purpose, and hand it to the sender after commit.
+    """Make a code, spend the older ones of this purpose, and hand it to the sender.
 
     :raises TooSoon: the last one is younger than 30 seconds, or six went out within the hour.
     :raises NoSender: nobody can deliver it.
@@ -82,7 +82,7 @@ def send(*, visit: Visit, contact_point: ContactPoint, purpose: str, now: dateti
     assert contact_point.consumer_id == visit.consumer_id
     text = f"{secrets.randbelow(10**6):06d}"
     with transaction.atomic():
-        Visit.objects.select_for_update().get(pk=visit.pk)
+        _lock(visit)
         recent = list(
             Code.objects.filter(visit__consumer_id=visit.consumer_id, created_at__gt=now - timedelta(hours=1))
             .order_by("-created_at")
@@ -98,33 +98,41 @@ def send(*, visit: Visit, contact_point: ContactPoint, purpose: str, now: dateti
         code.expires_at = now + timedelta(seconds=settings.CODE_SECONDS)
         code.code_hash = _hash(code, text)
         code.save()
-        deliver = sender
-        transaction.on_commit(lambda: deliver(code, text))
+        sender(code, text)
     return code
 
 
-def check(*, visit: Visit, purpose: str, text: str, now: datetime) -> Code:
-    """Spend the visit's live code if the digits are right.
+def check(*, visit: Visit, purpose: str, text: str, now: datetime, then: Callable[[Code], object]) -> Code:
+    """Spend the visit's live code if the digits are right, and do `then` what it was asked for, both or neither.
+
+    The digits that were right are right once more in the same visit, as after a second press or a lost answer; what
+    they were asked for is done already and not done again.
 
     :raises WrongCode: not these digits; a try is gone.
     :raises TooManyTries: five were wrong.
     :raises CodeExpired: there is no live code.
     """
     with transaction.atomic():
+        _lock(visit)
         code = (
             Code.objects.select_for_update()
-            .filter(visit=visit, purpose=purpose, used_at__isnull=True, expires_at__gt=now)
+            .filter(visit=visit, purpose=purpose, expires_at__gt=now)
             .order_by("-created_at")
             .first()
         )
         if code is None:
             raise CodeExpired
+        right = same(code.code_hash, _hash(code, digits(text)))
+        if code.used_at is not None:
+            if not right:
+                raise CodeExpired
+            return code
         if code.tries >= settings.CODE_TRIES:
             raise TooManyTries
-        right = same(code.code_hash, _hash(code, digits(text)))
         if right:
             code.used_at = now
             code.save(update_fields=["used_at"])
+            then(code)
         else:
             # Outside this block the refusal rolls nothing back: the try must count.
             Code.objects.filter(pk=code.pk).update(tries=F("tries") + 1)
@@ -132,6 +140,11 @@ def check(*, visit: Visit, purpose: str, text: str, now: datetime) -> Code:
         left = settings.CODE_TRIES - code.tries - 1
         raise WrongCode(left) if left else TooManyTries
     return code
+
+
+def _lock(visit: Visit) -> None:
+    """Let one of the consumer's codes at a time be made or spent: they are counted over all visits."""
+    Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=visit.consumer_id)
 
 
 def _hash(code: Code, text: str) -> str:

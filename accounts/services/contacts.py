@@ -111,11 +111,11 @@ def confirm(*, visit: Visit, text: str, agency: Agency, language: str, ip: str |
 
     :raises codes.WrongCode: and the like, as `codes.check`.
     """
-    code = codes.check(visit=visit, purpose=Code.Purpose.CONTACT, text=text, now=now)
-    with transaction.atomic():
+
+    def use(code: Code) -> None:
         consumer = Consumer.objects.select_for_update(no_key=True).get(pk=visit.consumer_id)
         old = address_for(consumer)
-        point = ContactPoint.objects.get(pk=code.contact_point_id)
+        point = code.contact_point
         agreed = Consent.objects.create(
             consumer=consumer,
             contact_point=point,
@@ -138,7 +138,9 @@ def confirm(*, visit: Visit, text: str, agency: Agency, language: str, ip: str |
         about = {"consent": str(agreed.pk), "kind": "email", "version": EMAIL_VERSION, "to": point.masked}
         events.record("consent.granted", consumer=consumer, now=now, data=about)
         _tell(consumer, point, "email_added", now=now, old=old.masked if old else "", address=point.value)
-    return point
+
+    code = codes.check(visit=visit, purpose=Code.Purpose.CONTACT, text=text, now=now, then=use)
+    return code.contact_point
 
 
 def removable(consumer: Consumer, *, now: datetime) -> list[ContactPoint]:

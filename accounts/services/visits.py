@@ -61,15 +61,13 @@ def current(request: HttpRequest, *, now: datetime) -> Visit | None:
     return visit
 
 
-def step_up(request: HttpRequest, *, now: datetime) -> None:
-    """Raise the visit to level 2 after a correct code, under a new session id (AUTH-08)."""
-    visit = request.visit
+def step_up(*, visit: Visit, now: datetime) -> None:
+    """Raise the visit to level 2 after a correct code; its session needs a new id then (AUTH-08)."""
     with transaction.atomic():
         Visit.objects.filter(pk=visit.pk).update(level=Visit.Level.CONFIRMED)
         visit.level = Visit.Level.CONFIRMED
         events.record("consumer.stepped_up", account=visit.account, now=now, data={"visit": str(visit.pk)})
         events.record("consumer.logged_in", account=visit.account, now=now, data={"visit": str(visit.pk), "level": 2})
-    request.session.cycle_key()
 
 
 def end(*, visit: Visit, reason: str, now: datetime) -> None:

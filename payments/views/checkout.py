@@ -189,9 +189,27 @@ def _sent(request: HttpRequest) -> bool:
 
 def _agreed(request: HttpRequest, checkout: Checkout, form: PaperlessForm) -> bool:
     """Check the code and record the consent with the wording shown; False with the reason in the form."""
+    wording = strip_tags(render_to_string("payments/_paperless_terms.html", {}, request))
+
+    def agree(code: Code) -> None:
+        consent.grant_esign(
+            visit=request.visit,
+            code=code,
+            wording=" ".join(wording.split()),
+            version=consent.ESIGN_VERSION,
+            language=language(),
+            ip=request.ip,
+            now=request.now,
+        )
+        services.set_paper(checkout=checkout, paper=False)
+
     try:
-        code = codes.check(
-            visit=request.visit, purpose=Code.Purpose.ESIGN, text=form.cleaned_data["code"], now=request.now
+        codes.check(
+            visit=request.visit,
+            purpose=Code.Purpose.ESIGN,
+            text=form.cleaned_data["code"],
+            now=request.now,
+            then=agree,
         )
     except codes.WrongCode as wrong:
         sentence = ngettext(
@@ -204,17 +222,6 @@ def _agreed(request: HttpRequest, checkout: Checkout, form: PaperlessForm) -> bo
     except (codes.TooManyTries, codes.CodeExpired):
         form.add_error("code", _("This code no longer works. Send the document again."))
         return False
-    wording = strip_tags(render_to_string("payments/_paperless_terms.html", {}, request))
-    consent.grant_esign(
-        visit=request.visit,
-        code=code,
-        wording=" ".join(wording.split()),
-        version=consent.ESIGN_VERSION,
-        language=language(),
-        ip=request.ip,
-        now=request.now,
-    )
-    services.set_paper(checkout=checkout, paper=False)
     return True
 
 

@@ -1,12 +1,15 @@
 """The step from level 1 to level 2: a six-digit code to an address we already know (AUTH-07, AUTH-08, AUTH-09)."""
 
 import datetime as dt
+from unittest import mock
 
 import pytest
 import time_machine
+from django.db import OperationalError
 
 from accounts.crypto import blind_index
-from accounts.models import Code, Consumer, ContactPoint, Event
+from accounts.models import Code, Consumer, ContactPoint, Event, Visit
+from accounts.services import codes, visits
 from accounts.tenancy import acting_for
 from tests.conftest import NOW, make_account
 from tests.visitor import Visitor
@@ -98,10 +101,41 @@ def test_five_wrong_tries_spend_a_code_even_for_the_right_digits(visitor, contac
     assert visitor.visit().level == 1
 
 
-def test_a_code_works_once(visitor, contact):
+def test_a_code_works_once_and_a_second_press_of_the_same_is_not_refused(visitor, contact):
+    visitor.ask_for_code(contact)
+    for _press in range(2):
+        assert verify(visitor, visitor.mail[0][1]).status_code == 302
+    assert verify(visitor, wrong(visitor)).status_code == 422
+    with acting_for(visitor.agency):
+        assert Event.objects.filter(kind="consumer.stepped_up").count() == 1
+
+
+def test_digits_that_were_right_raise_nothing_a_second_time(visitor, contact):
+    visitor.ask_for_code(contact)
+    verify(visitor, visitor.mail[0][1])
+    with acting_for(visitor.agency):
+        Visit.objects.update(level=Visit.Level.IDENTIFIED)
+    verify(visitor, visitor.mail[0][1])
+    assert visitor.visit().level == Visit.Level.IDENTIFIED
+
+
+def test_a_step_that_fails_leaves_the_code_good(visitor, contact):
+    visitor.ask_for_code(contact)
+    with mock.patch.object(visits, "step_up", side_effect=OperationalError), pytest.raises(OperationalError):
+        verify(visitor, visitor.mail[0][1])
+    assert visitor.visit().level == Visit.Level.IDENTIFIED
+    assert verify(visitor, visitor.mail[0][1]).status_code == 302
+    assert visitor.visit().level == Visit.Level.CONFIRMED
+
+
+def test_a_code_whose_message_cannot_be_queued_is_not_made(visitor, contact):
+    page = {"action": "send", "contact": str(contact.pk), "next": "/home/"}
+    with mock.patch.object(codes, "sender", side_effect=OperationalError), pytest.raises(OperationalError):
+        visitor.post("/code/", page)
+    with acting_for(visitor.agency):
+        assert not Code.objects.exists()
     visitor.ask_for_code(contact)
     assert verify(visitor, visitor.mail[0][1]).status_code == 302
-    assert verify(visitor, visitor.mail[0][1]).status_code == 422
 
 
 def test_another_code_may_be_asked_for_after_half_a_minute_and_spends_the_first(visitor, contact, clock):

@@ -84,6 +84,7 @@ class Person:
         self.reference = record["FileNumber"]
         self.first_day = ""
         self.days: list[str] = []
+        self.typed: list[str] = []
 
     def __str__(self) -> str:
         return f"{self.slug} {self.reference}"
@@ -111,28 +112,34 @@ class Person:
         self.account = re.search(rb"/accounts/([0-9a-f-]{36})/", page.body)[1].decode()
 
     def _confirm_identity(self) -> None:
-        """Ask for a code by mail and type it; ask again where the first never came."""
+        """Ask for a code by mail and type it; come again where the answer with the session's new id was lost."""
+        for _again in range(3):
+            page = self._type_code()
+            if page.path.startswith("/home/"):
+                return
+            if page.path != "/":
+                break
+            self._log_in()
+        raise Broken(f"the code was not taken: {page.path} {page.status} {page.text[:200]}")
+
+    def _type_code(self) -> Page:
         address = self.record["Emails"][0]["Address"]
         page = self._get("/code/?next=/home/")
         contact = re.search(rb'name="contact"[^>]*value="([^"]+)"', page.body)[1].decode()
         page = self._submit(page.form_with("contact"), contact=contact, action="send")
         asked = f"/_sandbox/messages?{urlencode({'to': address, 'tag': 'code'})}"
-        typed: list[str] = []
 
         def code() -> str:
             mails = call(self.stack.urls["mail"], asked)
             found = [re.search(r"\b(\d{6})\b", mail["text"])[1] for mail in mails]
-            return next((one for one in found if one not in typed), "")
+            return next((one for one in found if one not in self.typed), "")
 
         # Whose request died was asked again, and then of two codes only the newer one counts.
-        for _newer in range(3):
-            typed.append(wait_until(code, sentence=f"no code came to {address} after {typed}"))
-            page = self._submit(page.form_with("code"), code=typed[-1], action="verify")
-            if page.path.startswith("/home/"):
-                return
+        while True:
+            self.typed.append(wait_until(code, sentence=f"no code came to {address} after {self.typed}"))
+            page = self._submit(page.form_with("code"), code=self.typed[-1], action="verify")
             if page.status != 422:
-                break
-        raise Broken(f"the code was not taken: {page.path} {page.status} {page.text[:200]}")
+                return page
 
     # One payment.
 
