@@ -35,6 +35,9 @@ from settlements.services.offers import set_host_offers
 KEY_PREFIX = "qin_"
 CANONICAL = "scollect"
 NO_HASH = "0" * 64
+LISTED = 25
+"""Accounts in one transaction where the host lists payments: each is looked at by itself, and a consumer who pays on
+one of them waits for all."""
 VERDICTS = {"placed": "accepted", "updated": "accepted", "unchanged": "unchanged", "stale": "stale"}
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -127,7 +130,9 @@ def take(*, connection: HostConnection, records: list, now: datetime) -> dict:
         for one in (unfold(record) if unfold and isinstance(record, dict) else [record])
     ]
     rows = [read_row(reader.read, record, connection.agency_id, index=index) for index, record in placed]
-    answer = _answer(rows, place_rows(connection=connection, rows=rows, now=now), reader.reference_field)
+    at_once = LISTED if any(row.told and (row.told.payments or row.told.postdates) for row in rows) else CHUNK
+    outcomes = place_rows(connection=connection, rows=rows, now=now, at_once=at_once)
+    answer = _answer(rows, outcomes, reader.reference_field)
     note_push(connection, stale=answer["stale"], now=now)
     return answer
 

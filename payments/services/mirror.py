@@ -52,24 +52,29 @@ def mirror(
     told = [kind for kind, lines in (("payment", payments), ("postdate", postdates)) if lines is not None]
     payments, postdates = payments or (), postdates or ()
     named = {line.portal_id for line in (*payments, *postdates) if line.portal_id}
-    mine = list(Payment.objects.filter(account=account, pk__in=named)) if named else []
-    planned = list(Postdate.objects.filter(account=account, pk__in=named)) if named else []
-    known = {row.pk for row in (*mine, *planned)}
-    changed = _show(account, payments, postdates, known, told)
-    if not known and not (changed and life.may_concern(account)):
-        return
-    account = settle.lock_account(account.pk)
-    by_payment, by_postdate = {row.pk for row in mine}, {row.pk for row in planned}
+    if named:
+        account = settle.lock_account(account.pk)
+    mine = {row.pk: row for row in Payment.objects.filter(account=account, pk__in=named)} if named else {}
+    planned = {row.pk: row for row in Postdate.objects.filter(account=account, pk__in=named)} if named else {}
+    changed = _show(account, payments, postdates, {*mine, *planned}, told)
+    if not (mine or planned):
+        if not (changed and life.may_concern(account)):
+            return
+        account = settle.lock_account(account.pk)
+    taken = _taken_of([line.portal_id for line in payments if line.portal_id in planned])
+    # Most of a list is what it was: only lines that tell something are looked at one by one.
     for line in payments:
-        if line.portal_id in by_payment:
+        key = line.portal_id
+        if key in mine and not _told_of_payment(line, mine[key]):
             _payment(line, account, now)
-        elif line.portal_id in by_postdate:
+        if key in planned and not _told_of_taken(line, planned[key], taken.get(key)):
             _taken_by_host(line, account, now)
     for line in postdates:
-        if line.portal_id in by_postdate:
+        key = line.portal_id
+        if key in planned and not _told_of_plan(line, planned[key]):
             _planned_at_host(line, account, now)
     life.after_money(account=account, now=now)
-    for method_id in {row.method_id for row in (*mine, *planned) if row.method_id}:
+    for method_id in {row.method_id for row in (*mine.values(), *planned.values()) if row.method_id}:
         wipe_acknowledged(method_id=method_id, in_batches=batches.in_files(account), now=now)
 
 
@@ -111,6 +116,43 @@ def _show(
     if changed:
         HostItem.objects.bulk_update(changed, _SHOWN)
     return bool(standing or made or changed)
+
+
+def _taken_of(postdate_ids: Sequence[UUID]) -> dict[UUID, Payment]:
+    """Find the payments that a host made of post-dates, by the post-date."""
+    if not postdate_ids:
+        return {}
+    return {payment.idempotency_key: payment for payment in Payment.objects.filter(idempotency_key__in=postdate_ids)}
+
+
+def _told_of_payment(line: HostLine, payment: Payment) -> bool:
+    """Tell whether we know already what the host's line says of our payment."""
+    if line.status not in FINAL:
+        return True
+    known = payment.acknowledged_at is not None and payment.status != Payment.Status.PENDING
+    return line.status == POSTED and known
+
+
+def _told_of_taken(line: HostLine, postdate: Postdate, taken: Payment | None) -> bool:
+    """Tell whether we know already what the host's line says of the payment it made of a post-date."""
+    if line.status not in FINAL:
+        return _was_seen(line, postdate)
+    return line.status == POSTED and taken is not None and taken.acknowledged_at is not None
+
+
+def _told_of_plan(line: HostLine, postdate: Postdate) -> bool:
+    """Tell whether we know already how the host holds our post-date."""
+    if not _was_seen(line, postdate) or getattr(line, "notice_sent_on", None) is not None:
+        return False
+    if line.status == CANCELLED:
+        return postdate.status not in Postdate.OPEN
+    if postdate.executor != "host":
+        return True
+    return not own_postdates.differs_at_host(postdate, on=line.on, amount_cents=line.amount_cents)
+
+
+def _was_seen(line: HostLine, postdate: Postdate) -> bool:
+    return postdate.acknowledged_at is not None and postdate.host_id == line.host_id
 
 
 def _payment(line: HostLine, account: Account, now: datetime) -> None:
@@ -242,7 +284,7 @@ def _planned_at_host(line: HostLine, account: Account, now: datetime) -> None:
 
 
 def _seen(postdate: Postdate, line: HostLine, now: datetime) -> None:
-    if postdate.acknowledged_at is None or postdate.host_id != line.host_id:
+    if not _was_seen(line, postdate):
         postdate.acknowledged_at = postdate.acknowledged_at or now
         postdate.host_id = line.host_id
         postdate.save(update_fields=["acknowledged_at", "host_id"])

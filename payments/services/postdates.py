@@ -97,15 +97,24 @@ def changed_by_host(postdate: Postdate, *, on: date, amount_cents: int, account:
     Nobody signed for that day or was told of it in time, whoever moved it (EFT-04, ACH-08, CARD-06, PDC-01). A batch
     may have moved it, by no more than it is allowed to.
     """
-    same = (on, amount_cents) == (postdate.due_on, postdate.amount_cents)
-    if same and postdate.status == Status.HELD and postdate.held_for == CHANGED_AT_HOST:
+    if not differs_at_host(postdate, on=on, amount_cents=amount_cents):
+        return postdate
+    if postdate.status == Status.HELD:
         items.release_all([postdate], CHANGED_AT_HOST, account=account, now=now)
-    elif not same and postdate.status == Status.SCHEDULED and not _moved_by_batch(postdate, on, amount_cents):
+    elif not _moved_by_batch(postdate, on, amount_cents):
         items.hold_all([postdate], CHANGED_AT_HOST, account=account, now=now)
         told = {"postdate": str(postdate.pk), "signed_for": postdate.due_on.isoformat(), "planned_for": on.isoformat()}
         told |= {"signed_cents": postdate.amount_cents, "planned_cents": amount_cents}
         incidents.open(kind=CHANGED_AT_HOST, key=str(postdate.pk), now=now, account=account, data=told)
     return postdate
+
+
+def differs_at_host(postdate: Postdate, *, on: date, amount_cents: int) -> bool:
+    """Tell whether an item is not held for what the host planned otherwise, or still held for what it put back."""
+    same = (on, amount_cents) == (postdate.due_on, postdate.amount_cents)
+    if same:
+        return postdate.status == Status.HELD and postdate.held_for == CHANGED_AT_HOST
+    return postdate.status == Status.SCHEDULED
 
 
 def _moved_by_batch(postdate: Postdate, on: date, amount_cents: int) -> bool:

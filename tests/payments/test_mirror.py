@@ -5,6 +5,8 @@ import uuid
 from typing import NamedTuple
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Event
 from payments.models import Arrangement, HostItem, Incident, Method, Notice, Payment, Postdate
@@ -57,6 +59,25 @@ def test_the_same_list_twice_changes_nothing(shop):
         show(shop, [Line("P1", payment.pk, 125_00, "POSTED")])
     assert kinds(shop.account).count("payment.posted") == 1
     assert HostItem.objects.count() == 1
+
+
+def test_what_is_known_of_a_list_is_not_asked_line_by_line(shop):
+    lines = [(today(), 675_00), *((dt.date(2026, 12, day), 25_00) for day in (2, 3, 4))]
+    shop.confirm(shop.checkout("parts", lines))
+    held = [
+        Line(f"D{row.number}", row.pk, row.amount_cents, "PENDING", on=row.due_on)
+        for row in Postdate.objects.order_by("number")
+    ]
+    assert len(held) == 3
+    show(shop, (), held)
+    with CaptureQueriesContext(connection) as seen:
+        show(shop, (), held)
+    assert not [one["sql"] for one in seen if 'FROM "payments_postdate"' in one["sql"] and "FOR UPDATE" in one["sql"]]
+    with CaptureQueriesContext(connection) as seen:
+        show(shop, (), [held[0]._replace(status="CANCELLED"), *held[1:]])
+    assert Postdate.objects.filter(status="cancelled").count() == 1
+    asked = [one["sql"] for one in seen if 'FROM "payments_postdate"' in one["sql"] and "FOR UPDATE" in one["sql"]]
+    assert any(str(held[0].portal_id) in sql for sql in asked)
 
 
 def test_a_posted_payment_is_acknowledged_and_waits_no_longer(shop):
