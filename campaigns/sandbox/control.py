@@ -16,7 +16,8 @@ from .program import Refused
 from .store import DEFAULTS, ORDERS, iso
 
 LIMIT_PAGE = 500
-FAULTS = ("error_500", "error_429", "slow", "drop_before_effect", "drop_after_effect", "garbled", "list_500")
+FAULTS = ("error_500", "error_500_after_effect", "error_429", "slow")
+FAULTS += ("drop_before_effect", "drop_after_effect", "garbled", "list_500")
 ON_THE_PAGE = ("open", "click", "bounce", "complain", "unsubscribe", "one-click")
 ACTIONS = (*ON_THE_PAGE, "reply")
 

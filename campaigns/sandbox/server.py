@@ -54,6 +54,8 @@ def send_message(handler, domain_name):
             worker.record(handler.store, handler.store.message(key), "accepted")
     if mode == "drop_after_effect":
         return _drop(handler, fault)
+    if mode == "error_500_after_effect":
+        raise Refused(500, "Internal Server Error")
     if mode == "garbled":
         # It came through something on the way that broke it.
         return handler.send(b'{"id": "<', "application/json")

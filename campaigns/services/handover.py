@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import formataddr
 from itertools import groupby
+from uuid import UUID
 
 from anymail.exceptions import AnymailAPIError
 from anymail.message import AnymailMessage
@@ -20,12 +21,15 @@ from campaigns.models import Campaign, MailProvider, Message, Recipient
 from campaigns.rules.linter import lint
 from campaigns.services import campaigns, letters, outbox
 from campaigns.services.launch import STREAM, WITH_PROVIDER, Leaving
-from campaigns.services.send import NOT_TAKEN
+from campaigns.services.send import BROKE, NOT_TAKEN, NOT_THERE
+from campaigns.services.send_texts import NO_ANSWER
 
 log = logging.getLogger("quittance.campaigns")
 
 AGAIN = timedelta(minutes=2)
 """After a clear no of the provider; a campaign has time."""
+BROKEN = f"{NO_ANSWER}: http_"
+"""How the reason of a message begins whose request the provider ended with a 5xx: it took effect, or it did not."""
 
 
 def give(campaign: Campaign, leaving: Sequence[Leaving], *, now: datetime) -> None:
@@ -75,6 +79,10 @@ def _give_group(campaign, agency, provider, channel, transport, group: list[Leav
                 sent(those, provider_id=str(getattr(mail.anymail_status, "message_id", "") or ""), at=now, now=now)
             case "unknown" | "late":
                 log.warning("campaign %s: no answer for %s messages", campaign.pk, len(those))
+            case broken if broken.startswith(BROKEN):
+                log.warning("campaign %s: %s for %s messages", campaign.pk, broken, len(those))
+                asked = Message.objects.filter(pk__in=[one.message.pk for one in those], reason=WITH_PROVIDER)
+                asked.filter(status=Message.Status.QUEUED).update(reason=broken)
             case "refused" if len(those) > 1:
                 # One address spoils a request: halves find it.
                 for half in (those[: len(those) // 2], those[len(those) // 2 :]):
@@ -106,7 +114,7 @@ def begun(those: Sequence[Leaving], *, provider_id: str = "") -> bool:
 
 
 def _ask(transport, mail: AnymailMessage) -> str:
-    """Ask the provider once: `taken`, `refused`, `unknown`, or the reason of a clear no that may change."""
+    """Ask the provider once: `taken`, `refused`, `unknown`, what broke, or the reason of a clear no that may change."""
     try:
         transport.open()
         transport.send_messages([mail])
@@ -115,7 +123,9 @@ def _ask(transport, mail: AnymailMessage) -> str:
         if status is None or status < 400:
             # No answer, or a yes that cannot be read.
             return "no_connection" if channels.never_connected(error.__cause__) else "unknown"
-        return f"http_{status}" if status >= 500 or status in NOT_TAKEN else "refused"
+        if status >= BROKE:
+            return f"{BROKEN}{status}"
+        return f"http_{status}" if status in NOT_TAKEN else "refused"
     except DatabaseError:
         raise
     except Exception:
@@ -173,7 +183,8 @@ def sent(those: Sequence[Leaving], *, provider_id: str, at: datetime, now: datet
 def settle(messages: Iterable[Message], *, now: datetime) -> int:
     """Ask the provider about messages whose answer was lost; return how many are decided now.
 
-    A campaign never risks a second copy: what the provider has is sent, what it has not is told as failed.
+    A campaign never risks a second copy: what the provider has is sent, what it has not is told as failed. Only where
+    a 5xx ended the request nothing of it is on its way any more: what the provider has not then waits anew.
     """
     decided = 0
     by_request = sorted(messages, key=lambda one: one.provider_id)
@@ -187,10 +198,18 @@ def settle(messages: Iterable[Message], *, now: datetime) -> int:
             elif taken is None and now - message.queued_at < outbox.ANSWERED_WITHIN:
                 Message.objects.filter(pk=message.pk, status=Message.Status.QUEUED).update(next_at=now + AGAIN)
                 continue
+            elif taken is not None and message.reason.startswith(BROKEN):
+                wait_anew(message.pk, reason=NOT_THERE, now=now)
             else:
                 outbox.failed(message_id=message.pk, reason="no_answer", now=now)
             decided += 1
     return decided
+
+
+def wait_anew(key: UUID, *, reason: str, now: datetime) -> None:
+    """Let the account of a message that nobody has wait again; it is judged anew before the next try."""
+    if outbox.held(message_id=key, reason=reason, now=now):
+        Recipient.objects.filter(message=key).update(status=Recipient.Status.WAITING, next_at=None, reason=reason)
 
 
 def _taken(message_id: str, *, since: datetime) -> dict[str, datetime] | None:

@@ -126,10 +126,7 @@ def _give_up(campaign: Campaign, *, now: datetime) -> int:
     late = Message.objects.filter(recipients__campaign=campaign, status=Message.Status.QUEUED, next_at__lte=now)
     never = list(late.filter(reason=PREPARED).values_list("pk", flat=True)[:BATCH])
     for key in never:
-        if outbox.held(message_id=key, reason="not_handed_over", now=now):
-            Recipient.objects.filter(message=key).update(
-                status=Recipient.Status.WAITING, next_at=None, reason="not_handed_over"
-            )
+        handover.wait_anew(key, reason="not_handed_over", now=now)
     asked = late.exclude(reason=PREPARED).select_related("contact_point", "agency", "account", "consumer")[:BATCH]
     settle = handover_texts.settle if campaign.channel == "text" else handover.settle
     return len(never) + settle(asked, now=now)

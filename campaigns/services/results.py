@@ -48,7 +48,7 @@ WHERE_IT_IS = """
 CASE WHEN m.sent_at IS NOT NULL THEN 'sent'
      WHEN m.status = 'failed' AND m.reason = 'no_answer' THEN 'no_answer'
      WHEN m.status = 'failed' THEN 'not_taken'
-     WHEN m.status = 'queued' AND m.reason = %(with_provider)s THEN 'with_provider'
+     WHEN m.status = 'queued' AND split_part(m.reason, ':', 1) IN (%(with_provider)s, 'no_answer') THEN 'with_provider'
      WHEN r.status = 'left_out' THEN 'left_out'
      ELSE 'not_sent' END
 """

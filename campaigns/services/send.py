@@ -55,7 +55,9 @@ AGAIN_SECONDS_SECURITY = (2, 5, 15, 30, 60, 120, 180)
 
 NO_PROVIDER_SECONDS = 60
 NOT_TAKEN = frozenset({401, 402, 403, 404, 408, 425, 429})
-"""With every 5xx: tried again. 401 to 404 are for staff to repair; nobody's paper is lost meanwhile."""
+"""Tried again. 401 to 404 are for staff to repair; nobody's paper is lost meanwhile."""
+BROKE = 500
+"""From here on a status says that something broke at the provider: before it took the message, or after."""
 
 
 def drain(*, now: datetime, limit: int = BATCH) -> int:
@@ -239,6 +241,8 @@ def _settle(message: Message, *, channel, account: dict[str, str], now: datetime
         return
     if (at := taken.get(str(message.pk))) is not None:
         outbox.sent(message_id=message.pk, provider_id=message.provider_id, at=min(at, now), now=now)
+    elif _again_at(message, now=now) is None:
+        outbox.failed(message_id=message.pk, reason=f"gave_up: {message.reason.partition(': ')[2]}", now=now)
     else:
         waiting.update(reason=NOT_THERE, next_at=now)
 
@@ -247,14 +251,14 @@ def _not_accepted(message: Message, *, error: AnymailAPIError, now: datetime) ->
     """Try again, or give up, by what the provider said."""
     status = error.status_code
     reason = f"http_{status}" if status else type(error.__cause__ or error).__name__
-    lost = status < 400 if status else not channels.never_connected(error.__cause__)
+    lost = not 400 <= status < BROKE if status else not channels.never_connected(error.__cause__)
     log.warning("message %s was not taken: %s", message.pk, reason)
     if lost:
-        # No answer, or a yes that cannot be read: its webhook can say so first, then it is asked.
+        # No answer, none that can be read, or it broke on the way: its webhook can say so first, then it is asked.
         known = f"{send_texts.NO_ANSWER}: {reason}"
         Message.objects.filter(pk=message.pk, status=Message.Status.QUEUED).update(reason=known)
         return
-    if status and status < 500 and status not in NOT_TAKEN:
+    if status and status not in NOT_TAKEN:
         outbox.failed(message_id=message.pk, reason=reason, now=now)
         return
     if (again_at := _again_at(message, now=now)) is None:

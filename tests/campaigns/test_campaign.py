@@ -10,7 +10,7 @@ from accounts.models import Account, Consumer, ContactPoint, Event
 from accounts.services import consent
 from accounts.tenancy import acting_for
 from campaigns.models import Campaign, ContactDecision, Message, Recipient
-from campaigns.services import audience, campaigns, handover, launch, links, templates, track
+from campaigns.services import audience, campaigns, handover, launch, links, results, templates, track
 from payments.services import gate as money_gate
 from payments.sight import offer as offer_shown
 from settlements.models import IndividualOffer
@@ -213,7 +213,7 @@ def test_an_offer_that_the_rules_refuse_leaves_the_account_out_with_the_reason(c
 def test_a_no_of_the_provider_is_asked_again_and_an_answer_that_is_lost_never(
     crowd, provider, sandbox, mails, now, mode
 ):
-    sandbox.fault(provider.domain, "error_500")
+    sandbox.fault(provider.domain, "error_429")
     campaign = run(approved())
     assert (campaign.status, mails()) == (Status.SENDING, [])
     sandbox.fault(provider.domain, mode)
@@ -226,6 +226,26 @@ def test_a_no_of_the_provider_is_asked_again_and_an_answer_that_is_lost_never(
     assert set(Message.objects.values_list("status", "reason")) == {("sent", "")}
     assert {one["message_id"] for one in mails()} == set(Message.objects.values_list("provider_id", flat=True))
     assert len(mails()) == 3
+
+
+@pytest.mark.parametrize("mode", ["error_500", "error_500_after_effect"])
+def test_a_request_that_broke_at_the_provider_is_asked_about_and_everybody_gets_one_mail(
+    crowd, provider, sandbox, mails, now, mode
+):
+    sandbox.fault(provider.domain, mode)
+    campaign = run(approved())
+    taken = 3 if mode == "error_500_after_effect" else 0
+    assert (campaign.status, len(mails())) == (Status.SENDING, taken)
+    assert set(Message.objects.values_list("status", "reason")) == {("queued", "no_answer: http_500")}
+    assert results.whereabouts(campaign)["with_provider"] == 3
+    run(campaign, now=now + launch.LEASE - dt.timedelta(seconds=1))
+    assert len(mails()) == taken
+    for _look in range(2):
+        run(campaign, now=now + launch.LEASE)
+    assert (campaign.status, len(mails())) == (Status.FINISHED, 3)
+    assert set(Message.objects.values_list("status", "reason")) == {("sent", "")}
+    assert {one["message_id"] for one in mails()} == set(Message.objects.values_list("provider_id", flat=True))
+    assert results.whereabouts(campaign) | {"sent": 0} == dict.fromkeys(results.WHEREABOUTS, 0)
 
 
 def test_what_the_provider_has_not_got_after_a_lost_answer_is_told_as_failed_and_not_risked_again(

@@ -85,13 +85,12 @@ def test_no_transaction_is_open_while_the_provider_is_asked(message, provider, n
     assert seen == [False]
 
 
-@pytest.mark.parametrize("mode", ["error_500", "error_429"])
-def test_a_provider_in_trouble_is_asked_again_on_the_listed_schedule(message, provider, mails, sandbox, now, mode):
-    sandbox.fault(provider.domain, mode, times=2)
+def test_a_provider_that_says_not_now_is_asked_again_on_the_listed_schedule(message, provider, mails, sandbox, now):
+    sandbox.fault(provider.domain, "error_429", times=2)
     send.drain(now=now)
     message.refresh_from_db()
     assert (message.status, message.next_at) == ("queued", now + seconds(5))
-    assert message.reason == f"http_{mode[-3:]}"
+    assert message.reason == "http_429"
     send.drain(now=now + seconds(5))
     message.refresh_from_db()
     assert message.next_at == now + seconds(35)
@@ -101,15 +100,35 @@ def test_a_provider_in_trouble_is_asked_again_on_the_listed_schedule(message, pr
     assert len(mails()) == 1
 
 
-def test_a_provider_that_stays_in_trouble_fails_the_message_in_the_end(message, provider, sandbox, now):
-    sandbox.fault(provider.domain, "error_500", times=len(send.AGAIN_SECONDS) + 1)
+@pytest.mark.parametrize(("mode", "steps"), [("error_429", 1), ("error_500", 2)])
+def test_a_provider_that_stays_in_trouble_fails_the_message_in_the_end(message, provider, sandbox, now, mode, steps):
+    attempts = len(send.AGAIN_SECONDS) + 1
+    sandbox.fault(provider.domain, mode, times=attempts)
     Message.objects.update(anytime_until=now + dt.timedelta(days=9))
-    for _attempt in range(len(send.AGAIN_SECONDS) + 1):
+    for _step in range(attempts * steps):
         message.refresh_from_db()
+        assert message.status == "queued"
         send.drain(now=message.next_at)
     message.refresh_from_db()
-    assert (message.status, message.reason) == ("failed", "gave_up: http_500")
+    assert (message.status, message.reason, message.attempts) == ("failed", f"gave_up: http_{mode[-3:]}", attempts)
     assert told("message.failed") == ["message.failed"]
+
+
+@pytest.mark.parametrize(("mode", "attempts"), [("error_500", 2), ("error_500_after_effect", 1)])
+def test_what_broke_at_the_provider_is_asked_about_and_comes_once_whether_it_took_effect_or_not(
+    message, provider, mails, sandbox, now, mode, attempts
+):
+    sandbox.fault(provider.domain, mode)
+    send.drain(now=now)
+    message.refresh_from_db()
+    assert (message.status, message.reason) == ("queued", "no_answer: http_500")
+    later = now + send.ASK_AFTER_OTHERS
+    assert send.drain(now=later - seconds(1)) == 0
+    while send.drain(now=later):
+        pass
+    message.refresh_from_db()
+    assert (message.status, message.attempts, len(mails())) == ("sent", attempts, 1)
+    assert told() == ["message.queued", "message.sent"]
 
 
 def test_a_wrong_key_waits_for_staff_and_loses_nothing(message, provider, mails, now):

@@ -39,10 +39,18 @@ BEHAVIOURS = {"bounce": 0.02, "defer": 0.02, "opens-": 0.15, "clicks-": 0.05, "l
 ANSWERS = {"STOP": 0.04, "ALTO por favor": 0.02, "HELP": 0.03, "PAY": 0.03, "Who is this?": 0.03}
 """What some people text back after their first text."""
 TROUBLE = {
-    "mail": ("drop_after_effect", "garbled", "drop_before_effect", "slow", "error_500", "error_429"),
+    "mail": (
+        "drop_after_effect",
+        "garbled",
+        "error_500_after_effect",
+        "drop_before_effect",
+        "slow",
+        "error_500",
+        "error_429",
+    ),
     "carrier": ("drop_after_effect", "garbled", "drop_before_effect", "error_500", "error_429"),
 }
-LOST = ("drop_after_effect", "garbled")
+LOST = {"mail": TROUBLE["mail"][:3], "carrier": TROUBLE["carrier"][:2]}
 TROUBLE_SECONDS, SLOW_SECONDS = 4.0, 1.0
 SILENT_TROUBLE_SECONDS = 0.5
 """While nobody reports, each provider loses about every second answer: it is what that time is for."""
@@ -153,7 +161,7 @@ class Messages:
         while not self._over.wait(SILENT_TROUBLE_SECONDS if self.silent else TROUBLE_SECONDS):
             turn += 1
             for name in TROUBLE if self.silent else [list(TROUBLE)[turn % 2]]:
-                fault = {"mode": chance.choice(LOST if self.silent else TROUBLE[name]), "times": 1}
+                fault = {"mode": chance.choice((LOST if self.silent else TROUBLE)[name]), "times": 1}
                 if fault["mode"] == "slow":
                     fault["seconds"] = SLOW_SECONDS
                 with contextlib.suppress(*NO_ANSWER):
