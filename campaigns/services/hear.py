@@ -184,7 +184,8 @@ def _answer(row: InboundMessage, template: str, *, provider: TextProvider, now: 
         answers=True,
         now=now,
     )
-    return "answered"
+    # What was held back a person answers in another way.
+    return "not_sent" if row.answer is not None and row.answer.status == Message.Status.HELD else "answered"
 
 
 def _help_stranger(row: InboundMessage, *, provider: TextProvider, now: datetime) -> str:

@@ -107,7 +107,7 @@ def written(*, conversation: Conversation, version: TemplateVersion, now: dateti
     consumer, account = conversation.consumer, account_of(conversation)
     agency = Agency.objects.get(pk=conversation.agency_id)
     language = consumer.language[:2] if consumer.language[:2] in ("en", "es") else "en"
-    barred = account is not None and launch.too_old(account, now=now)
+    barred = account is not None and letters.too_old(account, now=now)
     compiled = letters.compile_text(version=version, agency=agency, language=language, first=False, barred=barred)
     if account is not None:
         values = launch.values_of(agency, account, None, language)
@@ -147,7 +147,7 @@ def reply(
         codes = ", ".join(f"{one.code} ({', '.join(one.rules)})" for one in judgement.denials)
         return [_no("contact_denied", codes=codes)]
     text = written(conversation=conversation, version=version, now=now)
-    if account is not None and launch.too_old(account, now=now) and not letters.has_room(_with_link(text, account)):
+    if account is not None and letters.too_old(account, now=now) and not letters.has_room(_with_link(text, account)):
         return [_no("age_notice_no_room", "template", rule="SOL-01")]
     language = point.consumer.language[:2]
     with transaction.atomic():

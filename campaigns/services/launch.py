@@ -17,7 +17,6 @@ from django.db.models import Count
 
 from accounts import events
 from accounts.bulk import blank, update_rows, write_rows
-from accounts.calendars import local_date
 from accounts.models import Account, Agency, Client, ContactPoint
 from accounts.money import share
 from accounts.services import consent
@@ -28,8 +27,7 @@ from campaigns.rules.contact import Judgement
 from campaigns.rules.facts import Denial
 from campaigns.services import audience, campaigns, carriers, gate, letters, links, outbox
 from campaigns.services.gate import Asked
-from campaigns.services.texts import HIDDEN_LINK
-from settlements.rules import old_debts
+from campaigns.services.texts import HIDDEN_LINK, NO_ROOM
 from settlements.services import many
 
 log = logging.getLogger("quittance.campaigns")
@@ -39,8 +37,6 @@ BATCH = 1_000
 LEASE = timedelta(minutes=30)
 """So long a message without an answer waits for the provider's own word, then the provider is asked about it."""
 STREAM = "campaigns"
-NO_ROOM = "age_notice_no_room"
-"""Why a text about an old debt stays here: the notice of its age does not fit (SOL-01)."""
 PREPARED, WITH_PROVIDER = "handing_over", "with_provider"
 """Why a message is still queued: written down and not yet asked for; or asked for, and no answer came so far."""
 KEPT = ("status", "reason", "next_at", "message_id", "values", "body_sha256", "link_hash", "offer_id")
@@ -257,7 +253,7 @@ class _Writer:
 
     def barred(self, account: Account) -> bool:
         """Tell whether a debt is, or may be, too old to sue for."""
-        return too_old(account, now=self.now)
+        return letters.too_old(account, now=self.now)
 
     def cramped(self, recipient: Recipient, first: bool) -> bool:
         """Tell whether a text about an old debt has no room for the notice of its age (SOL-01, SMS-09)."""
@@ -328,14 +324,6 @@ class _Writer:
         recipient.offer_id = offer.pk if offer is not None else None
         private = {"link": self.link.replace(links.PLACE, token), "stop_url": self.stop.replace(links.PLACE, stop)}
         return Leaving(recipient, message, point.value, first, barred, values, private)
-
-
-def too_old(account: Account, *, now: datetime) -> bool:
-    """Tell whether a debt is, or may be, too old to sue for (SOL-01): where that must be said, unknown is too old."""
-    today = local_date(now, account.consumer.time_zone)
-    status, on = account.sol_status, account.sol_on
-    needed = old_debts.notice_needed(account.consumer.state, status or "unknown", on, today)
-    return bool(needed or old_debts.too_old(status, on, today))
 
 
 def values_of(agency: Agency, account: Account, offer, language: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from django.template.loader import render_to_string
@@ -12,7 +13,8 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 
-from accounts.models import Agency
+from accounts.calendars import local_date
+from accounts.models import Account, Agency
 from campaigns.models import TemplateVersion
 from campaigns.rules import fields, linter, markup
 from campaigns.rules.segments import measure
@@ -25,6 +27,7 @@ from campaigns.services.compose import (
     plain_text,
     site_url,
 )
+from settlements.rules import old_debts
 
 TOKEN = re.compile(r"qqf-([a-z_]+)-qqf")
 """How a field stands in a compiled message until a reader's value takes its place: safe in text, HTML and addresses."""
@@ -155,3 +158,11 @@ def compile_text(
 def has_room(text: str) -> bool:
     """Tell whether a text that is written makes no more segments than templates may."""
     return measure(text).segments <= linter.MOST_SEGMENTS
+
+
+def too_old(account: Account, *, now: datetime) -> bool:
+    """Tell whether a debt is, or may be, too old to sue for (SOL-01): where that must be said, unknown is too old."""
+    today = local_date(now, account.consumer.time_zone)
+    status, on = account.sol_status, account.sol_on
+    needed = old_debts.notice_needed(account.consumer.state, status or "unknown", on, today)
+    return bool(needed or old_debts.too_old(status, on, today))

@@ -2,6 +2,7 @@
 
 A text shows all of itself on a locked telephone, so none names a debt, a sum or a creditor (RF-11); it says who writes
 and how to stop (RF-17, SMS-09). Codes and links stand in the stored row as marks only; they come in on the way out.
+What leads to an account whose debt may be too old to sue for says so, or stays here (SOL-01, SOL-02).
 """
 
 import hashlib
@@ -21,21 +22,24 @@ from accounts.services import consent
 from accounts.tenancy import uuid7
 from campaigns.models import Message
 from campaigns.rules.linter import COLLECTOR, lint
-from campaigns.services import gate, links, outbox
+from campaigns.services import gate, letters, links, outbox
 from campaigns.services.compose import HIDDEN_DIGITS
 from campaigns.services.gate import Asked
 
+NO_ROOM = "age_notice_no_room"
+"""Why a text about an old debt stays here: the notice of its age does not fit (SOL-01)."""
 HIDDEN_LINK = "•link•"
 """Stands for a personal link in the stored row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Hold a ready text: its stream, its words, whether the collector's sentence follows (RF-20)."""
+    """Hold a ready text: its stream, its words, whether it leads to an account (RF-20)."""
 
     stream: str
     words: str
     collector: bool = False
+    """It leads to an account: the collector's sentence stands in it, and the notice of an old debt."""
 
 
 READY = {
@@ -79,14 +83,19 @@ def shown_name(agency: Agency) -> str:
     return agency.name if not lint(agency.name) else _("us")
 
 
-def words_of(template: str, *, agency: Agency, language: str, facts: dict[str, Any]) -> str:
-    """Write a ready text with its marks."""
+def words_of(template: str, *, agency: Agency, language: str, facts: dict[str, Any], barred: bool = False) -> str:
+    """Write a ready text with its marks.
+
+    :param barred: it leads to a debt that may be too old to sue for, which it says (SOL-01).
+    """
     ready = READY[template]
     with override(language):
         known = {"digits": HIDDEN_DIGITS, "link": HIDDEN_LINK, "phone": agency.phone, "hours": agency.hours}
         text = _(ready.words) % (known | {"agency": shown_name(agency)} | facts)
         if ready.collector:
             text = f"{text} {COLLECTOR[language]}"
+            if barred:
+                text = f"{text} {_(letters.AGE_NOTICE)}"
     return " ".join(text.split())
 
 
@@ -105,8 +114,12 @@ def queue(
     """Write a ready text once per cause; None when its cause was served before."""
     agency = Agency.objects.get(pk=consumer.agency_id)
     language = language if language in ("en", "es") else "en"
+    old = READY[template].collector and account is not None and letters.too_old(account, now=now)
+    text = words_of(template, agency=agency, language=language, facts=facts or {}, barred=old)
+    whole = text.replace(HIDDEN_LINK, links.link_url(agency, links.token_of(agency.pk)))
     return write(
-        text=words_of(template, agency=agency, language=language, facts=facts or {}),
+        text=text,
+        held="" if not old or letters.has_room(whole) else NO_ROOM,
         template=template,
         stream=READY[template].stream,
         consumer=consumer,
@@ -132,15 +145,19 @@ def write(
     language: str,
     now: datetime,
     answers: bool = False,
+    held: str = "",
 ) -> Message | None:
     """Put a text into the outbox, once per cause; the gate judges it when it leaves.
 
     :param text: with marks for what must not be stored.
+    :param held: why it must stay here.
     """
     if Message.objects.filter(cause=cause).exists():
         return None
     key = uuid7()
-    reason = outbox.silenced(template=template, consumer=consumer, account_id=account.pk if account else None, now=now)
+    reason = held or outbox.silenced(
+        template=template, consumer=consumer, account_id=account.pk if account else None, now=now
+    )
     message = Message.objects.create(
         id=key,
         channel="text",

@@ -1,11 +1,12 @@
 """SOL-01: a text about a debt too old to sue for says so in the text itself, or does not go."""
 
 import pytest
+from django.utils.translation import gettext, override
 
 from accounts.models import Account, Consumer
 from campaigns.models import ContactDecision, Message
 from campaigns.rules.linter import Words
-from campaigns.services import inbox, letters, templates
+from campaigns.services import inbox, letters, send, templates, texts
 from campaigns.services.letters import AGE_NOTICE
 from tests.campaigns import campaign_cast as cast
 from tests.campaigns.carrier_program import write_in
@@ -76,11 +77,42 @@ def test_sol_01_a_reply_from_the_inbox_carries_the_notice_or_is_refused(crowd, t
 
 
 def test_the_spanish_notice_needs_no_signs_that_make_texts_short(acting):
-    from django.utils.translation import gettext, override
-
     from campaigns.rules.segments import measure
 
     with override("es"):
         spoken = gettext(AGE_NOTICE)
     assert spoken != AGE_NOTICE
     assert measure(spoken).alphabet == "GSM-7"
+
+
+@pytest.mark.parametrize(("number", "words", "said"), [(0, "PAY", False), (1, "PAY", True), (2, "PAGAR", True)])
+def test_sol_01_the_link_that_pay_brings_carries_the_notice_of_an_old_debt(crowd, texting, went, number, words, said):
+    write_in(texting, words, sender=f"+1215555020{number}")
+    send.drain(now=NOW)
+    (text,) = went()
+    with override("es" if words == "PAGAR" else "en"):
+        assert (gettext(AGE_NOTICE) in text["body"]) is said
+    assert letters.has_room(text["body"])
+
+
+def test_sol_01_where_the_notice_has_no_room_the_link_stays_here_and_a_person_looks(crowd, agency, texting, went):
+    type(agency).objects.filter(pk=agency.pk).update(name="Łódź Recovery")
+    write_in(texting, "PAY", sender="+12155550201")
+    send.drain(now=NOW)
+    assert went() == []
+    (message,) = Message.objects.all()
+    assert (message.status, message.reason) == ("held", "age_notice_no_room")
+    talk = crowd[1].consumer.conversations.get()
+    assert (talk.inbound.get().outcome, talk.unread) == ("not_sent", 1)
+
+
+def test_sol_01_a_prepared_payment_told_by_text_carries_the_notice_too(crowd, agency, acting):
+    facts = {"url": "https://acme.example.com/prepared/1/", "day": "December 4, 2026"}
+    for number, account in enumerate(crowd):
+        account.refresh_from_db()
+        point = account.consumer.contact_points.get(kind="phone")
+        made = texts.queue(
+            template="text_prepared", consumer=account.consumer, contact_point=point, account=account,
+            cause=f"link:{number}", language="en", facts=facts, now=NOW,
+        )  # fmt: skip
+        assert (AGE_NOTICE in made.text) is (number > 0)
