@@ -10,13 +10,21 @@ class CampaignsConfig(AppConfig):
         from accounts import events
         from accounts.services import codes, outreach, talk, writing
         from campaigns import tasks
-        from campaigns.services import hosted, hosted_drafts, hosted_templates, hosted_texts, outbox, permission, texts
+        from campaigns.services import (
+            hosted,
+            hosted_drafts,
+            hosted_templates,
+            hosted_texts,
+            outbox,
+            permission,
+            texts,
+        )
 
         codes.sender, codes.texts_to = outbox.deliver_code, texts.for_codes
         events.listeners.append(tasks.wake)
         outreach.ask, outreach.settle = permission.ask, permission.settle
         outreach.start_campaign, outreach.campaign, outreach.stop_campaign = hosted.start, hosted.find, hosted.stop
-        talk.conversations, talk.shown = hosted_texts.conversations, hosted_texts.shown
+        talk.conversations, talk.shown, talk.ways = hosted_texts.conversations, hosted_texts.shown, hosted_texts.ways
         talk.reply, talk.settle, talk.revoke = hosted_texts.reply, hosted_texts.settle, hosted_texts.revoke
         talk.carrier, talk.put_carrier = hosted_texts.carrier, hosted_texts.put_carrier
         writing.templates, writing.template = hosted_templates.rows, hosted_templates.shown

@@ -258,6 +258,61 @@ READY: dict[str, Ready] = {
             ),
         },
     ),
+    "answer_call": Ready(
+        "Answer: please call us",
+        "reply",
+        "email",
+        {
+            "en": Words(
+                subject="{first_name}, an answer for you from {agency}",
+                preheader="You wrote to us. Here is our answer.",
+                body="Hello {first_name}, thank you for your message. We would like to talk with you about it. Please "
+                "call us on {agency_phone}, {agency_hours}.",
+            ),
+            "es": Words(
+                subject="{first_name}, una respuesta para usted de {agency}",
+                preheader="Usted nos escribió. Aquí está nuestra respuesta.",
+                body="Hola, {first_name}: gracias por su mensaje. Quisiéramos hablar con usted. Por favor llámenos al "
+                "{agency_phone}, {agency_hours}.",
+            ),
+        },
+    ),
+    "answer_page": Ready(
+        "Answer: your page",
+        "reply",
+        "email",
+        {
+            "en": Words(
+                subject="{first_name}, an answer for you from {agency}",
+                preheader="You wrote to us. Here is our answer.",
+                body="Hello {first_name}, thank you for your message. You find what you asked for on your page.\n\n"
+                "[Open my page]\n\nIf something is not right, call us on {agency_phone}, {agency_hours}.",
+            ),
+            "es": Words(
+                subject="{first_name}, una respuesta para usted de {agency}",
+                preheader="Usted nos escribió. Aquí está nuestra respuesta.",
+                body="Hola, {first_name}: gracias por su mensaje. Lo que pidió está en su página.\n\n[Abrir mi página]"
+                "\n\nSi algo no es correcto, llámenos al {agency_phone}, {agency_hours}.",
+            ),
+        },
+    ),
+    "answer_looking": Ready(
+        "Answer: we are looking into it",
+        "reply",
+        "email",
+        {
+            "en": Words(
+                subject="{first_name}, {agency} has your message",
+                preheader="We are looking into it.",
+                body="Hello {first_name}, we have your message and are looking into it. You will hear from us.",
+            ),
+            "es": Words(
+                subject="{first_name}, {agency} recibió su mensaje",
+                preheader="Lo estamos revisando.",
+                body="Hola, {first_name}: recibimos su mensaje y lo estamos revisando. Le avisaremos.",
+            ),
+        },
+    ),
 }
 READY = READY | {f"notice_{kind}": Ready(name, kind, "email", words) for kind, (name, words) in NOTICES.items()}
 """Of a notice the law says what must stand in it: that is in blocks of ours, and without them nothing is published. An

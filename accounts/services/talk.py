@@ -11,13 +11,16 @@ from django.db.models import QuerySet
 from accounts.refusals import Refusal
 
 conversations: Callable[[], QuerySet] | None = None
-"""Port: the agency's conversations by text, to be filtered by `status` and paged by id."""
+"""Port: the agency's conversations by text and e-mail, to be filtered by `status` and paged by id."""
 
 shown: Callable[[Any], dict[str, Any]] | None = None
 """Port: `shown(row)`: one conversation with its texts, the oldest first."""
 
+ways: Callable[..., list[dict[str, Any]]] | None = None
+"""Port: `ways(row, now=)`: by which media a conversation can be answered now, and what is against each."""
+
 reply: Callable[..., "dict[str, Any] | list[Refusal] | None"] | None = None
-"""Port: `reply(conversation_id=, template=, key=, by=, now=)`: answer in approved words, once per key."""
+"""Port: `reply(conversation_id=, template=, channel=, key=, by=, now=)`: answer in approved words, once per key."""
 
 settle: Callable[..., bool] | None = None
 """Port: `settle(conversation_id=, closed=, assigned_to=)`: close or open it, give it to somebody; False: no such."""

@@ -49,7 +49,7 @@ REASONS = {
     "bad_address": _("the address does not work"),
     "opted_out": _("the consumer stopped messages"),
     "stream_stopped": _("the consumer stopped offers and reminders"),
-    "medium_stopped": _("the consumer stopped all e-mail"),
+    "medium_stopped": _("the consumer stopped this medium altogether"),
     "no_route": _("nobody can say how the address came to us"),
     "unconfirmed": _("the address is not confirmed"),
     "validation_missing": _("no validation notice was sent yet"),
@@ -68,6 +68,13 @@ REASONS = {
     "age_notice_no_room": _("the text has no room for the notice that the debt is old (SOL-01)"),
     "offer_overshadows": _("the offer would end within the validation period"),
     "offer_below_minimum": _("the rules allow no such offer: it is too low"),
+    "text_consent_old": _("the consent to texts is older than sixty days and was not renewed"),
+    "no_text_consent": _("the consumer did not agree to texts"),
+    "not_a_mobile": _("the number is not a mobile"),
+    "no_text_sender": _("no carrier of texts is in use"),
+    "provider_forbids": _("the carrier's terms forbid collection for others"),
+    "sender_not_registered": _("the carrier's registration is not there yet"),
+    "revoked_all": _("the consumer stopped messages on every matter"),
     "campaign_halted": _("the campaign was stopped or paused before its turn"),
 }
 

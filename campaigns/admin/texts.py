@@ -1,6 +1,7 @@
-"""Staff pages of texts: the carrier is kept, the inbox is answered in approved words, what came in are facts."""
+"""Staff pages of the inbox and of texts: answered in approved words; the carrier is kept, what came in are facts."""
 
 import uuid
+from collections.abc import Collection
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,8 +20,9 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from accounts.columns import label, status_of
 from accounts.desk import AgencyAdmin, Desk, FactAdmin, acts_for_one
 from accounts.tenancy import acting_for
+from campaigns.admin.campaigns import why
 from campaigns.admin.messages import TONES
-from campaigns.models import Conversation, InboundMessage, TemplateVersion, TextEvent, TextProvider
+from campaigns.models import Conversation, InboundMessage, MessageTemplate, TemplateVersion, TextEvent, TextProvider
 from campaigns.rules import revocation
 from campaigns.services import carriers, inbox
 from settlements.admin.people import by, names
@@ -71,11 +73,15 @@ class ReplyForm(forms.Form):
         label=_("Answer with"), queryset=TemplateVersion.objects.none(), widget=UnfoldAdminSelectWidget()
     )
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args, channels: Collection[str] = inbox.MEDIA, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        approved = [version.pk for version in inbox.templates_for_replies()]
+        approved = [version.pk for version in inbox.templates_for_replies(channels)]
         self.fields["template"].queryset = TemplateVersion.objects.filter(pk__in=approved).select_related("template")
-        self.fields["template"].label_from_instance = lambda version: version.template.name
+        self.fields["template"].label_from_instance = _with_medium
+
+
+def _with_medium(version: TemplateVersion) -> str:
+    return f"{version.template.name} ({version.template.get_channel_display()})"
 
 
 class RevokeForm(forms.Form):
@@ -89,7 +95,7 @@ class RevokeForm(forms.Form):
 
 @admin.register(Conversation)
 class ConversationAdmin(Desk):
-    """What a consumer texted and what we answered."""
+    """What a consumer wrote, by text or e-mail, and what we answered."""
 
     list_display = ["who", "last_text", "waiting", "owner", state, "last_at"]
     list_filter = ["status"]
@@ -204,7 +210,7 @@ class ConversationAdmin(Desk):
             return self._reply(request, row)
         if may:
             inbox.seen(conversation=row)
-        return self._page(request, row, ReplyForm(initial={"key": uuid.uuid4().hex}) if may else None)
+        return self._page(request, row, None, may=may)
 
     def _reply(self, request, row: Conversation) -> HttpResponse:
         form = ReplyForm(request.POST)
@@ -221,14 +227,21 @@ class ConversationAdmin(Desk):
                 form.add_error(one.field if one.field in form.fields else None, one.sentence)
         return self._page(request, row, form)
 
-    def _page(self, request, row: Conversation, form: ReplyForm | None) -> HttpResponse:
+    def _page(self, request, row: Conversation, form: ReplyForm | None, *, may: bool = True) -> HttpResponse:
+        one_agency = acts_for_one()
         with acting_for(row.agency_id):
             account = inbox.account_of(row)
+            ways = inbox.ways(conversation=row, now=request.now) if may else []
+            opened = [way.channel for way in ways if not way.closed]
+            if not opened:
+                form = None
+            elif form is None:
+                form = ReplyForm(initial={"key": uuid.uuid4().hex}, channels=opened)
             previews = []
-            if form is not None and acts_for_one() and inbox.point_of(row) is not None:
+            if form is not None and one_agency:
                 previews = [
-                    (version.template.name, inbox.written(conversation=row, version=version, now=request.now))
-                    for version in inbox.templates_for_replies()
+                    (_with_medium(version), inbox.written(conversation=row, version=version, now=request.now))
+                    for version in inbox.templates_for_replies(opened)
                 ]
             context = self.admin_site.each_context(request) | {
                 "title": str(row),
@@ -237,6 +250,8 @@ class ConversationAdmin(Desk):
                 "media": self.media,
                 "form": form,
                 "lines": inbox.lines(row),
+                "closed": [_closed(way) for way in ways if way.closed],
+                "nobody": may and not ways,
                 "previews": previews,
                 "account": account,
                 "account_page": reverse("admin:accounts_account_change", args=[account.pk]) if account else "",
@@ -246,6 +261,13 @@ class ConversationAdmin(Desk):
                 "object_id": row.pk,
             }
             return TemplateResponse(request, "admin/campaigns/conversation.html", context).render()
+
+
+def _closed(way: inbox.Way) -> tuple[str, list[str]]:
+    """Say of a medium by which no answer may go, why not: each reason in words, with its rules."""
+    medium = dict(MessageTemplate.Channel.choices)[way.channel]
+    lasting = [one for one in way.judgement.denials if one.until is None]
+    return str(medium), [f"{why(one.code)} ({', '.join(one.rules)})" for one in lasting]
 
 
 @admin.register(InboundMessage)

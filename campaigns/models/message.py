@@ -69,6 +69,7 @@ class Message(ManyRows):
     html = models.TextField()
     attachments = models.JSONField(default=list, help_text='[{"kind": "authorization", "id": "..."}]: made when sent')
     cause = models.CharField(max_length=120, help_text="what asked for it, once: event id and template")
+    in_reply_to = models.CharField(max_length=120, blank=True, default="", help_text="the mail that it answers")
     token = models.CharField(max_length=64, help_text="hash of the opt-out token")
     check_hash = models.CharField(max_length=64, blank=True, default="", help_text="hash of the code that proves it")
     link_hash = models.CharField(max_length=64, blank=True, default="", help_text="of its personal link")

@@ -17,7 +17,7 @@ class MessageTemplate(Row):
         REMINDER = "reminder", _("reminder")
         BROKEN = "broken_plan", _("broken plan")
         WELCOME = "welcome", _("welcome")
-        REPLY = "reply", _("reply to a text")
+        REPLY = "reply", _("answer to a consumer")
         RECEIPT = "receipt", _("receipt")
         PLAN_CONFIRMED = "plan_confirmed", _("receipt with the dates of a plan")
         COPY = "authorization_copy", _("copy of an authorization")

@@ -86,7 +86,7 @@ def check(
 ) -> list[Refusal]:
     """List everything the law or the channel has against a template; each names its field and carries its rule.
 
-    :param reply: it answers a text, so it need not lead anywhere.
+    :param reply: it answers a consumer, so it need not lead anywhere.
     :param kind: of a notice, which must hold its blocks (rules/notice_words.py); any other word, a campaign's.
     """
     found: list[Refusal] = []
@@ -100,7 +100,7 @@ def check(
         if kind in notice_words.NOTICES:
             found += _notice(language, said, kind)
         else:
-            found += _text(language, said, reply) if channel == "text" else _mail(language, said)
+            found += _text(language, said, reply) if channel == "text" else _mail(language, said, reply)
     named = {language: set(fields.used(said.body)) for language, said in words.items()}
     if len(named) > 1 and (differ := set.union(*named.values()) - set.intersection(*named.values())):
         found.append(_no("fields_differ", "es.body", fields=", ".join(sorted(differ))))
@@ -171,12 +171,12 @@ def _content(channel: str, language: str, said: Words, litigation: bool) -> list
     return found
 
 
-def _mail(language: str, said: Words) -> list[Refusal]:
+def _mail(language: str, said: Words, reply: bool) -> list[Refusal]:
     """The frame adds who writes, the collector's sentence, the address and the way to stop; the rest is the body's."""
     found = []
     where = f"{language}.body"
     buttons = [block for block in markup.read(said.body) if block.kind == "button"]
-    if not buttons and "link" not in fields.used(said.body):
+    if not reply and not buttons and "link" not in fields.used(said.body):
         found.append(_no("no_link", where))
     named = set(fields.used(said.body))
     if named & set(fields.OFFER_FIELDS) and "offer_expires" not in named:

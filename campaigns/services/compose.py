@@ -115,6 +115,11 @@ TEMPLATES = {
         gettext_noop("As we discussed: a message from %(agency)s"),
         gettext_noop("Something waits for you behind the log-in."),
     ),
+    "email_stopped": Template(
+        "answers",
+        gettext_noop("It is done: a message from %(agency)s"),
+        gettext_noop("You asked for something. Here is our answer."),
+    ),
     "contact_changed": Template(
         "notices",
         gettext_noop("A change of your details with %(agency)s"),

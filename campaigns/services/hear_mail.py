@@ -15,7 +15,7 @@ from campaigns.channels import MailReply
 from campaigns.models import Conversation, InboundMessage, Message
 from campaigns.rules import revocation
 from campaigns.rules.masking import masked
-from campaigns.services import silence
+from campaigns.services import mails, silence
 
 LIMIT_TEXT = 10_000
 QUOTED = re.compile(
@@ -57,6 +57,8 @@ def hear(*, said: MailReply, now: datetime) -> bool:
     if point is not None and heard.silences:
         new = silence.write(point=point, wish=wish, words=text, source="reply", now=now)
         row.outcome = "stopped" if new else "was_stopped"
+        if new and wish != revocation.DOUBT:
+            row.answer = mails.confirm(row=row, now=now)
     row.save(force_insert=True)
     _count(row)
     about = {

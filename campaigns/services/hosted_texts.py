@@ -1,4 +1,4 @@
-"""The text inbox and the carrier as hosts see them through the API (the ports of accounts/services/talk.py)."""
+"""The inbox and the carrier as hosts see them through the API (the ports of accounts/services/talk.py)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -37,20 +37,40 @@ def shown(row: Conversation) -> dict[str, Any]:
         "unread": row.unread,
         "last_at": row.last_at,
         "texts": [
-            {"id": one.id, "at": one.at, "from_consumer": one.theirs, "text": one.text, "status": one.status}
+            {
+                "id": one.id,
+                "at": one.at,
+                "from_consumer": one.theirs,
+                "channel": one.channel,
+                "text": one.text,
+                "status": one.status,
+            }
             for one in inbox.lines(row)
         ],
     }
 
 
+def ways(row: Conversation, *, now: datetime) -> list[dict[str, Any]]:
+    """Say by which media a conversation can be answered now, and what is against each."""
+    return [
+        {
+            "channel": way.channel,
+            "open": not way.closed,
+            "not_before": way.judgement.until,
+            "denials": [{"code": one.code, "rules": list(one.rules)} for one in way.judgement.denials],
+        }
+        for way in inbox.ways(conversation=row, now=now)
+    ]
+
+
 def reply(
-    *, conversation_id: UUID, template: str, key: str, by: str, now: datetime
+    *, conversation_id: UUID, template: str, channel: str, key: str, by: str, now: datetime
 ) -> dict[str, Any] | list[Refusal] | None:
     """Answer in approved words, by the template's name."""
     row = Conversation.objects.select_related("consumer").filter(pk=conversation_id).first()
     if row is None:
         return None
-    known = MessageTemplate.objects.filter(name=template, channel="text", retired_at=None).first()
+    known = MessageTemplate.objects.filter(name=template, channel=channel, retired_at=None).first()
     version = templates.published(template=known) if known else None
     made = inbox.reply(conversation=row, version=version, key=key, by=by, now=now)
     return made if isinstance(made, list) else {"message": made.pk, "status": made.status, "text": made.text}

@@ -1,27 +1,33 @@
-"""The staff inbox: what consumers texted and what we answered; replies in approved words only, through the gate."""
+"""The staff inbox: what consumers wrote and what we answered; answers in approved words only, through the gate."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import events
 from accounts.models import Account, Agency, ContactPoint
 from accounts.refusals import Refusal, gettext_noop, refuse
 from campaigns.models import Conversation, Message, MessageTemplate, TemplateVersion
 from campaigns.rules import fields, revocation
-from campaigns.services import gate, launch, letters, links, outbox, silence, texts
+from campaigns.rules.contact import Judgement
+from campaigns.services import gate, launch, letters, links, mails, outbox, silence, texts
 from campaigns.services.gate import Asked
 
 LINES = 200
 """Of a conversation, the newest; older ones stand in the list of messages."""
+MEDIA = ("text", "email")
 WISHES = (revocation.STOP, revocation.MEDIUM, revocation.CEASE)
 _S = {
     "number_unknown": gettext_noop("Nobody of this agency is known by this number."),
-    "template_unknown": gettext_noop("Choose a published template for text messages."),
+    "no_mail": gettext_noop("No e-mail came from this consumer that could be answered."),
+    "template_unknown": gettext_noop("Choose a published template for text messages, or a published answer by e-mail."),
     "account_needed": gettext_noop("This template speaks of an account, and the conversation is about none."),
     "contact_denied": gettext_noop("Not allowed now: %(codes)s."),
+    "too_old_for_suit": gettext_noop("It speaks of a suit, and the debt may be too old for one (RF-25)."),
     "age_notice_no_room": gettext_noop("This text has no room for the notice that the debt is old (SOL-01)."),
     "wish_unknown": gettext_noop("Say what the consumer asked: stop, medium or cease."),
     "words_missing": gettext_noop("Write down what the consumer said."),
@@ -35,39 +41,67 @@ def _no(code: str, field: str | None = None, **params: object) -> Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Hold one text of a conversation, from them or from us."""
+    """Hold one text or e-mail of a conversation, from them or from us."""
 
     at: datetime
     theirs: bool
     text: str
     status: str
     id: object
+    channel: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Say by which medium a conversation may be answered now, or what is against it."""
+
+    channel: str
+    point: ContactPoint
+    answers: bool
+    """Their last words by it are so young that an answer may go at any hour."""
+    first: bool
+    """Nothing was said about the debt before."""
+    judgement: Judgement
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether no waiting opens it."""
+        return not self.judgement.allowed and self.judgement.until is None
 
 
 def lines(conversation: Conversation) -> list[Line]:
     """Give a conversation, the oldest first; codes are not shown, links are left out."""
     theirs = conversation.inbound.order_by("-received_at", "-id")[:LINES]
-    found = [Line(one.received_at, True, one.text, one.wish, one.pk) for one in theirs]
+    found = [Line(one.received_at, True, one.text, one.wish, one.pk, one.channel) for one in theirs]
     if conversation.consumer_id is not None:
-        ours = Message.objects.filter(consumer_id=conversation.consumer_id, channel="text").exclude(stream="security")
+        shown = Q(channel="text") | Q(template__in=(mails.REPLY, mails.STOPPED))
+        ours = Message.objects.filter(shown, consumer_id=conversation.consumer_id).exclude(stream="security")
         found += [
-            Line(one.sent_at or one.queued_at, False, one.text, one.status, one.pk)
+            Line(one.sent_at or one.queued_at, False, _said(one), one.status, one.pk, one.channel)
             for one in ours.order_by("-queued_at", "-id")[:LINES]
         ]
     return sorted(found, key=lambda line: (line.at, not line.theirs, str(line.id)))[-LINES:]
 
 
-def templates_for_replies() -> list[TemplateVersion]:
-    """List the approved words: the published versions of templates for texts."""
-    return list(
-        TemplateVersion.objects.select_related("template")
-        .filter(
-            status=TemplateVersion.Status.PUBLISHED,
-            template__channel=MessageTemplate.Channel.TEXT,
-            template__retired_at=None,
-        )
-        .order_by("template__name")
-    )
+def _said(message: Message) -> str:
+    """Give what we wrote; of an e-mail without the head that says who writes."""
+    head, ends, body = message.text.partition(mails.HEAD_ENDS)
+    return f"{message.subject}: {' '.join(body.split())}" if message.channel == "email" and ends else head
+
+
+def templates_for_replies(channels: Collection[str] = MEDIA) -> list[TemplateVersion]:
+    """List the approved words: published templates for texts, and by e-mail those that are made to answer with."""
+    words = Q(template__channel="text") | Q(template__channel="email", template__kind=MessageTemplate.Kind.REPLY)
+    known = TemplateVersion.objects.select_related("template").filter(words, template__channel__in=channels)
+    published = known.filter(status=TemplateVersion.Status.PUBLISHED, template__retired_at=None)
+    return list(published.order_by("template__name"))
+
+
+def _answers_with(version: TemplateVersion | None) -> bool:
+    """Tell whether these words may answer a consumer."""
+    if version is None or version.status != TemplateVersion.Status.PUBLISHED:
+        return False
+    return version.template.channel == "text" or version.template.kind == MessageTemplate.Kind.REPLY
 
 
 def seen(*, conversation: Conversation) -> None:
@@ -86,10 +120,12 @@ def close(*, conversation: Conversation, closed: bool) -> None:
     Conversation.objects.filter(pk=conversation.pk).update(status=status, **({"unread": 0} if closed else {}))
 
 
-def point_of(conversation: Conversation) -> ContactPoint | None:
-    """Give the consumer's number that they wrote from last."""
+def point_of(conversation: Conversation, channel: str = "text") -> ContactPoint | None:
+    """Give the consumer's number, or address, that they wrote from last."""
     if conversation.consumer_id is None:
         return None
+    if channel == "email":
+        return last.contact_point if (last := mails.last_of(conversation)) else None
     points = ContactPoint.objects.select_related("consumer").filter(
         consumer_id=conversation.consumer_id, kind=ContactPoint.Kind.PHONE, value_key=conversation.number
     )
@@ -102,18 +138,41 @@ def account_of(conversation: Conversation) -> Account | None:
     return known.first().account if known else None
 
 
+def ways(*, conversation: Conversation, now: datetime) -> list[Way]:
+    """Say by which media the consumer can be answered, and what the gate has against each now (RF-07)."""
+    account, found = account_of(conversation), []
+    for channel in MEDIA:
+        if (point := point_of(conversation, channel)) is None:
+            continue
+        came = conversation.inbound.filter(channel=channel).order_by("-received_at")
+        last = came.values_list("received_at", flat=True).first()
+        answers = last is not None and now - last < outbox.ANSWERS
+        asked = Asked(
+            channel=channel, purpose="service", consumer=point.consumer, account=account, point=point, answers=answers
+        )
+        ((facts, judgement),) = gate.judge([asked], now=now)
+        found.append(Way(channel, point, answers, facts.first_contact, judgement))
+    return found
+
+
 def written(*, conversation: Conversation, version: TemplateVersion, now: datetime) -> str:
     """Write a reply for this consumer, its link as a mark."""
     consumer, account = conversation.consumer, account_of(conversation)
+    if version.template.channel == "email":
+        point = point_of(conversation, "email")
+        assert point is not None, "an e-mail is answered where one came from"
+        subject, text, _html = mails.written(
+            version=version, point=point, account=account, check_code="", first=False, now=now
+        )
+        return f"{subject}: {' '.join(text.partition(mails.HEAD_ENDS)[2].split())}"
     agency = Agency.objects.get(pk=conversation.agency_id)
-    language = consumer.language[:2] if consumer.language[:2] in ("en", "es") else "en"
+    language = mails.language_of(consumer)
     barred = account is not None and letters.too_old(account, now=now)
     compiled = letters.compile_text(version=version, agency=agency, language=language, first=False, barred=barred)
     if account is not None:
         values = launch.values_of(agency, account, None, language)
     else:
-        values = {"first_name": consumer.first_name or str(consumer), "agency": agency.name}
-        values |= {"agency_phone": agency.phone, "agency_hours": agency.hours}
+        values = mails.plain_values(agency, consumer)
     return compiled.write(values | {"link": texts.HIDDEN_LINK})[1]
 
 
@@ -129,44 +188,48 @@ def reply(
 
     :param key: the same for the same reply sent twice: it goes once.
     """
-    if version is None or version.status != TemplateVersion.Status.PUBLISHED or version.template.channel != "text":
+    if version is None or not _answers_with(version):
         return [_no("template_unknown", "template")]
-    if (point := point_of(conversation)) is None:
-        return [_no("number_unknown")]
+    channel = version.template.channel
+    way = next((one for one in ways(conversation=conversation, now=now) if one.channel == channel), None)
+    if way is None:
+        return [_no("number_unknown" if channel == "text" else "no_mail")]
     account = account_of(conversation)
-    said = version.words.get("en", {}).get("body", "")
-    if account is None and set(fields.used(said)) - {"first_name", "agency", "agency_phone", "agency_hours"}:
-        return [_no("account_needed", "template")]
-    last = conversation.inbound.order_by("-received_at").values_list("received_at", flat=True).first()
-    answers = last is not None and now - last < outbox.ANSWERS
-    asked = Asked(
-        channel="text", purpose="service", consumer=point.consumer, account=account, point=point, answers=answers
-    )
-    ((_facts, judgement),) = gate.judge([asked], now=now)
-    if not judgement.allowed and judgement.until is None:
-        codes = ", ".join(f"{one.code} ({', '.join(one.rules)})" for one in judgement.denials)
-        return [_no("contact_denied", codes=codes)]
-    text = written(conversation=conversation, version=version, now=now)
-    if account is not None and letters.too_old(account, now=now) and not letters.has_room(_with_link(text, account)):
-        return [_no("age_notice_no_room", "template", rule="SOL-01")]
-    language = point.consumer.language[:2]
+    if found := _against(way, version, account, now=now):
+        return found
+    cause = f"reply:{conversation.pk}:{key}"[:120]
+    if channel == "email":
+        write = partial(mails.write, version=version, answered=mails.last_of(conversation), first=way.first)
+    else:
+        text = written(conversation=conversation, version=version, now=now)
+        if (
+            account is not None
+            and letters.too_old(account, now=now)
+            and not letters.has_room(_with_link(text, account))
+        ):
+            return [_no("age_notice_no_room", "template", rule="SOL-01")]
+        write = partial(texts.write, text=text, template=texts.REPLY, stream="replies", consumer=way.point.consumer)
+        write = partial(write, contact_point=way.point, language=mails.language_of(way.point.consumer))
     with transaction.atomic():
-        message = texts.write(
-            text=text,
-            template=texts.REPLY,
-            stream="replies",
-            consumer=point.consumer,
-            contact_point=point,
-            account=account,
-            cause=f"reply:{conversation.pk}:{key}"[:120],
-            language=language if language in ("en", "es") else "en",
-            answers=answers,
-            now=now,
-        )
+        message = write(account=account, cause=cause, answers=way.answers, now=now)
         if message is None:
             return [_no("sent_before")]
         Conversation.objects.filter(pk=conversation.pk).update(unread=0, assigned_to=conversation.assigned_to or by)
     return message
+
+
+def _against(way: Way, version: TemplateVersion, account: Account | None, *, now: datetime) -> list[Refusal]:
+    """List what is against these words by this medium."""
+    said = " ".join(part for part in version.words.get("en", {}).values())
+    named = set(fields.used(said)) - {"first_name", "agency", "agency_phone", "agency_hours"}
+    if account is None and (named or (way.channel == "email" and mails.leads(version))):
+        return [_no("account_needed", "template")]
+    if way.closed:
+        codes = ", ".join(f"{one.code} ({', '.join(one.rules)})" for one in way.judgement.denials)
+        return [_no("contact_denied", codes=codes)]
+    if account is not None and version.template.litigation and letters.too_old(account, now=now):
+        return [_no("too_old_for_suit", "template", rule="RF-25")]
+    return []
 
 
 def revoke(*, conversation: Conversation, wish: str, words: str, by: str, now: datetime) -> bool | list[Refusal]:
@@ -190,6 +253,15 @@ def revoke(*, conversation: Conversation, wish: str, words: str, by: str, now: d
                 cause=f"revoked:{conversation.pk}:{now.isoformat()}",
                 language=points[0].consumer.language[:2],
                 answers=True,
+                now=now,
+            )
+        elif any(new):
+            mails.confirm_to(
+                points[0],
+                account=None,
+                cause=f"revoked:{conversation.pk}:{now.isoformat()}",
+                language=points[0].consumer.language[:2],
+                answered=mails.last_of(conversation),
                 now=now,
             )
     return any(new)

@@ -52,6 +52,7 @@ REQUIRED = frozenset(
         "refund_failed",
         "contact_changed",
         "text_code",
+        "email_stopped",
         "text_stopped",
         "text_started",
         "text_help",
@@ -102,11 +103,13 @@ def queue(
     now: datetime,
     names: tuple[str, ...] = (),
     attachments: tuple[dict[str, str], ...] = (),
+    in_reply_to: str = "",
     answers: bool = False,
     waits: timedelta = timedelta(0),
 ) -> Message | None:
     """Write a message once per cause; None when its cause was served before.
 
+    :param in_reply_to: the Message-Id of the consumer's mail that it answers.
     :param answers: the consumer is waiting for it on a page, so any hour is right.
     :param waits: it may not leave earlier.
     """
@@ -126,7 +129,8 @@ def queue(
         words=templates.own_words(kind=template, client_id=account.client_id if account else None, language=language),
     )
     stream = TEMPLATES[template].stream
-    reason = blocked(contact_point, stream=stream) or silenced(
+    # The confirmation of an opt-out goes to the address that was stopped (RF-08).
+    reason = ("" if stream == "answers" else blocked(contact_point, stream=stream)) or silenced(
         template=template, consumer=consumer, account_id=account.pk if account else None, now=now
     )
     message = Message.objects.create(
@@ -143,6 +147,7 @@ def queue(
         html=mail.html,
         attachments=list(attachments),
         cause=cause,
+        in_reply_to=in_reply_to,
         token=hashlib.sha256(consent.stop_token(contact_point).encode()).hexdigest(),
         status=Message.Status.HELD if reason else Message.Status.QUEUED,
         reason=reason,

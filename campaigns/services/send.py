@@ -25,8 +25,9 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels
 from campaigns.models import MailProvider, Message, TextProvider
 from campaigns.rules.contact import Judgement
-from campaigns.services import carriers, gate, notices, outbox, send_texts
+from campaigns.services import carriers, gate, links, notices, outbox, send_texts
 from campaigns.services.compose import HIDDEN_DIGITS, lint, stop_url
+from campaigns.services.texts import HIDDEN_LINK
 from payments.documents import sample_pdf
 from payments.models import Authorization, Notice, Payment, Postdate, Statement
 from payments.services import papers
@@ -166,7 +167,7 @@ def _hopeless(message: Message, *, now: datetime) -> str:
     """Look once more at what the message carries: say why it must not leave at all, or nothing."""
     if message.stream == "security":
         return "" if outbox.digits_for(message, now=now) else "code_expired"
-    if message.template == "text_stopped":
+    if message.template in ("text_stopped", "email_stopped"):
         return "too_late" if now - message.queued_at > send_texts.CONFIRM_WITHIN else ""
     if message.template == "authorization_copy":
         signed = Authorization.objects.get(pk=message.attachments[0]["id"])
@@ -290,8 +291,12 @@ def _mail(message: Message, *, provider: MailProvider, now: datetime) -> Anymail
         if not digits:
             raise ValueError("The code is spent.")
         text, html = text.replace(HIDDEN_DIGITS, digits), html.replace(HIDDEN_DIGITS, digits)
+    if message.link_hash:
+        link = links.link_url(message.agency, links.token_of(message.pk))
+        text, html = text.replace(HIDDEN_LINK, link), html.replace(HIDDEN_LINK, link)
+    thread = {"In-Reply-To": message.in_reply_to, "References": message.in_reply_to} if message.in_reply_to else {}
     stop = stop_url(message.agency, message.contact_point)
-    tracked = message.stream != "security"
+    tracked = message.stream not in ("security", "answers")
     sender = provider.from_name if not lint(provider.from_name) else ""
     mail = AnymailMessage(
         subject=message.subject,
@@ -304,6 +309,7 @@ def _mail(message: Message, *, provider: MailProvider, now: datetime) -> Anymail
             "X-Quittance-Message": str(message.pk),
             "List-Unsubscribe": f"<{stop}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            **thread,
         },
         tags=[message.stream, message.template],
         metadata={"agency": str(message.agency_id), "message": str(message.pk)},

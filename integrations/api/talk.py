@@ -1,4 +1,4 @@
-"""Texts that consumers write back, answered in approved words; and the agency's carrier of texts."""
+"""What consumers write back by text and e-mail, answered in approved words; and the agency's carrier of texts."""
 
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from integrations.api.document import example, operation
 from integrations.api.terms import Shown, page_of
 
 STATUSES = ("open", "closed")
+MEDIA = ("text", "email")
 WISHES = ("stop", "medium", "cease")
 BACKENDS = ("twilio",)
 KEYWORDS = ("portal", "carrier")
@@ -33,6 +34,7 @@ class TextShown(Shown):
     id = serializers.UUIDField()
     at = serializers.DateTimeField()
     from_consumer = serializers.BooleanField()
+    channel = serializers.ChoiceField(MEDIA)
     text = serializers.CharField(help_text="Card and social security numbers are taken out; links are marks.")
     status = serializers.CharField(help_text="Of theirs what was understood, of ours what became of it.")
 
@@ -47,6 +49,24 @@ class ConversationShown(Shown):
     unread = serializers.IntegerField()
     last_at = serializers.DateTimeField()
     texts = TextShown(many=True)
+
+
+class AgainstShown(Shown):
+    code = serializers.CharField()
+    rules = serializers.ListField(child=serializers.CharField())
+
+
+class WayShown(Shown):
+    channel = serializers.ChoiceField(MEDIA)
+    open = serializers.BooleanField(help_text="False: no answer may go by it, and no waiting changes that.")
+    not_before = serializers.DateTimeField(
+        allow_null=True, help_text="An answer waits until then; null: no wait helps."
+    )
+    denials = AgainstShown(many=True, help_text="What is against it now, with the rules' ids.")
+
+
+class ConversationInFull(ConversationShown):
+    answers = WayShown(many=True, help_text="By which media the consumer can be answered.")
 
 
 class ConversationQuery(PageQuery):
@@ -65,7 +85,8 @@ class ConversationForm(Form):
 class ReplyForm(Form):
     """Approved words."""
 
-    template = Text(max_length=80, help_text="The name of a published template for text messages.")
+    template = Text(max_length=80, help_text="Of a published template for texts, or an answer by e-mail.")
+    channel = Word(MEDIA, unknown="channel_unknown", required=False, help_text="Left out: by text.")
 
 
 class ReplyShown(Shown):
@@ -129,7 +150,7 @@ class Conversations(Endpoint):
 
     @operation(
         "list_conversations",
-        "List conversations by text",
+        "List conversations by text and e-mail",
         scope="texts:read",
         answers=page_of(ConversationShown),
         query=[ConversationQuery],
@@ -143,10 +164,11 @@ class Conversations(Endpoint):
 class OneConversation(Endpoint):
     """One of them."""
 
-    @operation("get_conversation", "Read a conversation by text", scope="texts:read", answers=ConversationShown)
+    @operation("get_conversation", "Read a conversation", scope="texts:read", answers=ConversationInFull)
     def get(self, request: Request, conversation_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(_port(talk.shown)(one(_port(talk.conversations)(), conversation_id)))
+        row = one(_port(talk.conversations)(), conversation_id)
+        return answer(_port(talk.shown)(row) | {"answers": _port(talk.ways)(row, now=self.now)})
 
     @operation(
         "put_conversation",
@@ -168,21 +190,33 @@ class Reply(Endpoint):
 
     @operation(
         "reply_to_conversation",
-        "Answer a text in approved words",
+        "Answer a text or an e-mail in approved words",
         scope="texts:write",
-        said="The gate judges it now and once more when it leaves: opt-outs, status, hours, consent.",
+        said="The gate judges it now and once more when it leaves: opt-outs, status, hours, consent. An e-mail hangs "
+        "in the consumer's own thread.",
         form=ReplyForm,
         answers=ReplyShown,
         status=201,
         once=True,
-        problems={422: "`refused`: `template_unknown`, `number_unknown`, `account_needed`, `contact_denied`."},
-        examples=[example("Ask for a call", {"template": "Reply: please call us"})],
+        problems={
+            422: "`refused`: `template_unknown`, `number_unknown`, `no_mail`, `account_needed`, `contact_denied`, "
+            "`too_old_for_suit`, `age_notice_no_room`."
+        },
+        examples=[
+            example("Ask for a call", {"template": "Reply: please call us"}),
+            example("Answer an e-mail", {"template": "Answer: please call us", "channel": "email"}),
+        ],
     )
     def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
         row = one(_port(talk.conversations)(), conversation_id)
         given = self.read(ReplyForm)
         made = _port(talk.reply)(
-            conversation_id=row.pk, template=given["template"], key=self.asked_as.hex, by=self.by, now=self.now
+            conversation_id=row.pk,
+            template=given["template"],
+            channel=given.get("channel", "text"),
+            key=self.asked_as.hex,
+            by=self.by,
+            now=self.now,
         )
         if isinstance(made, list):
             raise refused(made)
@@ -194,7 +228,7 @@ class Revocation(Endpoint):
 
     @operation(
         "revoke_by_conversation",
-        "Write down that a consumer wants no more texts",
+        "Write down that a consumer wants no more messages",
         scope="texts:write",
         said="By any words and any way (SMS-01). It holds at once; one confirmation goes out, within five minutes.",
         form=RevocationForm,

@@ -19,8 +19,8 @@ from accounts.calendars import utc_of_local
 from accounts.models import Consent, ContactPoint, Event
 from accounts.services.consent import ESIGN_VERSION
 from accounts.tenancy import acting_for, uuid7
-from campaigns.models import MailProvider, TextProvider
-from campaigns.services import announce, fulfil, send, track, waiting
+from campaigns.models import MailProvider, Message, TextProvider
+from campaigns.services import announce, fulfil, outbox, send, track, waiting
 from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate, ProcessorAccount
 from payments.rules.notices import predebit_window
 from tests.campaigns.carrier_program import MOBILE, CarrierProgram, make_text_provider
@@ -113,6 +113,24 @@ def others_provider(other_agency, sandbox) -> MailProvider:
 def mails(sandbox, provider):
     """The mails that the provider took from the agency, newest first."""
     return lambda: sandbox.call("GET", f"/_sandbox/messages?domain={provider.domain}")
+
+
+@pytest.fixture
+def point(acting, account) -> ContactPoint:
+    """The consumer's e-mail address."""
+    return account.consumer.contact_points.get(kind="email")
+
+
+@pytest.fixture
+def mail(account, point, others_account, provider, now) -> Message:
+    """A mail about the account, as it stands when the provider has taken it."""
+    made = outbox.queue(
+        template="payment_failed", consumer=account.consumer, contact_point=point, account=account, cause="x",
+        language="en", facts={"name": "Jane", "outcome": "declined", "amount": "$1", "rows": []}, now=now,
+    )  # fmt: skip
+    Message.objects.filter(pk=made.pk).update(provider_id=f"<{made.pk.hex}@{provider.domain}>", status="sent")
+    made.refresh_from_db()
+    return made
 
 
 def wait_for(condition, seconds: float = 5.0):

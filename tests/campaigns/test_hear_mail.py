@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.models import Consent, Event
 from accounts.services import consent
 from accounts.tenancy import acting_for
-from campaigns.models import Conversation, InboundMessage, Message
+from campaigns.models import Conversation, InboundMessage
 from campaigns.services import gate, hear_mail, inbox, outbox
 from campaigns.services.gate import Asked
 from tests.campaigns.test_revocation import CEASE, DOUBT, MEDIUM, STOP
@@ -22,23 +22,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     monkeypatch.setattr("accounts.clock.now", lambda: NOW)
-
-
-@pytest.fixture
-def point(acting, account):
-    return account.consumer.contact_points.get(kind="email")
-
-
-@pytest.fixture
-def mail(account, point, others_account, provider) -> Message:
-    """A mail about the account, as it stands when the provider has taken it."""
-    made = outbox.queue(
-        template="payment_failed", consumer=account.consumer, contact_point=point, account=account, cause="x",
-        language="en", facts={"name": "Jane", "outcome": "declined", "amount": "$1", "rows": []}, now=NOW,
-    )  # fmt: skip
-    Message.objects.filter(pk=made.pk).update(provider_id=f"<{made.pk.hex}@{provider.domain}>", status="sent")
-    made.refresh_from_db()
-    return made
 
 
 def write_back(provider, text: str, *, sender: str, answers: str = "", key: str = "", **more):

@@ -14,7 +14,7 @@ from tests.faults import judge_events
 
 MAIL_BEGAN_SECONDS = 15.0
 """A request with many letters that had begun when somebody opted out may be taken until its time is up (13 s)."""
-ANSWERS = ("text_stopped", "text_help", "text_started")
+ANSWERS = ("text_stopped", "email_stopped", "text_help", "text_started")
 """What may follow a STOP: its one confirmation (RF-08), and help for who asks (SMS-05)."""
 NOT_TAKEN = ("failed", "held")
 GIVES_UP = ("failed permanent bounce", "failed permanent suppress-complaint", "complained")
