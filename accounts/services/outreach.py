@@ -1,6 +1,6 @@
 """Ports: what hosts may ask of the floor that writes to consumers. Empty, each refuses as its contract says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
@@ -65,3 +65,15 @@ campaign: Callable[[UUID], dict[str, Any] | None] | None = None
 
 stop_campaign: Callable[..., "list[Refusal] | None"] | None = None
 """Port: `stop_campaign(campaign_id=, reason=, now=)`: None when the agency has none of this id."""
+
+messages: Callable[..., Iterator[dict[str, Any]]] | None = None
+"""Port: `messages(since=, until=, channel=, template=, status=)`: every message as `MESSAGE_COLUMNS`, a page at a time;
+what is left out narrows nothing (RF-37)."""
+
+MESSAGE_MOMENTS = ("delivered", "opened", "clicked", "bounced", "complained", "failed", "held", "unsubscribed")
+MESSAGE_COLUMNS = (
+    *("message", "queued_at", "sent_at", *(f"{name}_at" for name in MESSAGE_MOMENTS)),
+    *("status", "reason", "denials", "channel", "stream", "template", "template_version", "campaign", "language"),
+    *("to", "account", "reference", "consumer", "provider_id", "attempts", "segments", "cost_cents", "fee_cents"),
+    "body_sha256",
+)

@@ -1,14 +1,23 @@
 """Staff pages of messages: the provider is kept, messages are facts."""
 
+from uuid import UUID
+
+from django import forms
 from django.contrib import admin
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.columns import status_of
-from accounts.desk import AgencyAdmin, FactAdmin
+from accounts.desk import AgencyAdmin, FactAdmin, acts_for_one
+from accounts.exports import saved
+from accounts.scope import acting
+from accounts.services.outreach import MESSAGE_COLUMNS
 from campaigns.models import MailEvent, MailProvider, Message, Recipient
-from campaigns.services import letters, links
+from campaigns.services import audit, letters, links
 
 TONES = {
     "delivered": "success",
@@ -34,6 +43,32 @@ class MailProviderAdmin(AgencyAdmin):
     ]
 
 
+def _moment() -> UnfoldAdminTextInputWidget:
+    return UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"})
+
+
+class AuditForm(forms.Form):
+    """Which messages are saved, and how."""
+
+    since = forms.DateTimeField(label=_("Queued from"), required=False, widget=_moment())
+    until = forms.DateTimeField(label=_("Queued before"), required=False, widget=_moment())
+    channel = forms.ChoiceField(
+        label=_("Channel"),
+        required=False,
+        choices=[("", _("all")), *Message._meta.get_field("channel").choices],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    status = forms.ChoiceField(
+        label=_("Status"),
+        required=False,
+        choices=[("", _("all")), *Message.Status.choices],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    format = forms.ChoiceField(
+        label=_("Form"), choices=[("csv", "CSV"), ("ndjson", "NDJSON")], widget=UnfoldAdminSelectWidget()
+    )
+
+
 @admin.register(Message)
 class MessageAdmin(FactAdmin):
     """One message, its words and what became of it. A message that carries a code keeps its words to itself."""
@@ -55,6 +90,31 @@ class MessageAdmin(FactAdmin):
         "reason",
     ]
     hidden = ("text", "html", "token", "check_hash", "link_hash")
+    actions_list = ["audit"]
+
+    def has_audit_permission(self, request, object_id=None) -> bool:
+        return acts_for_one() and self.has_view_permission(request)
+
+    @action(description=_("Save for an audit"), permissions=["audit"], icon="download")
+    def audit(self, request):
+        """Save every message, what became of it and what it cost (RF-37)."""
+        form = AuditForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            said = dict(form.cleaned_data)
+            csv = said.pop("format") == "csv"
+            rows = audit.export(**{name: value for name, value in said.items() if value})
+            agency = UUID(acting())
+            return saved(rows, columns=MESSAGE_COLUMNS, csv=csv, name="messages", agency_id=agency)
+        context = self.admin_site.each_context(request) | {
+            "title": _("Save for an audit"),
+            "text": _("A line for every message: when, to whom, about what, why not, and what it cost."),
+            "button": _("Save"),
+            "form": form,
+            "back": reverse("admin:campaigns_message_changelist"),
+            "opts": self.opts,
+            "media": self.media,
+        }
+        return TemplateResponse(request, "admin/ask.html", context)
 
     @display(description=_("text"))
     def words(self, message) -> str:

@@ -1,6 +1,5 @@
 """The consent ledger by key: what consumers agreed to and took back, written down, read, and saved as of a moment."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -9,17 +8,14 @@ from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from accounts.exports import saved
 from accounts.models import Consent, Consumer, ContactPoint
 from accounts.services import ledger, record_consent
-from accounts.tenancy import acting_for
 from integrations.api.accounts import PageQuery
 from integrations.api.base import Endpoint, answer, made, one
 from integrations.api.bodies import Flag, Form, Id, Moment, Text, Word
 from integrations.api.document import example, operation
 from integrations.api.terms import Shown, page_of
-
-BLOCK = 64 * 1024
-"""Bytes of an export that leave at once."""
 
 
 class ConsentShown(Shown):
@@ -159,22 +155,4 @@ class ExportConsents(Endpoint):
         chosen = {"kind": asked["kind"]} if "kind" in asked else {}
         chosen |= {"consumer_id": asked["consumer"]} if "consumer" in asked else {}
         rows, csv = ledger.export(as_of=as_of, **chosen), asked.get("format") == "csv"
-        lines = ledger.as_csv(ledger.EXPORTED, rows) if csv else ledger.as_ndjson(rows)
-        found = StreamingHttpResponse(
-            _acting(self.key.agency_id, lines),
-            content_type="text/csv; charset=utf-8" if csv else "application/x-ndjson",
-        )
-        found["Content-Disposition"] = f'attachment; filename="consents.{"csv" if csv else "ndjson"}"'
-        return found
-
-
-def _acting(agency_id: UUID, lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Go on acting for the agency while the answer is sent, a block at a time."""
-    while True:
-        block = bytearray()
-        with acting_for(agency_id):
-            while len(block) < BLOCK and (line := next(lines, b"")):
-                block += line
-        if not block:
-            return
-        yield bytes(block)
+        return saved(rows, columns=ledger.EXPORTED, csv=csv, name="consents", agency_id=self.key.agency_id)
