@@ -16,6 +16,7 @@ class CampaignsConfig(AppConfig):
             hosted_drafts,
             hosted_templates,
             hosted_texts,
+            joining,
             outbox,
             permission,
             texts,
@@ -24,7 +25,7 @@ class CampaignsConfig(AppConfig):
         codes.sender, codes.texts_to = outbox.deliver_code, texts.for_codes
         events.listeners.append(tasks.wake)
         outreach.ask, outreach.settle = permission.ask, permission.settle
-        outreach.messages = audit.export
+        outreach.messages, outreach.joinable = audit.export, joining.names
         outreach.start_campaign, outreach.campaign, outreach.stop_campaign = hosted.start, hosted.find, hosted.stop
         talk.conversations, talk.shown, talk.ways = hosted_texts.conversations, hosted_texts.shown, hosted_texts.ways
         talk.reply, talk.settle, talk.revoke = hosted_texts.reply, hosted_texts.settle, hosted_texts.revoke

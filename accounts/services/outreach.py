@@ -66,6 +66,9 @@ campaign: Callable[[UUID], dict[str, Any] | None] | None = None
 stop_campaign: Callable[..., "list[Refusal] | None"] | None = None
 """Port: `stop_campaign(campaign_id=, reason=, now=)`: None when the agency has none of this id."""
 
+joinable: Callable[[], set[str]] | None = None
+"""Port: the names of the campaigns that a host's file may name for its accounts. Empty: names are taken as they are."""
+
 messages: Callable[..., Iterator[dict[str, Any]]] | None = None
 """Port: `messages(since=, until=, channel=, template=, status=)`: every message as `MESSAGE_COLUMNS`, a page at a time;
 what is left out narrows nothing (RF-37)."""

@@ -163,6 +163,12 @@ class CampaignForm(forms.Form):
         required=False,
         widget=UnfoldAdminSelectWidget(),
     )
+    joined = forms.BooleanField(
+        label=_("Only who is named to it by a host's file"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text=_("A standing campaign: it begins with nobody and goes on until it is stopped."),
+    )
     references = forms.FileField(
         label=_("List of references"),
         required=False,
@@ -186,7 +192,8 @@ class CampaignForm(forms.Form):
             _("Who gets it"),
             (
                 *("clients", "languages", "states", "balance_from_cents", "balance_to_cents", "listed_from_days"),
-                *("listed_to_days", "quiet_days", "abandoned_days", "has_offer", "opened_not_paid", "references"),
+                *("listed_to_days", "quiet_days", "abandoned_days", "has_offer", "opened_not_paid", "joined"),
+                "references",
             ),
         ),
     )
@@ -231,6 +238,7 @@ class CampaignForm(forms.Form):
             "languages": said.get("languages", []),
             "has_offer": choice,
             "opened_not_paid": said.get("opened_not_paid"),
+            "joined": said.get("joined", False),
         }
 
     def clean_states(self) -> list[str]:
@@ -253,6 +261,8 @@ class CampaignForm(forms.Form):
             audience["has_offer"] = said["has_offer"] == "yes"
         if said["opened_not_paid"]:
             audience["opened_not_paid"] = str(said["opened_not_paid"].pk)
+        if said["joined"]:
+            audience["joined"] = True
         if before.audience.get("list"):
             audience["list"] = True
         offer: dict[str, Any] = {}

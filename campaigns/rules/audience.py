@@ -29,7 +29,8 @@ NUMBERS = {
     "abandoned_days": MOST_DAYS,
 }
 LISTS = ("clients", "states", "languages", "statuses")
-CHOICES = ("has_offer", "list")
+CHOICES = ("has_offer", "list", "joined")
+"""`joined`: a standing campaign, for the accounts whose host's file names it (services/joining.py)."""
 IDS = ("opened_not_paid",)
 
 

@@ -190,7 +190,7 @@ def _sql(campaign: Campaign, now: datetime) -> tuple[str, dict[str, Any]]:
     where = [FILTERS[name] for name in said if name in FILTERS]
     if "has_offer" in said:
         where.append(OPEN_OFFER if said["has_offer"] else f"NOT {OPEN_OFFER}")
-    if said.get("list"):
+    if said.get("list") or said.get("joined"):
         where.append(LISTED)
     values = {name: said[name] for name in said if name in FILTERS} | {
         "agency": UUID(acting()),

@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 from accounts import events
 from accounts.models import Agency, Event, ReaderPosition
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from campaigns.services import answers, statements
+from campaigns.services import answers, joining, statements
 
 log = logging.getLogger("quittance.messages")
 
@@ -87,6 +87,7 @@ HANDLERS: dict[str, Callable[[Event, datetime], None]] = {
     "payment.returned": answers.failed,
     "payment.charged_back": answers.failed,
     "payment.refund_failed": answers.refund_failed,
+    "message.requested": joining.requested,
     "statement.due": statements.write_due,
     "method.updated": answers.method_updated,
     "optout.address": answers.no_more_email,

@@ -92,9 +92,11 @@ def advance(key: UUID, *, now: datetime, batches: int = 50) -> int:
     for _batch in range(batches):
         campaign.refresh_from_db(fields=["status", "frozen_to", "started_at"])
         if campaign.status == Campaign.Status.FREEZING:
-            number = audience.freeze(campaign, now=now)
-            if not number:
-                campaigns.frozen(campaign=campaign, now=now)
+            with transaction.atomic():
+                # Under one lock: who joins a standing campaign comes before it or after it.
+                number = audience.freeze(campaign, now=now)
+                if not number:
+                    campaigns.frozen(campaign=campaign, now=now)
         elif campaign.status == Campaign.Status.SENDING:
             number = send_batch(campaign, now=now)
             if not number:
@@ -106,11 +108,11 @@ def advance(key: UUID, *, now: datetime, batches: int = 50) -> int:
 
 
 def _end(campaign: Campaign, *, now: datetime) -> int:
-    """Give up what nobody answered for, and finish when nothing waits any more."""
+    """Give up what nobody answered for; finish when nothing waits any more, unless files may still name it."""
     done = _give_up(campaign, now=now)
     waits = Recipient.objects.filter(campaign=campaign, status=Recipient.Status.WAITING).exists()
     open_ = Message.objects.filter(recipients__campaign=campaign, status=Message.Status.QUEUED).exists()
-    if not waits and not open_:
+    if not waits and not open_ and not campaign.audience.get("joined"):
         campaigns.finish(campaign=campaign, now=now)
     return done
 

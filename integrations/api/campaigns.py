@@ -42,6 +42,11 @@ class AudienceForm(Form):
     abandoned_days = Whole(min_value=0, max_value=_DAYS, required=False, help_text="Began to pay and left since.")
     has_offer = Flag(required=False, help_text="An open individual offer.")
     opened_not_paid = Id(required=False, help_text="A campaign: read it and did not pay.")
+    joined = Flag(
+        required=False,
+        help_text="A standing campaign: those whose account's record in a host's file names it. It goes on until it is "
+        "stopped.",
+    )
 
 
 class CampaignOfferForm(Form):

@@ -20,6 +20,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from accounts import events
 from accounts.bulk import write_rows
 from accounts.crypto import blind_index
+from accounts.services import outreach
 from accounts.services.place import Outcome
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import formats, lines, vault
@@ -90,6 +91,7 @@ class Intake:
         self.counts: Counter[str] = Counter(self.file.counts)
         self.hash_key = self._hash_key()
         self.measured = False
+        self.campaigns: set[str] | None = None
         self.known_key = _key_reader(self.adapter.reference_field) if one_each and not self.format else None
 
     def run(self, *, longest: float) -> bool:
@@ -283,7 +285,7 @@ class Intake:
             rows, outcomes = [(entry, Row(row.record, None, [said]))], []
         placed = iter(outcomes)
         for entry, row in rows:
-            found = list(row.errors)
+            found = [*row.errors, *self._unknown_campaign(row)]
             outcome = next(placed) if row.told else None
             verdict = VERDICTS.get(outcome.verdict, "refused") if outcome else "refused"
             if outcome and verdict == "refused":
@@ -300,9 +302,25 @@ class Intake:
         asked = []
         for _entry, row in rows:
             outcome = next(placed) if row.told else None
-            if outcome and outcome.verdict == "placed" and row.record.get("messaging") is True:
-                asked.append(("message.requested", outcome.account, {"file": str(self.file.pk)}))
+            if outcome is None or VERDICTS.get(outcome.verdict, "refused") == "refused":
+                continue
+            about, name = {"file": str(self.file.pk)}, named_campaign(row.record)
+            if name:
+                asked.append(("message.requested", outcome.account, about | {"campaign": name}))
+            elif row.record.get("messaging") is True and outcome.verdict == "placed":
+                asked.append(("message.requested", outcome.account, about))
         events.record_all(asked, now=now)
+
+    def _unknown_campaign(self, row: Row) -> list[FieldError]:
+        """Say that no campaign is called so; its account is placed all the same."""
+        name = named_campaign(row.record) if row.record else ""
+        if not name or outreach.joinable is None:
+            return []
+        self.campaigns = outreach.joinable() if self.campaigns is None else self.campaigns
+        if name in self.campaigns:
+            return []
+        pointer = "/messaging" if isinstance(row.record.get("messaging"), str) else "/Campaign"
+        return [FieldError(pointer, "campaign_unknown", "No standing campaign of the agency has this name.")]
 
     def _error(self, entry: Entry, error: FieldError, place: int) -> HostFileError:
         texts = {"field": error.pointer[:120], "code": error.code[:40], "message": error.message[:300]}
@@ -340,6 +358,12 @@ class Intake:
         words += [self.connection.cell_phone_type, self.connection.cell_phone_status, self.connection.vocabulary]
         text = msgspec.json.encode(words, order="sorted").hex()
         return bytes.fromhex(blind_index(text, agency_id=self.file.agency_id, field="line"))
+
+
+def named_campaign(record: dict) -> str:
+    """Give the campaign that a record names for its account, in canonical words or SmartCollect's; else nothing."""
+    said = record.get("Campaign") or record.get("messaging")
+    return said.strip()[:120] if isinstance(said, str) else ""
 
 
 def limits_of_files() -> Limits:
