@@ -136,6 +136,7 @@ urlpatterns = [
     path("disputes/<uuid:dispute_id>/resolve", rights.ResolveDispute.as_view(), name="resolve-dispute"),
     path("accounts/<uuid:account_id>/disputes", rights.OpenDispute.as_view(), name="open-dispute"),
     path("creditor-requests", rights.CreditorRequests.as_view(), name="creditor-requests"),
+    path("accounts/<uuid:account_id>/spanish-notice", rights.SpanishNotice.as_view(), name="spanish-notice"),
     path("accounts/<uuid:account_id>/creditor-requests", rights.AskCreditor.as_view(), name="ask-creditor"),
     path(
         "creditor-requests/<uuid:creditor_request_id>/answer", rights.AnswerCreditor.as_view(), name="answer-creditor"

@@ -28,6 +28,7 @@ urlpatterns = [
     path("accounts/<uuid:account_id>/age-of-debt/", checkout.age_notice, name="age_notice"),
     path("accounts/<uuid:account_id>/wrong/", rights.wrong, name="wrong"),
     path("accounts/<uuid:account_id>/creditor/", rights.creditor, name="creditor"),
+    path("accounts/<uuid:account_id>/spanish/", rights.spanish, name="spanish"),
     path("accounts/<uuid:account_id>/helper/", link.helper, name="helper"),
     path("prepared/<uuid:link_id>/", link.prepared, name="prepared"),
     path("p/<str:token>/", link.pay_by_link, name="link"),

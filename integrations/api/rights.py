@@ -183,6 +183,30 @@ class AskCreditor(Endpoint):
         return answer(CreditorShown.of(disputes.ask_original_creditor(account=account, now=self.now)), status=201)
 
 
+class SpanishShown(Shown):
+    new = serializers.BooleanField(help_text="False: it was asked for before.")
+
+
+class SpanishNotice(Endpoint):
+    """The notice in Spanish."""
+
+    @operation(
+        "ask_notice_in_spanish",
+        "Write down that a consumer asks for the validation notice in Spanish",
+        scope="disputes:write",
+        said="The host is told once, by `letter.required` of the type `validation_notice` and the language `es`, to "
+        "send it by the next business day (RF-34).",
+        form=Nothing,
+        answers=SpanishShown,
+        status=201,
+        once=True,
+    )
+    def post(self, request: Request, account_id: UUID) -> HttpResponse:
+        account = payable(account_id)
+        self.read(Nothing)
+        return answer({"new": disputes.ask_in_spanish(account=account, now=self.now)}, status=201)
+
+
 class AnswerCreditor(Endpoint):
     """It was sent."""
 

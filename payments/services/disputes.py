@@ -10,8 +10,8 @@ from typing import Any
 from django.db import transaction
 
 from accounts import events, statuses
-from accounts.calendars import local_date, validation_ends_on
-from accounts.models import Account, Visit
+from accounts.calendars import add_business_days, local_date, strict, validation_ends_on
+from accounts.models import Account, Event, Visit
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, CreditorRequest, Dispute, Payment
 from payments.services import items, life, status
@@ -21,6 +21,8 @@ from settlements.services import hardship
 
 WORDS_LIMIT = 4_000
 """Characters of a consumer's own words; a long letter has about three thousand."""
+SPANISH_NOTICE = "validation_notice"
+"""The type of the letter that a host is asked for in Spanish."""
 RESOLUTION_LIMIT = Dispute._meta.get_field("resolution").max_length
 
 _SENTENCES = {
@@ -149,6 +151,27 @@ def ask_original_creditor(*, account: Account, now: datetime) -> CreditorRequest
     if row.in_validation_period:
         _rest(account, reason="oc_request", now=now)
     return row
+
+
+@transaction.atomic
+def ask_in_spanish(*, account: Account, now: datetime) -> bool:
+    """Ask the host, once, for the validation notice of a debt in Spanish (RF-34); False when it was asked for before.
+
+    The notice is the host's, as the first one was: it is told what to send and by when.
+    """
+    account = lock_account(account.pk)
+    if asked_in_spanish(account) is not None:
+        return False
+    send_by = add_business_days(local_date(now, account.consumer.time_zone), 1, strict)
+    about = {"type": SPANISH_NOTICE, "language": "es", "send_by": send_by.isoformat(), "reason": "consumer_asked"}
+    events.record("letter.required", account=account, now=now, data=about)
+    return True
+
+
+def asked_in_spanish(account: Account) -> datetime | None:
+    """Say when the notice of a debt was asked for in Spanish."""
+    told = Event.objects.filter(account=account, kind="letter.required", data__type=SPANISH_NOTICE)
+    return told.values_list("occurred_at", flat=True).first()
 
 
 # What staff answer ----------------------------------------------------------------------------------------------

@@ -103,3 +103,15 @@ def creditor(request: HttpRequest, account_id: UUID) -> HttpResponse:
         return redirect("payments:creditor", account_id)
     last = CreditorRequest.objects.filter(account=account).order_by("-asked_at").first()
     return render(request, "payments/creditor.html", _about(request, account) | {"asked": last})
+
+
+@require_http_methods(["GET", "POST"])
+@identified
+def spanish(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Ask for the notice of this debt in Spanish, or see that it was asked for (RF-34)."""
+    account = own_account(request, account_id)
+    if request.method == "POST":
+        disputes.ask_in_spanish(account=account, now=request.now)
+        return redirect("payments:spanish", account_id)
+    asked_at = disputes.asked_in_spanish(account)
+    return render(request, "payments/spanish.html", _about(request, account) | {"asked_at": asked_at})

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from accounts.models import Account
+from accounts.models import Account, Event
 from payments.models import CreditorRequest, Dispute
 from tests.conftest import NOW
 from tests.flows.test_pay_once import text
+from tests.integrations.api_caller import Caller
 from tests.visitor import Visitor
 
 
@@ -76,9 +77,44 @@ def test_it_can_be_said_in_spanish(visitor, shop):
     assert "Esto no es correcto" in text(page)
 
 
-@pytest.mark.parametrize("page", ["wrong", "creditor"])
+def test_rf_34_the_notice_is_asked_for_in_spanish_and_the_host_hears_once_what_to_send_and_by_when(visitor, shop):
+    link = "Quiero este aviso en español"
+    assert link not in text(visitor.get(f"/accounts/{shop.account.pk}/"))
+    Account.objects.filter(pk=shop.account.pk).update(validation_sent_on=dt.date(2026, 11, 30))
+    path = f"/accounts/{shop.account.pk}/spanish/"
+    page = visitor.get(f"/accounts/{shop.account.pk}/")
+    assert link in text(page)
+    assert path in page.content.decode()
+    assert "We have your message" not in text(visitor.get(path))
+    page = visitor.follow(visitor.post(path))
+    assert "The notice about this debt comes to you in Spanish." in text(page)
+    visitor.post(path)
+    (told,) = Event.objects.filter(kind="letter.required")
+    assert (told.account, told.data | {"v": 1}) == (
+        shop.account,
+        {
+            "type": "validation_notice",
+            "language": "es",
+            "send_by": "2026-12-02",
+            "reason": "consumer_asked",
+            "v": 1,
+        },
+    )
+
+
+def test_rf_34_the_same_by_api_of_the_own_agency_only(shop, other_shop, clock):
+    at = f"accounts/{shop.account.pk}/spanish-notice"
+    assert Caller(other_shop.agency).post(at, {}).status_code == 404
+    caller = Caller(shop.agency)
+    assert caller.post(at, {}).json() == {"new": True}
+    assert caller.post(at, {}).json() == {"new": False}
+    assert Event.objects.filter(kind="letter.required", account=shop.account).count() == 1
+
+
+@pytest.mark.parametrize("page", ["wrong", "creditor", "spanish"])
 def test_another_agencys_account_is_not_found(shop, other_shop, clock, page):
     stranger = Visitor(other_shop.agency).sign_in(other_shop.account)
     path = f"/accounts/{shop.account.pk}/{page}/"
     assert (stranger.get(path).status_code, stranger.post(path, {"reason": "paid"}).status_code) == (404, 404)
     assert (Dispute.objects.count(), CreditorRequest.objects.count()) == (0, 0)
+    assert not Event.objects.filter(kind="letter.required").exists()

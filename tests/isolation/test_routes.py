@@ -51,6 +51,7 @@ LEVEL_1 = {
     "payments:authorization",
     "payments:wrong",
     "payments:creditor",
+    "payments:spanish",
 }
 LEVEL_2 = {
     "accounts:details",
