@@ -28,8 +28,8 @@ from campaigns.services import carriers, inbox
 from settlements.admin.people import by, names
 
 WISHES = [
-    (revocation.STOP, _("no more texts to this number")),
-    (revocation.MEDIUM, _("no more texts at all")),
+    (revocation.STOP, _("nothing more to the number or address they wrote from last")),
+    (revocation.MEDIUM, _("nothing more by that medium")),
     (revocation.CEASE, _("do not contact me in any way")),
 ]
 state = status_of({"open": "info", "closed": ""})

@@ -268,11 +268,10 @@ def revoke(*, conversation: Conversation, wish: str, words: str, by: str, now: d
 
 
 def _points(conversation: Conversation) -> Sequence[ContactPoint]:
-    """Give the address that is stopped by hand: their number, or the address they mailed from."""
-    if (point := point_of(conversation)) is None:
-        mailed = conversation.inbound.exclude(contact_point=None).select_related("contact_point__consumer")
-        last = mailed.order_by("-received_at").first()
-        point = last.contact_point if last else None
+    """Give what is stopped by hand: the number or the address that they wrote from last."""
+    known = conversation.inbound.exclude(contact_point=None).select_related("contact_point__consumer")
+    last = known.order_by("-received_at", "-id").first()
+    point = last.contact_point if last else point_of(conversation)
     return [point] if point else []
 
 

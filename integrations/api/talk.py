@@ -98,7 +98,11 @@ class ReplyShown(Shown):
 class RevocationForm(Form):
     """What the consumer asked."""
 
-    wish = Word(WISHES, unknown="wish_unknown", help_text="This number; texts altogether; any contact (RF-06, RF-07).")
+    wish = Word(
+        WISHES,
+        unknown="wish_unknown",
+        help_text="The number or address they wrote from last; that medium; any contact (RF-06, RF-07).",
+    )
     words = Text(max_length=1000, help_text="Their own words.")
 
 

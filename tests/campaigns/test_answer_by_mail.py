@@ -213,3 +213,19 @@ def test_rf_08_a_stop_by_mail_that_staff_write_down_is_confirmed_once(talk, mail
     assert inbox.revoke(**said) is False
     send.drain(now=NOW)
     assert [one["tags"] for one in mails()] == [["answers", "email_stopped"]]
+
+
+def test_rf_07_what_staff_stop_by_hand_is_what_the_consumer_wrote_from_last(talk, point, mobile, texting, provider):
+    said = {"conversation": talk, "wish": "stop", "words": "Enough.", "by": "staff:1"}
+    write_in(texting, "Hello?")
+    with time_machine.travel(NOW + dt.timedelta(minutes=1), tick=False):
+        write_back(provider, "Enough now.", sender=point.value)
+        assert inbox.revoke(**said, now=NOW + dt.timedelta(minutes=1)) is True
+    point.refresh_from_db()
+    mobile.refresh_from_db()
+    assert (point.opted_out_at is not None, mobile.opted_out_at) == (True, None)
+    with time_machine.travel(NOW + dt.timedelta(minutes=2), tick=False):
+        write_in(texting, "One more thing.")
+        assert inbox.revoke(**said, now=NOW + dt.timedelta(minutes=2)) is True
+    mobile.refresh_from_db()
+    assert mobile.opted_out_at is not None
