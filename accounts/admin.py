@@ -26,6 +26,7 @@ from accounts.models import (
     ContactPoint,
     Event,
     IdentifyAttempt,
+    Licence,
     QuietTime,
     SessionLink,
     Suppression,
@@ -85,7 +86,15 @@ class AgencySettingsAdmin(Desk):
         (_("Face"), {"fields": [("brand", "accent")]}),
         (
             _("Identification and payment"),
-            {"fields": ["factor", "allow_visa_credit", "balance_fresh_hours", "old_debt_parts_states"]},
+            {
+                "fields": [
+                    "factor",
+                    "allow_visa_credit",
+                    "balance_fresh_hours",
+                    "old_debt_parts_states",
+                    "licensed_only",
+                ]
+            },
         ),
     ]
 
@@ -106,6 +115,16 @@ class AgencySettingsAdmin(Desk):
         if {"brand", "accent"} & set(form.changed_data):
             obj.branding_version += 1
         super().save_model(request, obj, form, change)
+
+
+@admin.register(Licence)
+class LicenceAdmin(AgencyAdmin):
+    """Where the agency is licensed, and the line that is printed there (ST-09)."""
+
+    list_display = ["state", "line", "starts_on", "ends_on"]
+    list_filter = ["state"]
+    fields = ["state", "line", ("starts_on", "ends_on")]
+    ordering = ["state", "-starts_on"]
 
 
 @admin.register(Client)

@@ -50,8 +50,10 @@ def problems(refusals: Sequence[Refusal], targets: dict[str, str] | None = None)
 
 
 def cannot_pay(at: Standing, *, now: datetime) -> str:
-    """Say why nothing can be paid: `disputed`, `paid`, `closed`, `arranged` or `stale`; empty when it can."""
+    """Say why nothing can be paid: `unlicensed`, `disputed`, `paid`, `closed`, `arranged` or `stale`; empty: it can."""
     account = at.account
+    if at.unlicensed:
+        return "unlicensed"
     if at.owed.disputed or account.status == Account.Status.DISPUTED:
         return "disputed"
     if at.owed.cents <= 0:

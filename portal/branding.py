@@ -3,6 +3,8 @@
 from django.conf import settings
 
 from accounts.branding import ACCENT, BRAND, ink_on, is_colour
+from accounts.calendars import local_date
+from accounts.services import licences
 
 NAMES = {"en": "English", "es": "Español"}
 """Each language in its own words (A11Y-14)."""
@@ -38,8 +40,13 @@ def context(request) -> dict:
     if agency is None or request.path.startswith(("/admin/", "/staff/")):
         return {}
     visit = getattr(request, "visit", None)
+    shown = face(agency)
+    if visit is not None:
+        # ST-09: where they live is said to nobody who has not identified.
+        today = local_date(request.now, visit.consumer.time_zone)
+        shown["state_licences"] = licences.printed(visit.consumer, agency, today)
     return {
-        "agency": face(agency),
+        "agency": shown,
         "session": {
             "signed_in": visit is not None,
             "level": visit.level if visit else 0,

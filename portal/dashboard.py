@@ -77,6 +77,7 @@ PLACES = (
     (
         "Settings",
         ("Agency", "storefront", "accounts.agency"),
+        ("Licences", "workspace_premium", "accounts.licence"),
         ("Staff", "badge", "accounts.user"),
         ("Clients", "domain", "accounts.client"),
         ("Processor", "account_balance", "payments.processoraccount"),

@@ -64,8 +64,8 @@ INBOXES = (
     "payments.processorevent campaigns.mailevent campaigns.textevent accounts.identifyattempt accounts.sessionlink "
 )
 OFFICE = (
-    "accounts.agency accounts.user admin.logentry payments.processoraccount payments.achorigin campaigns.mailprovider "
-    "campaigns.contactpolicy campaigns.textprovider "
+    "accounts.agency accounts.licence accounts.user admin.logentry payments.processoraccount payments.achorigin "
+    "campaigns.mailprovider campaigns.contactpolicy campaigns.textprovider "
 )
 
 ACTIONS = {
@@ -162,6 +162,7 @@ ROLES = {
         + "settlements.edit_affordabilityform settlements.add_hardshippolicy "
         "settlements.change_hardshippolicy "
         "settlements.exceed_individualoffer accounts.change_agency accounts.change_client "
+        "accounts.add_licence accounts.change_licence "
         "accounts.add_user accounts.change_user "
         "accounts.reset_user settlements.add_globaloffer settlements.change_globaloffer "
         "payments.add_processoraccount payments.change_processoraccount "

@@ -37,8 +37,11 @@ def brand(request: HttpRequest) -> HttpResponse:
 @require_safe
 @identified
 def home(request: HttpRequest) -> HttpResponse:
-    """List the consumer's accounts, each with its next step."""
+    """List the consumer's accounts, each with its next step; where we are not licensed, how to reach us (ST-09)."""
     standings = gate.standings(list(own_accounts(request)[:MOST_ACCOUNTS]), now=request.now)
+    if any(at.unlicensed for at in standings):
+        lines = [shown(at.account, level=request.visit.level) for at in standings]
+        return render(request, "portal/contact_us.html", {"accounts": lines})
     scheduled = [at.account for at in standings if at.owed.scheduled_cents]
     planned = _open_postdates(scheduled)
     context = {
@@ -99,8 +102,8 @@ def account(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "offer": offered,
         "received": received(at),
         "plan": summary(at),
-        "prepared": _prepared(row, request) if at.owed.prepared else [],
-        "budget_url": resolves("settlements:budget", row.pk),
+        "prepared": _prepared(row, request) if at.owed.prepared and not at.unlicensed else [],
+        "budget_url": "" if at.unlicensed else resolves("settlements:budget", row.pk),
     }
     return render(request, "portal/account.html", context)
 

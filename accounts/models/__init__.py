@@ -4,6 +4,7 @@ from accounts.models.account import Account, AccountPast, Client
 from accounts.models.agency import Agency, User
 from accounts.models.consumer import Consent, Consumer, ContactPoint, QuietTime, Suppression
 from accounts.models.event import Event, ReaderPosition
+from accounts.models.licence import Licence
 from accounts.models.visit import Code, IdentifyAttempt, SessionLink, Visit
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "ContactPoint",
     "Event",
     "IdentifyAttempt",
+    "Licence",
     "QuietTime",
     "ReaderPosition",
     "SessionLink",

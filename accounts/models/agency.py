@@ -56,6 +56,14 @@ class Agency(models.Model):
         blank=True,
         help_text=_("States where counsel allows them, as TX FL. Empty: nowhere (SOL-04)."),
     )
+    licensed_only = models.BooleanField(
+        _("collect only where we are licensed"),
+        default=False,
+        help_text=_(
+            "Who lives in a state without a licence in your list sees how to reach you, and pays nothing here (ST-09). "
+            "Without a list nothing changes."
+        ),
+    )
     brand = models.CharField(_("brand colour"), max_length=7, default="#1f4e5f")
     accent = models.CharField(_("accent colour"), max_length=7, default="#b5541c")
     branding_version = models.PositiveIntegerField(default=1, editable=False)

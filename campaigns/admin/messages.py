@@ -135,7 +135,12 @@ def written_again(message: Message) -> str:
     for first in (True, False):
         for barred in (False, True):
             compiled = letters.compile_mail(
-                version=version, agency=campaign.agency, language=message.language, first=first, barred=barred
+                version=version,
+                agency=campaign.agency,
+                language=message.language,
+                first=first,
+                barred=barred,
+                licensed=letters.LICENCE in recipient.values,
             )
             _subject, text, page = compiled.write(recipient.values)
             if links.hash_of(page) == recipient.body_sha256:

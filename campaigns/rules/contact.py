@@ -90,6 +90,10 @@ def _hardship(facts: Facts) -> Found:
     return Denial("hardship", ("STS-05",)) if facts.hardship else None
 
 
+def _licence(facts: Facts) -> Found:
+    return Denial("not_licensed", ("ST-09",)) if facts.unlicensed else None
+
+
 def _validation(facts: Facts) -> Found:
     """We are not the first to write about a debt before its validation notice, and no offer ends within its period."""
     if facts.first_contact and not facts.validation_sent:
@@ -211,6 +215,7 @@ RULES: tuple[tuple[Callable[[Facts], Found], tuple[str, ...], tuple[str, ...], t
     (addresses.text_route, ("RF-16", "SMS-11"), _NOT_CODES, ("text",)),
     (_status, ("RF-05", "RF-06", "RF-32", "STS-01", "STS-03", "STS-06"), _NOT_CODES, _ANY),
     (_dispute, ("RF-32",), _PRESSING, _ANY),
+    (_licence, ("ST-09",), OUR_OWN, _ANY),
     (_hardship, ("STS-05",), _PRESSING, _ANY),
     (_validation, ("RF-28", "RF-31"), ("campaign",), _ANY),
     (_state_consent, ("ST-01", "ST-05", "ST-06", "ST-07"), OUR_OWN, _WRITTEN),

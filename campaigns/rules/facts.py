@@ -87,6 +87,8 @@ class Facts:
     """A number of the consumer said stop by text, and that reaches texts and calls to all of them by now (SMS-04)."""
     quiet: tuple[Quiet, ...] = ()
     past: tuple[Past, ...] = ()
+    unlicensed: bool = False
+    """The agency collects only where it is licensed, and is not where the consumer lives (ST-09)."""
     state: str = ""
     zip_code: str = ""
     consented: bool = False

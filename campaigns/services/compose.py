@@ -5,6 +5,7 @@ to stop it without a login (RF-17), and, unless it is a code, that it is from a 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
@@ -151,12 +152,14 @@ def compose(
     facts: dict[str, Any],
     names: tuple[str, ...] = (),
     words: Words | None = None,
+    licences: Sequence[str] = (),
 ) -> Mail:
     """Compose a message from ready texts.
 
     :param facts: what the template says, formatted for the language.
     :param names: creditors and references that must not show outside.
     :param words: the agency's own, published; what the law wants stands in our blocks among them.
+    :param licences: the licence lines of the state where the consumer lives (ST-09).
     :raises TooTelling: subject or preheader would tell a stranger.
     """
     kind = TEMPLATES[template]
@@ -183,6 +186,7 @@ def compose(
             "minutes": settings.CODE_SECONDS // 60,
             "portal_url": site_url(agency),
             "stop_url": stop_url(agency, contact_point),
+            "state_licences": "; ".join(licences),
         }
         page = template
         if words is not None:

@@ -11,15 +11,15 @@ from django.db.models import Q
 
 from accounts.bulk import blank, write_rows
 from accounts.calendars import local_date, validation_ends_on
+from accounts.licensing import missing
 from accounts.models import Account, Code, Consent, Consumer, ContactPoint, QuietTime
-from accounts.services import record_consent, streams
+from accounts.services import licences, record_consent, streams
 from accounts.tenancy import acting
 from campaigns.models import ContactDecision, ContactPolicy, InboundMessage, Message
 from campaigns.rules import addresses, contact, packs, revocation, revocation_scope, zones
 from campaigns.rules.contact import Judgement
 from campaigns.rules.facts import COUNTED, WEEK, Facts, Past, Point, Policy, Quiet
 from campaigns.services import carriers, silence
-from payments.models import CreditorRequest
 from payments.services import standstill
 from settlements.models import Hardship
 
@@ -142,6 +142,7 @@ class _Known:
         assert acting(), "the gate judges for one agency"
         self.now = now
         self.policy = policy_of_agency()
+        self.licences = licences.asked_for()
         consumers = {one.consumer.pk for one in asked}
         accounts = {one.account.pk for one in asked if one.account}
         self.phones = _grouped(
@@ -156,7 +157,7 @@ class _Known:
         )
         self.past = _grouped(_past(accounts, now))
         self.spoken = _spoken(accounts)
-        self.still = standstill.disputed(accounts) | _creditor_asked(accounts)
+        self.still = standstill.still(accounts)
         self.paused = _paused(consumers)
         self.ceased = _ceased(consumers)
         self.silent = silence.since({one.point.value_key for one in asked if one.point and one.channel == "text"})
@@ -199,6 +200,7 @@ class _Known:
             revoked_all=consumer.pk in self.revoked,
             quiet=tuple(self.quiet.get(consumer.pk, ())),
             past=self._past(account, one.message),
+            unlicensed=missing(self.licences, consumer.state, today),
             state=consumer.state,
             zip_code=consumer.zip,
             consented=agreed_at is not None or bool(point and addresses.ROUTES.get(point.route) == addresses.USED),
@@ -283,11 +285,6 @@ def _spoken(accounts: Collection[UUID]) -> set[UUID]:
     """Say about which accounts something was said to the consumer before, by a message that left."""
     left = Message.objects.filter(account__in=accounts, sent_at__isnull=False).exclude(stream="security")
     return set(left.values_list("account_id", flat=True).distinct())
-
-
-def _creditor_asked(accounts: Collection[UUID]) -> set[UUID]:
-    asked = CreditorRequest.objects.filter(account__in=accounts, answered_at=None, in_validation_period=True)
-    return set(asked.values_list("account_id", flat=True))
 
 
 def _paused(consumers: Collection[UUID]) -> dict[UUID, list[tuple[date, date]]]:

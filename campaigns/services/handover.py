@@ -58,7 +58,7 @@ def _groups(leaving: Iterable[Leaving]) -> list[list[Leaving]]:
     found: dict[tuple, list[Leaving]] = {}
     seen: dict[tuple, int] = {}
     for one in leaving:
-        letter = (one.recipient.variant, one.message.language, one.first, one.barred)
+        letter = (one.recipient.variant, one.message.language, one.first, one.barred, letters.LICENCE in one.values)
         # The same address twice, for two accounts, goes in two requests.
         times = seen[(*letter, one.address.lower())] = seen.get((*letter, one.address.lower()), -1) + 1
         found.setdefault((*letter, times), []).append(one)
@@ -139,7 +139,12 @@ def _mails(campaign, agency, provider, channel, group) -> list[tuple[AnymailMess
     first = group[0]
     version = campaign.version_b if first.recipient.variant == "b" else campaign.version_a
     compiled = letters.compile_mail(
-        version=version, agency=agency, language=first.message.language, first=first.first, barred=first.barred
+        version=version,
+        agency=agency,
+        language=first.message.language,
+        first=first.first,
+        barred=first.barred,
+        licensed=letters.LICENCE in first.values,
     )
     sender = provider.from_name if not lint(provider.from_name) else ""
     many = Many(

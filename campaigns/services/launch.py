@@ -17,9 +17,11 @@ from django.db.models import Count
 
 from accounts import events
 from accounts.bulk import blank, update_rows, write_rows
+from accounts.calendars import local_date
+from accounts.licensing import lines
 from accounts.models import Account, Agency, Client, ContactPoint
 from accounts.money import share
-from accounts.services import consent
+from accounts.services import consent, licences
 from accounts.tenancy import ALL_AGENCIES, acting_for, uuid7
 from campaigns.models import Campaign, Message, Recipient, TemplateVersion
 from campaigns.rules import complaints, fields
@@ -248,6 +250,7 @@ class _Writer:
 
     def __init__(self, campaign: Campaign, agency: Agency, now: datetime) -> None:
         self.campaign, self.agency, self.now = campaign, agency, now
+        self.licences = licences.of_agency(agency.pk)
         self.link, self.stop = links.pattern(agency, "campaigns:link"), links.pattern(agency, "accounts:opt_out")
 
     def version(self, recipient: Recipient) -> TemplateVersion:
@@ -292,8 +295,16 @@ class _Writer:
             kept = text = compiled.write(values | {"link": HIDDEN_LINK})[1]
         else:
             token = links.new_token()
+            if self.licences:
+                today = local_date(now, consumer.time_zone)
+                values[letters.LICENCE] = "; ".join(lines(self.licences, consumer.state, today))
             compiled = letters.compile_mail(
-                version=version, agency=self.agency, language=language, first=first, barred=barred
+                version=version,
+                agency=self.agency,
+                language=language,
+                first=first,
+                barred=barred,
+                licensed=bool(self.licences),
             )
             subject, _text, kept = compiled.write(values)
         message = blank(

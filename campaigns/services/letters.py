@@ -35,6 +35,8 @@ TOKEN = re.compile(r"qqf-([a-z_]+)-qqf")
 LINKS = ("link", "stop_url")
 """Fields that are secrets: left out of what is kept and hashed."""
 
+LICENCE = "licence"
+"""The value of a reader that is printed in the foot of mails: the agency's licences where they live."""
 
 AGE_NOTICE = gettext_noop(
     "Because of its age we will not sue you for it. A payment or a promise to pay can start the time for a suit again."
@@ -60,15 +62,18 @@ def _join(pieces: tuple[str, ...], values: Mapping[str, str]) -> str:
     return "".join(piece if number % 2 == 0 else values.get(piece, "") for number, piece in enumerate(pieces))
 
 
-def compile_mail(*, version: TemplateVersion, agency: Agency, language: str, first: bool, barred: bool) -> Compiled:
+def compile_mail(
+    *, version: TemplateVersion, agency: Agency, language: str, first: bool, barred: bool, licensed: bool = False
+) -> Compiled:
     """Make a version ready to be written.
 
     :param first: nothing was said about the debt before: the long sentence of the law is in it (RF-20).
     :param barred: the debt may be too old to sue for, which is said (SOL-01, SOL-03).
+    :param licensed: each reader has the licence line of their state (`LICENCE`), empty where there is none (ST-09).
     :raises TooTelling: what shows outside would tell a stranger.
     """
     stamp = (version.pk, version.made_at, agency.pk, agency.branding_version, STYLE.stat().st_mtime_ns)
-    return _compiled(stamp, _Source(version, agency), language, first, barred)
+    return _compiled(stamp, _Source(version, agency), language, first, barred, licensed)
 
 
 class _Source:
@@ -85,7 +90,7 @@ class _Source:
 
 
 @lru_cache(maxsize=512)
-def _compiled(stamp: tuple, source: _Source, language: str, first: bool, barred: bool) -> Compiled:
+def _compiled(stamp: tuple, source: _Source, language: str, first: bool, barred: bool, licensed: bool) -> Compiled:
     version, agency = source.version, source.agency
     said = version.words.get(language) or version.words["en"]
     with override(language):
@@ -111,6 +116,7 @@ def _compiled(stamp: tuple, source: _Source, language: str, first: bool, barred:
             "stop_url": _slot("stop_url"),
             "check_code": _slot("check_code"),
             "verify_url": site_url(agency, "/verify/"),
+            "state_licences": _slot(LICENCE) if licensed else "",
         }
         page = render_to_string("campaigns/mail/campaign.html", context).lstrip()
         text = plain_text(page)

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from django.db import transaction
 
+from accounts.calendars import local_date
 from accounts.models import Account, Agency, Consumer, ContactPoint
-from accounts.services import consent
+from accounts.services import consent, licences
 from accounts.services.contacts import blocked
 from accounts.tenancy import uuid7
 from campaigns.models import Conversation, InboundMessage, Message, TemplateVersion
@@ -55,8 +56,12 @@ def written(
     consumer, agency = point.consumer, Agency.objects.get(pk=point.agency_id)
     language = language_of(consumer)
     barred = account is not None and letters.too_old(account, now=now)
-    compiled = letters.compile_mail(version=version, agency=agency, language=language, first=first, barred=barred)
+    printed = licences.printed(consumer, agency, local_date(now, consumer.time_zone))
+    compiled = letters.compile_mail(
+        version=version, agency=agency, language=language, first=first, barred=barred, licensed=bool(printed)
+    )
     values = launch.values_of(agency, account, None, language) if account else plain_values(agency, consumer)
+    values |= {letters.LICENCE: "; ".join(printed)}
     return compiled.write(values | {"link": HIDDEN_LINK, "stop_url": stop_url(agency, point), "check_code": check_code})
 
 

@@ -11,7 +11,7 @@ from accounts import events
 from accounts.calendars import local_date
 from accounts.crypto import CannotOpen, seal, unseal
 from accounts.models import Account, Agency, Code, Consumer, ContactPoint
-from accounts.services import consent
+from accounts.services import consent, licences
 from accounts.services.contacts import blocked
 from accounts.tenancy import acting_for, uuid7
 from campaigns.models import Message
@@ -126,6 +126,7 @@ def queue(
         language=language,
         facts=facts | proof,
         names=names,
+        licences=licences.printed(consumer, agency, local_date(now, consumer.time_zone)),
         words=templates.own_words(kind=template, client_id=account.client_id if account else None, language=language),
     )
     stream = TEMPLATES[template].stream

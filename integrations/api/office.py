@@ -1,15 +1,19 @@
-"""The agency's own face and its staff."""
+"""The agency's own face, its licences and its staff."""
+
+from uuid import UUID
 
 from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts.models import Agency, User
-from accounts.services import desk
+from accounts.licensing import STATES
+from accounts.models import Agency, Licence, User
+from accounts.services import desk, licences
+from integrations.api.accounts import PageQuery
 from integrations.api.base import Endpoint, answer, made, one
-from integrations.api.bodies import Flag, Form, Refuse, Text
-from integrations.api.document import operation
-from integrations.api.terms import Shown
+from integrations.api.bodies import Day, Flag, Form, Refuse, Text, Word
+from integrations.api.document import example, operation
+from integrations.api.terms import Shown, page_of
 
 
 class AgencyForm(Form):
@@ -25,6 +29,7 @@ class AgencyForm(Form):
     time_zone = Text(max_length=40)
     brand = Text(max_length=7, help_text="#rrggbb, readable on our pages (A11Y-12).")
     accent = Text(max_length=7)
+    licensed_only = Flag(required=False, help_text="Collect only where the agency is licensed (ST-09).")
 
 
 class AgencyShown(Shown):
@@ -42,6 +47,9 @@ class AgencyShown(Shown):
     brand = serializers.CharField()
     accent = serializers.CharField()
     branding_version = serializers.IntegerField()
+    licensed_only = serializers.BooleanField(
+        help_text="Nothing is collected from who lives in a state without a licence in the list (ST-09)."
+    )
 
 
 class UserShown(Shown):
@@ -99,6 +107,79 @@ class OneAgency(Endpoint):
         row = Agency.objects.get(pk=self.key.agency_id)
         made(desk.change_agency(agency=row, values=self.read(AgencyForm)))
         return answer(AgencyShown.of(row))
+
+
+LICENCE = {"state": "NC", "line": "North Carolina permit 112233", "starts_on": "2026-01-01", "ends_on": "2026-12-31"}
+
+
+class LicenceForm(Form):
+    """A licence in one state; no field is left out, so that nothing is lost by a change."""
+
+    state = Word(STATES, unknown="state_unknown")
+    line = Text(max_length=200, allow_blank=True, help_text="As it is printed; empty where no licence is needed.")
+    starts_on = Day()
+    ends_on = Day(allow_null=True, help_text="The last day; null: no end is known.")
+
+
+class LicenceShown(Shown):
+    id = serializers.UUIDField()
+    state = serializers.CharField()
+    line = serializers.CharField()
+    starts_on = serializers.DateField()
+    ends_on = serializers.DateField(allow_null=True)
+
+
+class Licences(Endpoint):
+    """All of them."""
+
+    @operation(
+        "list_licences",
+        "List where the agency is licensed",
+        scope="agency:read",
+        answers=page_of(LicenceShown),
+        query=[PageQuery],
+        found=False,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return self.listed(PageQuery, Licence.objects.all(), LicenceShown.of)
+
+    @operation(
+        "add_licence",
+        "Write down a licence of the agency",
+        scope="agency:write",
+        said="Where `licensed_only` of the agency is on, nothing is collected in states without a live one (ST-09).",
+        form=LicenceForm,
+        answers=LicenceShown,
+        status=201,
+        once=True,
+        found=False,
+        problems={422: "`refused`: `ends_too_early`, `state_unknown`."},
+        examples=[example("A licence for a year", LICENCE)],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        row = made(licences.write(values=self.read(LicenceForm)))
+        return answer(LicenceShown.of(row), status=201)
+
+
+class OneLicence(Endpoint):
+    """One of them; it is ended by its last day, never deleted."""
+
+    @operation("get_licence", "Read a licence", scope="agency:read", answers=LicenceShown)
+    def get(self, request: Request, licence_id: UUID) -> HttpResponse:
+        self.asked()
+        return answer(LicenceShown.of(one(Licence.objects.all(), licence_id)))
+
+    @operation(
+        "put_licence",
+        "Change a licence, or end it",
+        scope="agency:write",
+        form=LicenceForm,
+        answers=LicenceShown,
+        problems={422: "`refused`: `ends_too_early`, `state_unknown`."},
+    )
+    def put(self, request: Request, licence_id: UUID) -> HttpResponse:
+        row = one(Licence.objects.all(), licence_id)
+        return answer(LicenceShown.of(made(licences.write(values=self.read(LicenceForm), row=row))))
 
 
 def user_shown(row: User) -> dict:

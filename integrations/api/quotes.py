@@ -169,7 +169,10 @@ class AccountQuotes(Endpoint):
         status=201,
         once=True,
         problems={
-            409: "`sol_notice_required`: the notice about the age of the debt was not acknowledged today (SOL-02).",
+            409: (
+                "`sol_notice_required`: the notice about the age of the debt was not acknowledged today (SOL-02). "
+                "`not_licensed`: the agency has no licence where the consumer lives (ST-09)."
+            ),
             422: "`refused`: every reason with its own code, for example `too_many_payments`, `no_settlement`.",
         },
         examples=[example("Three payments", WISH), example("What would be agreed", QUOTE, status=201)],
@@ -222,6 +225,7 @@ class Accepted(Shown):
 
 CONFLICTS = {
     "quote_expired": "These figures have expired. Ask for new ones.",
+    "not_licensed": "The agency has no licence where the consumer lives: nothing is agreed there (ST-09).",
     "sol_notice_required": "The consumer must read and acknowledge the notice about the age of this debt first.",
     "quote_changed": "Something has changed since these figures were worked out. Ask for new ones.",
 }

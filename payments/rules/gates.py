@@ -41,6 +41,7 @@ class ChargeFacts:
     `sol_notice_needed` says that a time-barred notice is required where the consumer lives.
     `notice_sent_on` is the local date of the proven notice, `notice_channel` is email or letter.
     `change_kind` names the notice of a change that was not signed: `varying`, `date_change` or nothing.
+    `unlicensed` says that the agency collects only where it is licensed, and is not where the consumer lives (ST-09).
     `method_blocked` says that a bank or network ruled it out, `update_pending` that what it told us is not applied yet.
     """
 
@@ -79,11 +80,13 @@ class ChargeFacts:
     method_blocked: bool = False
     update_pending: bool = False
     bank_payments_paused: bool = False
+    unlicensed: bool = False
     currency: str = "USD"
 
 
 _SENTENCES = {
     "account_not_open": gettext_noop("This account cannot take payments now. Please contact the agency."),
+    "not_licensed": gettext_noop("Payments cannot be taken where you live now. Please contact the agency."),
     "dispute_open": gettext_noop("This account is disputed. No payment is taken until that is settled."),
     "sol_acknowledgement_needed": gettext_noop(
         "Please read and acknowledge the notice about the age of this debt first."
@@ -159,6 +162,8 @@ def _account(facts: ChargeFacts) -> list[Refusal]:
     found = []
     if not statuses.may(facts.account_status, "charge" if facts.scheduled else "payment"):
         found.append(_no("account_not_open"))
+    if facts.unlicensed:
+        found.append(_no("not_licensed"))
     if facts.dispute_open or facts.account_status == "disputed":
         found.append(_no("dispute_open"))
     if facts.sol_notice_needed and not facts.sol_acknowledged:

@@ -41,6 +41,7 @@ _INCIDENTS = {
     "card_disclosures_missing": "card_disclosures_missing",
     "more_than_owed": "more_planned_than_owed",
     "bank_not_validated": "bank_not_validated",
+    "not_licensed": "not_licensed",
 }
 
 

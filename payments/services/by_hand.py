@@ -59,7 +59,8 @@ def record(
     at = gate.standing(account, now=now)
     # An old debt's notice comes before it is asked for; a paper that came was sent unasked.
     facts = gate.facts_of(at, (Line(at.today, amount_cents),), None, EXECUTOR, single=False, acknowledged=True, now=now)
-    found = promise_gates(facts)
+    # What came is written down even where the agency may not ask for it (ST-09).
+    found = [one for one in promise_gates(facts) if one.code != "not_licensed"]
     if kind not in Payment.BY_HAND:
         found.append(_no("kind_unknown", "kind"))
     if not at.today - OLDEST <= received_on <= at.today:

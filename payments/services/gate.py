@@ -10,7 +10,7 @@ from django.db.models import Exists, QuerySet
 from accounts.calendars import local_date
 from accounts.models import Account, Consumer, Event
 from accounts.refusals import Refusal, gettext_noop, refuse
-from accounts.services import consent
+from accounts.services import consent, licences
 from payments.models import Arrangement, Checkout, Payment
 from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates
 from payments.rules.notices import check_letters, notice_needed, predebit_window
@@ -71,6 +71,8 @@ class Standing:
     arrangement: Arrangement | None
     paid_cents: int | None = None
     """What was paid towards the arrangement, where it was added up already."""
+    unlicensed: bool = False
+    """The agency collects only where it is licensed, and is not where the consumer lives (ST-09)."""
 
     @property
     def terms(self) -> Terms | None:
@@ -107,6 +109,7 @@ def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
     for left in plans_left(arrangements.values(), today):
         paid[left.account_id] = left.paid_cents
         due[left.account_id] = replace(due[left.account_id], plan_left_cents=left.cents)
+    elsewhere = licences.unlicensed(accounts, today)
     at = {one: (due[one.pk].cents, today[one.pk]) for one in accounts}
     offered = offers.offered_to(due=at, arranged=set(arrangements), now=now)
     return [
@@ -117,6 +120,7 @@ def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
             offered=offered[account.pk],
             arrangement=arrangements.get(account.pk),
             paid_cents=paid.get(account.pk),
+            unlicensed=account.pk in elsewhere,
         )
         for account in accounts
     ]
@@ -324,6 +328,7 @@ def facts_of(
         amount_cents=first.amount_cents,
         due_on=first.due_on,
         account_status=account.status,
+        unlicensed=at.unlicensed,
         dispute_open=at.owed.disputed,
         sol_notice_needed=needed,
         sol_acknowledged=needed and acknowledged,

@@ -40,10 +40,14 @@ MARGIN = timedelta(hours=14)
 PLAIN = """
     postdate.status = 'scheduled' AND postdate.executor = 'portal' AND clock.today >= postdate.due_on
     AND arrangement.status = ANY(%(running)s)
-    -- The account: charged in this status, not disputed, no time-barred notice needed, the balance fresh and enough.
+    -- The account: charged in this status, not disputed, no time-barred notice needed, licensed there where the agency
+    -- asks for it, the balance fresh and enough.
     AND account.status = ANY(%(chargeable)s) AND account.payment_options::text = ANY(%(options)s)
     AND (consumer.state <> ALL(%(sol_states)s)
         OR account.sol_status = 'live' AND (account.sol_on IS NULL OR account.sol_on > clock.today))
+    AND (NOT agency.licensed_only OR (SELECT count(*) FROM accounts_licence licence
+        WHERE licence.agency_id = agency.id AND licence.state = upper(consumer.state)
+            AND clock.today BETWEEN licence.starts_on AND coalesce(licence.ends_on, clock.today)) > 0)
     AND %(now)s - account.as_of <= make_interval(hours => agency.balance_fresh_hours)
     AND (SELECT count(*) FROM payments_dispute dispute
         WHERE dispute.account_id = account.id AND dispute.status = 'open') = 0

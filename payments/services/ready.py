@@ -18,6 +18,7 @@ from uuid import UUID
 from django.db import connection
 
 from accounts.calendars import local_date
+from accounts.licensing import Licensed, missing
 from payments.models import Arrangement, Payment
 from payments.rules import cards, gates
 from payments.rules.attempts import FailedAttempt
@@ -47,7 +48,7 @@ SELECT postdate.id::text, postdate.account_id::text, postdate.arrangement_id::te
     method.removed_at, method.blocked_at, method.update_pending IS NOT NULL, method.validated_at,
     method.processor_method,
     merchant.is_active, merchant.debits_paused_at,
-    consumer.time_zone, consumer.state,
+    consumer.time_zone, consumer.state, account.agency_id::text,
     account.status, account.balance_cents, account.as_of, account.currency, account.debt_type,
     account.payment_options::text, account.original_creditor, account.reference, account.description,
     account.contract_on, account.sol_status, account.sol_on,
@@ -87,6 +88,13 @@ ACKNOWLEDGED = """
 SELECT DISTINCT account_id::text FROM accounts_event
 WHERE account_id = ANY(%s::uuid[]) AND kind = 'sol_notice.acknowledged'
 """
+
+LICENCES = """
+SELECT licence.agency_id::text, licence.state, licence.starts_on, licence.ends_on, licence.line
+FROM accounts_licence licence JOIN accounts_agency agency ON agency.id = licence.agency_id
+WHERE agency.licensed_only AND agency.id = ANY(%s::uuid[])
+"""
+"""Of agencies that collect only where they are licensed (ST-09)."""
 
 TRIED = """
 SELECT DISTINCT mine.id::text, payment.id::text
@@ -153,6 +161,7 @@ class Item:
     debits_paused_at: datetime | None
     zone: str
     state: str
+    agency_id: str
     account_status: str
     balance_cents: int
     as_of: datetime
@@ -180,6 +189,7 @@ class Item:
     undecided_is_mine: bool = False
     disputed: bool = False
     acknowledged: bool = False
+    unlicensed: bool = False
     failed: tuple[FailedAttempt, ...] = ()
     first_try: str | None = None
 
@@ -211,10 +221,14 @@ def read(postdate_ids: Sequence[str], *, now: datetime) -> list[Item]:
     old = [item.account_id for item in items if sol_needed(item, now)]
     acknowledged = {row[0] for row in _all(ACKNOWLEDGED, [old])} if old else set()
     failed = _failed([item.method_id for item in items])
+    licences: dict[str, list[Licensed]] = defaultdict(list)
+    for agency, *licence in _all(LICENCES, [list({item.agency_id for item in items})]):
+        licences[agency].append(Licensed(*licence))
     for item in items:
         _count(item, waiting[item.account_id])
         item.disputed = item.account_id in disputed
         item.acknowledged = item.account_id in acknowledged
+        item.unlicensed = missing(licences[item.agency_id], item.state, local_date(now, item.zone))
         if tried := failed.get(item.method_id):
             _tried(item, tried)
     return items
@@ -277,6 +291,7 @@ def facts_of(item: Item, *, now: datetime) -> ChargeFacts:
         amount_cents=item.amount_cents,
         due_on=item.due_on,
         account_status=item.account_status,
+        unlicensed=item.unlicensed,
         dispute_open=item.disputed,
         sol_notice_needed=needed,
         sol_acknowledged=needed and item.acknowledged,

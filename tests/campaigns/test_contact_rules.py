@@ -304,6 +304,15 @@ def test_every_status_lets_through_what_the_matrix_says(status, purpose):
     assert asked(purpose=purpose, status=status).allowed is expected
 
 
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_st_09_where_we_are_not_licensed_we_want_nothing_and_the_law_s_notices_and_receipts_still_go(purpose):
+    judgement = asked(purpose=purpose, unlicensed=True)
+    ours = purpose in ("campaign", "reminder")
+    assert (judgement.allowed, judgement.until) == (not ours, None)
+    assert [(one.code, one.rules) for one in judgement.denials] == ([("not_licensed", ("ST-09",))] if ours else [])
+    assert ("ST-09" in judgement.checked) is ours
+
+
 def test_rf_32_and_a_hardship_pause_silence_what_we_want_and_not_what_the_consumer_must_have():
     for facts in ({"disputed": True}, {"hardship": True}):
         spoken = [purpose for purpose in PURPOSES if asked(purpose=purpose, **facts).allowed]

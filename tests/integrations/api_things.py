@@ -2,7 +2,7 @@
 
 import uuid
 
-from accounts.models import Client, Consumer, ContactPoint, QuietTime, SessionLink
+from accounts.models import Client, Consumer, ContactPoint, Licence, QuietTime, SessionLink
 from accounts.tenancy import acting_for
 from campaigns.models import Conversation, MessageTemplate, TemplateVersion
 from integrations.models import FileFormat, PastDueCustomer
@@ -47,6 +47,7 @@ MODELS = {
     "customer_id": PastDueCustomer,
     "link_id": PayLink,
     "mapping_id": FileFormat,
+    "licence_id": Licence,
     "quiet_time_id": QuietTime,
     "session_link_id": SessionLink,
     "conversation_id": Conversation,

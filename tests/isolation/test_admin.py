@@ -157,6 +157,7 @@ def test_the_settings_are_all_that_an_administrator_can_change(house):
     may = {model._meta.label for model in tenant_admins() if _may_change(house, model)}
     assert may == {
         "accounts.Client",
+        "accounts.Licence",
         "campaigns.Campaign",
         "campaigns.ContactPolicy",
         "campaigns.Conversation",

@@ -4,7 +4,7 @@ import datetime as dt
 from random import Random
 
 from accounts.bulk import write_rows
-from accounts.models import Account, Agency, Client, Consumer
+from accounts.models import Account, Agency, Client, Consumer, Licence
 from accounts.tenancy import acting_for
 from payments.models import (
     Arrangement,
@@ -38,7 +38,7 @@ SOME = {
     "fingerprint": ["", "shared", "other's"],
     "merchant": ["inactive", "paused", None],
     "zone": ZONES,
-    "state": ["NY", "TX"],
+    "state": ["NY", "TX", "CA", "ny", ""],
     "sol_status": ["", "expired", "unknown"],
     "sol_on": [DUE_ON, DUE_ON + DAY, DUE_ON - DAY],
     "status": ["validation", "disputed", "paid", "recalled", "closed", "cease", "attorney"],
@@ -93,6 +93,14 @@ PLAIN = {
     "paid": "",
     "twin": False,
 }
+
+
+def license_in_places(agency: Agency) -> None:
+    """Let an agency collect only where it is licensed: New York until a day of the run, California from the next."""
+    Agency.objects.filter(pk=agency.pk).update(licensed_only=True)
+    with acting_for(agency):
+        Licence.objects.create(state="NY", starts_on=DUE_ON - 30 * DAY, ends_on=DUE_ON)
+        Licence.objects.create(state="CA", starts_on=DUE_ON + DAY)
 
 
 def place(agency: Agency, dice: Random, count: int, *, now: dt.datetime) -> None:

@@ -63,6 +63,7 @@ def written(now: dt.datetime) -> tuple[dict, int]:
 def compare(agencies: list[Agency], worlds: int, seed: int, monkeypatch) -> None:
     """Queue the same worlds by the statement and by the rules alone; nothing may differ, and most must be plain."""
     dice, one_by_one = Random(seed), 0
+    due_worlds.license_in_places(agencies[-1])
     for now in MOMENTS:
         for agency in agencies:
             due_worlds.place(agency, dice, worlds // len(MOMENTS) // len(agencies), now=now)
@@ -102,7 +103,7 @@ def test_whoever_adds_a_fact_to_the_gates_must_say_what_it_means_for_plain_items
         balance_cents balance_as_of balance_max_age unposted_cents method method_live method_allowed method_blocked
         update_pending bank_payments_paused bank_validated executor undecided_attempt authority card_brand card_funding
         card_policy ach_allowed disclosures failed created_on notice_sent_on notice_channel change_kind change_sent_on
-        change_channel currency
+        change_channel unlicensed currency
     """
     assert {*ChargeFacts.__dataclass_fields__} == {*known.split()}, "see plain.PLAIN and due_worlds.SOME"
 

@@ -60,6 +60,7 @@ def test_a_charge_with_everything_in_order_passes(facts):
         ({"account_status": "unmapped"}, "account_not_open"),  # STS-06
         ({"account_status": "bankruptcy"}, "account_not_open"),  # STS-01
         ({"account_status": "paid"}, "account_not_open"),
+        pytest.param({"unlicensed": True}, "not_licensed", id="ST-09 no licence where the consumer lives"),
         ({"dispute_open": True}, "dispute_open"),
         ({"sol_notice_needed": True}, "sol_acknowledgement_needed"),  # SOL-02
         ({"balance_as_of": EIGHT - timedelta(hours=24, seconds=1)}, "balance_not_fresh"),  # STS-07
