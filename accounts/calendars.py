@@ -187,6 +187,11 @@ def shared_window(
     return (start, end) if start < end else None
 
 
+def format_time(at: datetime, language: str = "en") -> str:
+    """Say a moment's time of day where it stands: 3:05 PM; in Spanish 15:05."""
+    return f"{at:%H:%M}" if language.startswith("es") else f"{at:%I:%M %p}".lstrip("0")
+
+
 def format_date(day: date, language: str = "en") -> str:
     """Say a date in full: June 30, 2023; in Spanish 30 de junio de 2023.
 

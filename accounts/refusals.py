@@ -2,9 +2,9 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 
-from accounts.calendars import format_date
+from accounts.calendars import format_date, format_time
 from accounts.money import format_cents
 
 
@@ -17,8 +17,8 @@ def gettext_noop(message: str) -> str:
 class Refusal:
     """Say why something is refused: a stable code, an English sentence, the field to mend, the numbers.
 
-    `params` keeps raw values: names ending in `_cents` are amounts, dates are dates, tuples are choices;
-    `template` is the sentence before they were filled in, the key of the message catalogue.
+    `params` keeps raw values: names ending in `_cents` are amounts, dates are dates, moments times of day,
+    tuples choices; `template` is the sentence before they were filled in, the key of the message catalogue.
     """
 
     code: str
@@ -46,6 +46,8 @@ def _spoken(
     params: Mapping[str, object], language: str, currency: str, translate: Callable[[str], str]
 ) -> dict[str, object]:
     def say(name: str, value: object) -> object:
+        if isinstance(value, datetime):
+            return format_time(value, language)
         if isinstance(value, date):
             return format_date(value, language)
         if name.endswith("_cents") and isinstance(value, int):

@@ -13,7 +13,7 @@ from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, Authorization, Method
 from payments.rules.authorization import IncompleteAuthorization, text_sha256
 from payments.rules.gates import handover_gates, promise_gates
-from payments.services import age_notice, authority, gate, settle
+from payments.services import age_notice, authority, gate, settle, velocity
 from payments.services.arrange import BY_THEMSELVES, Agreed, arrange, breach_of
 from payments.services.authorize import authorize, usable
 from payments.services.gate import SETTLING, Standing
@@ -99,6 +99,8 @@ def accept(
         if route is None:
             raise Refused([*against, gate.no("method_not_routed", "method")])
     against += _gates(at, lines, means, route.executor, now=now)
+    if means is not None and means.kind == Method.Kind.CARD:
+        against += velocity.against(account, visit_id=None, link_id=None, card=means.fingerprint, now=now)
     channel = gate.channel_for(account.consumer)
     if means is not None:
         against += gate.check_channel(channel, lines, at.today)

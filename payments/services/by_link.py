@@ -195,7 +195,8 @@ def confirm(
     :raises Refused: a gate failed, the link is used or taken back, or the text changed; nothing is written.
     """
     agreement = Agreement(text_sha256=text_sha256, ip=ip, user_agent=user_agent, language=language)
-    payment, fresh = intend(made=made, agreement=agreement, said=said or {}, now=now)
+    with pay.watched(made, now=now):
+        payment, fresh = intend(made=made, agreement=agreement, said=said or {}, now=now)
     crash.point("after_intent_commit")
     return pay.finish(payment, fresh=fresh, now=now)
 

@@ -18,7 +18,7 @@ from payments.models import Checkout, Payment
 from payments.rules import cards
 from payments.rules.authorization import IncompleteAuthorization, breach_text
 from payments.rules.notices import letter_send_by, notice_needed
-from payments.services import authority, gate
+from payments.services import authority, gate, velocity
 from payments.services.arrange import breach_of
 from payments.services.gate import SCHEDULED, SETTLING, Standing, lines_of, no
 from payments.services.means import Means, card_policy, disclosures, means_of
@@ -255,6 +255,9 @@ def ways(*, checkout: Checkout, now: datetime) -> tuple[Way, ...]:
             refusal = no("method_not_routed", "method")
         elif code == "card" and cards.missing_disclosures(disclosures(at.account)):
             refusal = no("card_disclosures_missing", "method")
+        elif code == "card":
+            who = {"visit_id": checkout.visit_id, "link_id": checkout.link_id}
+            refusal = next(iter(velocity.against(at.account, **who, now=now)), None)
         found.append(Way(code, refusal))
     return tuple(found)
 

@@ -14,7 +14,7 @@ from accounts.services import consent, licences
 from payments.models import Arrangement, Checkout, Payment
 from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates
 from payments.rules.notices import check_letters, notice_needed, predebit_window
-from payments.services import authority, tries
+from payments.services import authority, tries, velocity
 from payments.services.against_means import debits_paused, failed_attempts, ruled_out, ruling_out
 from payments.services.means import Means, card_policy, disclosures, means_of
 from payments.services.owed import Owed, owed_of
@@ -257,6 +257,9 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
         found += check_notices(checkout, lines, at.today, channel=channel)
     if means is None:
         return _once([*found, no("method_missing", "method")])
+    if means.kind == "card":
+        who = {"visit_id": checkout.visit_id, "link_id": checkout.link_id}
+        found += velocity.against(account, **who, card=means.fingerprint, now=now)
     (now_route, later_route), complete = routes(account, means.kind, lines, at.today)
     if not complete:
         return _once([*found, no("method_not_routed", "method")])

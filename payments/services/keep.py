@@ -21,7 +21,7 @@ from payments.processors import Card, KeepOrder, NotReadable, Unreachable
 from payments.rules import cards
 from payments.rules.authorization import text_sha256
 from payments.rules.bank import check_bank_account, last4, typed_digits
-from payments.services import methods
+from payments.services import methods, velocity
 from payments.services.means import card_policy
 from payments.services.methods import HOLDER_LENGTH, NoProcessor, active_processor, adapter_of, stored_of
 from payments.services.route import NoRoute, route_for
@@ -75,6 +75,10 @@ def add_card(*, account: Account, confirmation_token: str, asked: Asked, now: da
         return [methods.no("processor_unreachable", "card")]
     if refused := cards.check_card(card.brand, card.funding, card_policy(account)):
         return refused
+    who = {"visit_id": asked.visit.pk, "link_id": None}
+    if stopped := velocity.against(account, **who, card=card.fingerprint, now=now):
+        velocity.tell(stopped, account=account, **who, now=now)
+        return stopped
     order = KeepOrder(
         checkout=str(asked.key),
         consumer=str(account.consumer_id),

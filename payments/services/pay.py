@@ -6,6 +6,8 @@ one charge at the processor and one effect at the host.
 
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -16,12 +18,12 @@ from accounts.models import Account
 from payments import crash
 from payments.models import Arrangement, Checkout, Method, Payment
 from payments.processors import Order, Outcome, Processor
-from payments.services import later, pay_links, settle
+from payments.services import later, pay_links, settle, velocity
 from payments.services.later import RESEND_WITHIN
 from payments.services.methods import adapter_of
 from payments.services.sign import Agreement, Refused, Signed, sign
 
-__all__ = ["Refused", "charge", "confirm", "finish", "intend", "order_of", "resume", "send", "write_intent"]
+__all__ = ["Refused", "charge", "confirm", "finish", "intend", "order_of", "resume", "send", "watched", "write_intent"]
 
 RESUME_LOOKS, RESUME_PAUSE = 10, 0.2
 """How often and how far apart, in seconds, a repeated request looks for the answer of the one before it."""
@@ -39,11 +41,23 @@ def confirm(
     :raises Refused: a gate failed, the text changed, or the account was paid since.
     """
     agreement = Agreement(text_sha256=text_sha256, ip=ip, user_agent=user_agent, language=language)
-    if later.is_later(checkout, now=now):
-        return later.confirm(checkout=checkout, agreement=agreement, now=now)
-    payment, fresh = intend(checkout=checkout, agreement=agreement, now=now)
+    with watched(checkout, now=now):
+        if later.is_later(checkout, now=now):
+            return later.confirm(checkout=checkout, agreement=agreement, now=now)
+        payment, fresh = intend(checkout=checkout, agreement=agreement, now=now)
     crash.point("after_intent_commit")
     return finish(payment, fresh=fresh, now=now)
+
+
+@contextmanager
+def watched(checkout: Checkout, *, now: datetime) -> Iterator[None]:
+    """Let a refusal through and show staff when it was for too many cards (AUTH-16)."""
+    try:
+        yield
+    except Refused as refused:
+        who = {"visit_id": checkout.visit_id, "link_id": checkout.link_id}
+        velocity.tell(refused.refusals, account=checkout.account, **who, now=now)
+        raise
 
 
 def resume(*, checkout: Checkout, now: datetime) -> Payment | Arrangement | Checkout:

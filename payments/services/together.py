@@ -27,7 +27,7 @@ from payments.rules import together as words
 from payments.rules.authorization import IncompleteAuthorization
 from payments.rules.cards import check_card
 from payments.rules.gates import promise_gates
-from payments.services import authority, checkout, gate, methods, pay, settle
+from payments.services import authority, checkout, gate, methods, pay, settle, velocity
 from payments.services.gate import SETTLING, SINGLE, Standing, lines_of
 from payments.services.means import Means, card_policy, means_of
 from payments.services.sign import Agreement, Refused, sign
@@ -250,7 +250,12 @@ def confirm(
     :raises Refused: a gate of one account failed, or the text changed; no payment of the group is intended then.
     """
     agreement = Agreement(text_sha256=text_sha256, ip=ip, user_agent=user_agent, language=language)
-    fresh = intend(group=group, visit=visit, agreement=agreement, now=now)
+    try:
+        fresh = intend(group=group, visit=visit, agreement=agreement, now=now)
+    except Refused as refused:
+        account = load(group=group, visit=visit)[0].account
+        velocity.tell(refused.refusals, account=account, visit_id=visit.pk, link_id=None, now=now)
+        raise
     crash.point("after_intent_commit")
     return go_on(group=group, fresh=fresh, now=now)
 

@@ -35,7 +35,7 @@ from payments.views.paying import with_processor
 
 CARD_REFUSED = ("visa_credit_not_accepted", "card_funding_unknown", "visa_not_accepted", "card_brand_not_accepted")
 """Their own sentences speak of a debt: a helper reads that another card is needed."""
-SAID_AS_IT_IS = ("card_not_readable", "processor_unreachable", "text_changed")
+SAID_AS_IT_IS = ("card_not_readable", "processor_unreachable", "text_changed", "too_many_declines", "too_many_cards")
 
 
 class HelperForm(RefusableForm):
