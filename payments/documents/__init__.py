@@ -40,7 +40,7 @@ class AuthorizationCopy:
     """Hold what the consumer agreed to, word for word, and the evidence (EFT-01, EFT-02, ACH-05, CARD-05).
 
     `accepted_at` is aware and in the consumer's zone. `how_to_cancel` gets a heading of its own where given.
-    `exempt_income_notice` adds New York's list (ST-02).
+    `exempt_income_notice` adds New York's list (ST-02), `english` says the same text once more (LANG-04).
     """
 
     agency: Agency
@@ -58,6 +58,7 @@ class AuthorizationCopy:
     how_to_cancel: str = ""
     currency: str = "USD"
     exempt_income_notice: bool = False
+    english: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +143,9 @@ def authorization_pdf(*, copy: AuthorizationCopy) -> bytes:
             "schedule_words": [words[key] for key in TABLE],
             "total": total,
             "sections": [
-                (words["text"], _paragraphs(copy.text)),
-                *([(words["cancel"], _paragraphs(copy.how_to_cancel))] if copy.how_to_cancel else []),
+                (words["text"], _paragraphs(copy.text), code),
+                *([(words["cancel"], _paragraphs(copy.how_to_cancel), code)] if copy.how_to_cancel else []),
+                *([(WORDS["en"]["english"], _paragraphs(copy.english), "en")] if copy.english else []),
             ],
             "evidence_title": words["evidence"],
             "evidence": _filled(evidence),

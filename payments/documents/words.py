@@ -20,6 +20,7 @@ WORDS = {
         "amount": "Amount",
         "total": "Total",
         "text": "What you agreed to",
+        "english": "In English: what you agreed to",
         "cancel": "How to cancel",
         "evidence": "How and when you agreed",
         "accepted": "Agreed on",

@@ -165,16 +165,20 @@ def _authorize(
 ) -> Authorization:
     """Write down what was agreed to, in today's wording (EFT-01)."""
     account, lines = at.account, [(line.due_on, line.amount_cents) for line in quotes.lines_of(quote)]
-    try:
-        written, sha256, version = authority.write(
+
+    def write(code: str) -> tuple[str, str, str]:
+        return authority.write(
             account=account,
             means=means,
             lines=lines,
             today=at.today,
             settlement_of_cents=quote.terms.get("balance_cents") if quote.choice in SETTLING else None,
-            language=language,
+            language=code,
             breach=breach_of(quote.terms),
         )
+
+    try:
+        written, sha256, version = write(language)
     except IncompleteAuthorization as error:
         raise Refused(error.refusals) from None
     if text is not None and text_sha256(text) != sha256:
@@ -187,6 +191,7 @@ def _authorize(
         language=language,
         ip=ip,
         evidence={"by": by, "quote": str(quote.pk), "later": list(route)},
+        english="" if language.startswith("en") else write("en")[0],
         now=now,
     )
 

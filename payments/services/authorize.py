@@ -30,10 +30,12 @@ def authorize(
     visit: Visit | None = None,
     user_agent: str = "",
     sec_code: str = "WEB",
+    english: str = "",
 ) -> Authorization:
     """Write an authorization of later payments: `text` is the words, their SHA-256 and their version (EFT-01).
 
     :param visit: in which the consumer agreed; None where somebody else says that they did.
+    :param english: what the text says in English, where it is in another language (LANG-04).
     :param sec_code: how a bank debit was agreed to: WEB here, TEL on the phone (ACH-01).
     """
     written, sha256, version = text
@@ -54,7 +56,7 @@ def authorize(
         ip=ip,
         user_agent=user_agent[:300],
         level=visit.level if visit else 0,
-        evidence=(evidence_of(visit, account) if visit else {}) | evidence,
+        evidence=(evidence_of(visit, account) if visit else {}) | evidence | ({"english": english} if english else {}),
     )
     tell_authorization(authorization, account=account, now=now)
     return authorization

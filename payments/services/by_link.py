@@ -224,6 +224,7 @@ def intend(*, made: Checkout, agreement: Agreement, said: dict[str, str], now: d
         agreement=agreement,
         now=now,
         written=written(row, means, agreement.language, now=now),
+        english=written(row, means, "en", now=now)[0] if not agreement.language.startswith("en") else "",
     )
     payment = pay.write_intent(signed, account=account, now=now)
     crash.point("before_intent_commit")

@@ -18,7 +18,18 @@ from payments.services import authority, gate, life, replan
 from payments.services.arrange import about_of
 from payments.services.authorize import authorize
 from payments.services.locks import lock_account
-from payments.services.preview import COUNTED, KINDS, Facts, Preview, Wish, facts_of, method_of, preview, work_out
+from payments.services.preview import (
+    COUNTED,
+    KINDS,
+    Facts,
+    Preview,
+    Wish,
+    facts_of,
+    method_of,
+    preview,
+    text_of,
+    work_out,
+)
 from payments.services.route import Route
 from payments.services.sign import Refused
 
@@ -151,6 +162,7 @@ def _sign(
         sec_code="TEL" if wish.recording else "WEB",
         evidence={"by": by, "later": list(route), "before": str(before.pk) if before else None}
         | ({"recording": wish.recording[:120]} if wish.recording else {}),
+        english="" if language.startswith("en") else text_of(facts, method, seen.lines, "en")[0],
         now=now,
     )
     if before is not None and row.method_id != method.pk:

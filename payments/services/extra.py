@@ -197,6 +197,7 @@ def add(
         language=language,
         ip=signer.ip,
         evidence={"by": by, "later": list(route), "before": str(row.authorization_id)},
+        english="" if language.startswith("en") else _look(facts, amount_cents, on, language="en", now=now).text,
         now=now,
         visit=signer.visit,
         user_agent=signer.user_agent,

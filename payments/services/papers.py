@@ -10,7 +10,10 @@ from payments.services.means import means_of_method
 
 
 def authorization_copy(authorization: Authorization) -> bytes:
-    """Make the consumer's copy of an authorization as PDF, in the language it was signed in (EFT-02)."""
+    """Make the consumer's copy of an authorization as PDF, in the language it was signed in (EFT-02), and in English.
+
+    The English text is the one that was written beside it when it was signed (LANG-04).
+    """
     account = authorization.account
     zone = ZoneInfo(authorization.time_zone)
     return documents.authorization_pdf(
@@ -19,6 +22,7 @@ def authorization_copy(authorization: Authorization) -> bytes:
             consumer_name=str(authorization.consumer),
             **_debt(account),
             text=authorization.text,
+            english=authorization.evidence.get("english", ""),
             schedule=tuple(
                 documents.ScheduleLine(on=date.fromisoformat(day), cents=cents) for day, cents in authorization.lines
             ),

@@ -242,7 +242,7 @@ def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
         if late := gate.check_channel(channel, [line for line in ahead if line in changed.lines], today):
             return Preview(refusals=tuple(late))
     try:
-        text, sha256, version = _text(facts, method, lines, language) if method else ("", "", "")
+        text, sha256, version = text_of(facts, method, lines, language) if method else ("", "", "")
     except IncompleteAuthorization as error:
         return Preview(refusals=error.refusals)
     return Preview(
@@ -350,7 +350,8 @@ def _terms(facts: Facts) -> Terms:
     )
 
 
-def _text(facts: Facts, method: Method, lines: tuple[tuple[date, int], ...], language: str) -> tuple[str, str, str]:
+def text_of(facts: Facts, method: Method, lines: tuple[tuple[date, int], ...], language: str) -> tuple[str, str, str]:
+    """Write what is agreed to when these payments stand from now on."""
     settling = facts.row.kind == Arrangement.Kind.SETTLEMENT
     return authority.write(
         account=facts.account,

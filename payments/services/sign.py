@@ -56,11 +56,13 @@ def sign(
     agreement: Agreement,
     now: datetime,
     written: tuple[str, str, str] | None = None,
+    english: str = "",
     method: Method | None = None,
 ) -> Signed:
     """Write down the authorization of a checkout whose account the caller has locked, and freeze the checkout.
 
     :param written: the text with its SHA-256 and version, where it is not this checkout's alone.
+    :param english: what that text says in English, where it is in another language (LANG-04).
     :param method: the card that was written down already, by another checkout of the same signature.
     :raises Refused: with every failing gate, or because the text changed; nothing is written.
     """
@@ -79,6 +81,8 @@ def sign(
         raise Refused(found)
     try:
         text, sha256, version = written or authorization_text(checkout, agreement.language, now=now)
+        if not agreement.language.startswith("en"):
+            english = english or authorization_text(checkout, "en", now=now)[0]
     except IncompleteAuthorization as error:
         raise Refused(error.refusals) from None
     if sha256 != agreement.text_sha256:
@@ -104,7 +108,9 @@ def sign(
         ip=agreement.ip,
         user_agent=agreement.user_agent[:300],
         level=checkout.visit.level if checkout.visit else 0,
-        evidence=_evidence(checkout, account) | ({"later": list(later_route)} if later_route else {}),
+        evidence=_evidence(checkout, account)
+        | ({"later": list(later_route)} if later_route else {})
+        | ({"english": english} if english else {}),
     )
     Checkout.objects.filter(pk=checkout.pk).update(confirmed_at=now, authorization=authorization)
     checkout.confirmed_at, checkout.authorization = now, authorization

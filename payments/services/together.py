@@ -279,12 +279,22 @@ def intend(*, group: UUID, visit: Visit, agreement: Agreement, now: datetime) ->
         raise Refused(_by_account(seen) or [gate.no("method_missing", "method")])
     try:
         written = _text(checkouts, seen.means, agreement.language, now)
+        foreign = not agreement.language.startswith("en")
+        english = _text(checkouts, seen.means, "en", now)[0] if foreign else ""
     except IncompleteAuthorization as error:
         raise Refused(error.refusals) from None
     method = None
     for one in checkouts:
         account = accounts[one.account_id]
-        signed = sign(checkout=one, account=account, agreement=agreement, now=now, written=written, method=method)
+        signed = sign(
+            checkout=one,
+            account=account,
+            agreement=agreement,
+            now=now,
+            written=written,
+            english=english,
+            method=method,
+        )
         method = signed.method
         pay.write_intent(signed, account=account, now=now)
     crash.point("before_intent_commit")
