@@ -31,6 +31,9 @@ class Dispute(Row):
     reason = models.CharField(max_length=8, choices=Reason)
     text = SealedField(blank=True, default="", help_text="in the consumer's own words")
     amount_cents = models.BigIntegerField(null=True, help_text="what is disputed; empty: all of it")
+    no_promise = models.CharField(
+        _("said to be no promise"), max_length=30, blank=True, help_text=_("the sentence that stood beside it, SOL-05")
+    )
     in_validation_period = models.BooleanField(default=False, help_text="RF-32: collection stops until verified")
     status = models.CharField(max_length=8, choices=Status, default=Status.OPEN)
     opened_at = models.DateTimeField()

@@ -59,13 +59,21 @@ def in_validation_period(account: Account, *, now: datetime) -> bool:
 
 @transaction.atomic
 def open_dispute(
-    *, account: Account, visit: Visit | None, reason: str, text: str, amount_cents: int | None, now: datetime
+    *,
+    account: Account,
+    visit: Visit | None,
+    reason: str,
+    text: str,
+    amount_cents: int | None,
+    now: datetime,
+    no_promise: str = "",
 ) -> Dispute | list[Refusal]:
     """Write down that a debt, or a part of it, is disputed; what is planned is held in the same transaction.
 
     Disputing again while a dispute is open is the same dispute. Nothing is written when anything is refused.
 
     :param amount_cents: the part that is wrong; None for all of it.
+    :param no_promise: the sentence that stood beside the form (SOL-05), empty where none was shown by us.
     """
     account = lock_account(account.pk)
     known = Dispute.objects.filter(account=account, status=Dispute.Status.OPEN).first()
@@ -81,6 +89,7 @@ def open_dispute(
         reason=reason,
         text=text,
         amount_cents=amount_cents,
+        no_promise=no_promise,
         in_validation_period=in_validation_period(account, now=now),
         opened_at=now,
     )

@@ -13,10 +13,12 @@ from accounts.access import identified, own_account
 from accounts.calendars import local_date
 from accounts.models import Account
 from accounts.money import InvalidAmount
+from accounts.no_promise import shown_in
 from accounts.sight import shown
 from payments.forms import RefusableForm, read_cents
 from payments.models import CreditorRequest, Dispute
 from payments.services import disputes
+from payments.sight import language
 
 
 class DisputeForm(RefusableForm):
@@ -84,6 +86,7 @@ def wrong(request: HttpRequest, account_id: UUID) -> HttpResponse:
                 text=typed["words"],
                 amount_cents=typed["amount"],
                 now=request.now,
+                no_promise=shown_in(language()),
             )
             if isinstance(answer, Dispute):
                 return redirect("payments:wrong", account_id)

@@ -96,6 +96,9 @@ class Affordability(Row):
     answers = SealedField(blank=True, default="")
     worked_out = SealedField(blank=True, default="")
     language = models.CharField(max_length=5, default="en")
+    no_promise = models.CharField(
+        _("said to be no promise"), max_length=30, blank=True, help_text=_("the sentence that stood beside it, SOL-05")
+    )
     income_cents = models.BigIntegerField(_("income"), null=True)
     outgoings_cents = models.BigIntegerField(_("outgoings"), null=True)
     surplus_cents = models.BigIntegerField(_("left over"), null=True)
@@ -161,6 +164,9 @@ class Hardship(Row):
     cause = models.CharField(_("cause"), max_length=8, choices=Reason)
     words = SealedField(blank=True, default="")
     consent = models.CharField(_("consent"), max_length=500, help_text="the sentence that was agreed to, UK-13")
+    no_promise = models.CharField(
+        _("said to be no promise"), max_length=30, blank=True, help_text=_("the sentence that stood beside it, SOL-05")
+    )
     asked_days = models.PositiveSmallIntegerField(_("days asked for"))
     asked_at = models.DateTimeField(_("asked on"))
     automatic = models.BooleanField(_("granted without staff"), default=False)

@@ -153,10 +153,12 @@ def discard(*, account: Account) -> None:
 
 
 @transaction.atomic
-def submit(*, budget: Affordability, now: datetime) -> list[Refusal]:
+def submit(*, budget: Affordability, now: datetime, no_promise: str = "") -> list[Refusal]:
     """Work out what follows from a complete budget and tell it; with any refusal nothing is written.
 
     Submitting again changes nothing. An earlier budget of the account is replaced.
+
+    :param no_promise: the sentence that stood beside the form (SOL-05), empty where none was shown by us.
     """
     account = (
         Account.objects.select_for_update(no_key=True, of=("self",))
@@ -182,6 +184,7 @@ def submit(*, budget: Affordability, now: datetime) -> list[Refusal]:
     standing = Affordability.objects.filter(account=account, status__in=Affordability.STANDING)
     standing.update(status=Status.REPLACED)
     row.status, row.outcome, row.submitted_at = Status.SUBMITTED, decision.outcome, now
+    row.no_promise = no_promise
     row.expires_on = today + timedelta(days=GOOD_DAYS)
     row.income_cents, row.outgoings_cents = sums.income_cents, sums.outgoings_cents
     row.surplus_cents, row.share_cents = sums.surplus_cents, decision.share.cents

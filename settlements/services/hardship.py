@@ -110,11 +110,12 @@ def latest(consumer_id: Any) -> Hardship | None:
 
 @transaction.atomic
 def request(
-    *, account: Account, cause: str, words: str, days: int, consent: str, now: datetime
+    *, account: Account, cause: str, words: str, days: int, consent: str, now: datetime, no_promise: str = ""
 ) -> list[Refusal] | Hardship:
     """Ask for a pause; where the agency's policy allows so many days it is granted at once.
 
     :param consent: the sentence that the consumer agreed to, empty without agreement (UK-13).
+    :param no_promise: the sentence that stood beside the form (SOL-05), empty where none was shown by us.
     """
     consumer = Consumer.objects.select_for_update(no_key=True).get(pk=account.consumer_id)
     rules = policy()
@@ -137,6 +138,7 @@ def request(
         cause=cause,
         words=words.strip(),
         consent=consent[:500],
+        no_promise=no_promise,
         asked_days=days,
         asked_at=now,
     )

@@ -15,6 +15,7 @@ from accounts.access import confirmed, own_account
 from accounts.calendars import local_date
 from accounts.models import Account
 from accounts.money import from_cents
+from accounts.no_promise import shown_in
 from accounts.sight import shown
 from settlements.forms import read_section, rows_of
 from settlements.models import Affordability
@@ -193,7 +194,7 @@ def review(request: HttpRequest, account_id: UUID) -> HttpResponse:
         return redirect("settlements:budget", account_id)
     missing = check_answers(form, answers, language=language())
     if request.method == "POST":
-        missing = services.submit(budget=draft, now=request.now)
+        missing = services.submit(budget=draft, now=request.now, no_promise=shown_in(language()))
         if not missing:
             return redirect("settlements:budget_result", account_id)
     sums = rules.budget(form, {code: one for code, one in answers.items() if code not in {r.field for r in missing}})

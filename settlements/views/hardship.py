@@ -13,13 +13,14 @@ from django.views.decorators.http import require_http_methods
 from accounts.access import confirmed, own_account
 from accounts.calendars import local_date
 from accounts.models import Account
+from accounts.no_promise import shown_in
 from accounts.refusals import Refusal
 from accounts.sight import shown
 from settlements.forms import PauseForm
 from settlements.models import Hardship
 from settlements.services import evidence
 from settlements.services import hardship as services
-from settlements.views import problems, spoken
+from settlements.views import language, problems, spoken
 from settlements.views.budget import advice_links
 
 BODY_LIMIT = evidence.LIMIT_BYTES * 4
@@ -90,6 +91,7 @@ def pause(request: HttpRequest, account_id: UUID) -> HttpResponse:
             days=typed["days"],
             consent=wording,
             now=request.now,
+            no_promise=shown_in(language()),
         )
         if isinstance(answer, Hardship):
             return redirect("settlements:hardship", account_id)
