@@ -22,6 +22,7 @@ from accounts.tenancy import acting, uuid7
 
 CATALOGUE = """
 account.placed account.updated account.recalled account.status_changed account.card_disabled account.paid_in_full
+account.reopening_allowed
 balance.changed consumer.identified consumer.identification_failed consumer.logged_in consumer.stepped_up
 consumer.contact_changed language.set consent.granted consent.withdrawn esign.granted esign.withdrawn optout.address
 optout.medium optout.stream cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired

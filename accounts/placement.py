@@ -77,6 +77,8 @@ class Placement:
     sol_status: str = ""
     sol_on: date | None = None
     payment_options: dict[str, bool | int] = field(default_factory=dict)
+    reopened: str = ""
+    """Why a debt that ended is collected again, as the host says it (RF-27)."""
     body_hash: str = ""
     line_hash: UUID | None = None
     part: Part | None = None

@@ -59,6 +59,15 @@ TABLE: dict[str, Standing] = {
 }
 
 
+ENDED = ("paid", "bankruptcy", "closed", "recalled")
+"""Nothing is collected any more; the first two for good (RF-27)."""
+
+
+def reopens(before: str, after: str) -> bool:
+    """Tell whether a new status would collect a debt again that had ended."""
+    return before in ENDED and of(after).charge != CANCEL
+
+
 def of(status: str) -> Standing:
     """Give the row of a status; one that nobody knows is `unmapped` (STS-06)."""
     return TABLE.get(status, TABLE["unmapped"])

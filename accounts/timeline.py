@@ -13,6 +13,7 @@ SENTENCES = {
     "account.placed": "Placed by {client}| with a balance of {balance}|, status {host_status}",
     "account.updated": "The host changed {changed}",
     "account.recalled": "Recalled by the host",
+    "account.reopening_allowed": "Staff let the host collect it again: {reason}",
     "account.status_changed": "Status changed| from {before}| to {after}| (host: {host_status})",
     "account.card_disabled": "Card payments are off: the host left out {missing}",
     "account.paid_in_full": "Paid in full",

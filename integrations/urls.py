@@ -199,6 +199,7 @@ urlpatterns = [
     path("simulations/<uuid:simulation_id>/stop", simulations.StopSimulation.as_view(), name="stop-simulation"),
     path("simulations/<uuid:simulation_id>/resume", simulations.ResumeSimulation.as_view(), name="resume-simulation"),
     path("accounts", placing.PlaceAccounts.as_view(), name="accounts"),
+    path("accounts/<uuid:account_id>/reopening", placing.ReopenAccount.as_view(), name="reopening"),
     path("accounts/<uuid:account_id>", placing.PlaceAccount.as_view(), name="account"),
     path("accounts/<uuid:account_id>/options", accounts.AccountOptions.as_view(), name="options"),
     path("accounts/<uuid:account_id>/quotes", quotes.AccountQuotes.as_view(), name="account-quotes"),

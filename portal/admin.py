@@ -11,6 +11,7 @@ from accounts.models import Account, Consumer
 from accounts.money import format_cents
 from accounts.timeline import lines
 from campaigns.models import Message
+from integrations.admin.reopening import LetsReopen
 from integrations.models import Delivery
 from payments.admin.by_hand import ReceivesByHand
 from payments.admin.taking import TakePayments
@@ -84,10 +85,10 @@ class WithTimeline:
 
 
 @admin.register(Account)
-class AccountPage(AccountOffers, TakePayments, ReceivesByHand, WithTimeline, AccountAdmin):
+class AccountPage(AccountOffers, TakePayments, ReceivesByHand, LetsReopen, WithTimeline, AccountAdmin):
     """One account: what is owed, what was offered, promised, paid, told and written."""
 
-    actions_detail = ["why", "make_offer", "take_payment", "write_down"]
+    actions_detail = ["why", "make_offer", "take_payment", "write_down", "let_reopen"]
     inlines = [Payments, Postdates, Arrangements, Offers, HostItems, Deliveries, Messages, Authorizations]
 
     def summary(self, request, account: Account) -> list[dict[str, Any]]:

@@ -82,6 +82,7 @@ ACTIONS = {
     "integrations.open_hostfile": "Can save a file of a host, with identity data",
     "integrations.rotate_apikey": "Can give an API key a new secret",
     "integrations.revoke_apikey": "Can revoke an API key",
+    "accounts.reopen_account": "Can let a host collect a debt again that ended here",
     "accounts.reset_user": "Can remove a second factor",
     "payments.resolve_dispute": "Can read disputes and resolve them",
     "payments.answer_creditorrequest": "Can note that a question for the original creditor was answered",
@@ -134,7 +135,7 @@ REARRANGE = "payments.rearrange_arrangement payments.cancel_postdate "
 EVIDENCE = "payments.export_payment payments.export_arrangement "
 REFUND = "payments.add_refund payments.approve_refund payments.void_payment payments.close_incident "
 TAKE = "payments.take_payment payments.revoke_paylink "
-RECORD = "payments.record_payment "
+RECORD = "payments.record_payment accounts.reopen_account "
 BATCH = "payments.change_paymentbatch payments.approve_paymentbatch payments.export_paymentbatch "
 WRITE_CAMPAIGNS = (
     "campaigns.add_campaign campaigns.change_campaign campaigns.stop_campaign "

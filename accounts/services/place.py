@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from accounts import events
+from accounts import events, statuses
 from accounts.bulk import blank, read_rows, set_foreign, update_rows, write_rows
 from accounts.keys import reference_key
 from accounts.models import Account, Agency, Client, Visit
@@ -28,7 +28,8 @@ CHUNK = 500
 COLUMNS = tuple(
     line.name
     for line in fields(Placement)
-    if line.name not in ("reference", "client_number", "client_name", "person", "contacts", "version", "part")
+    if line.name
+    not in ("reference", "client_number", "client_name", "person", "contacts", "version", "part", "reopened")
 )
 ALWAYS = frozenset({"as_of", "body_hash", "line_hash"})
 """What also an update of some fields tells."""
@@ -53,8 +54,8 @@ CARD_FACTS = ("original_creditor", "description", "contract_on")
 class Outcome:
     """What became of one placement, and its account.
 
-    `placed`, `updated`, `unchanged`, `stale`, `conflict`, or of an update of some fields `unknown` (no such account)
-    and `unknown_client`.
+    `placed`, `updated`, `unchanged`, `stale`, `conflict`, `finished` (it ended here, RF-27), or of an update of some
+    fields `unknown` (no such account) and `unknown_client`.
     """
 
     placement: Placement
@@ -75,12 +76,14 @@ def place_accounts(
     now: datetime,
     at_once: int = CHUNK,
     then: Callable[[list[Outcome]], None] | None = None,
+    refuse_reopening: Callable[[list[Outcome]], list[Outcome]] | None = None,
 ) -> list[Outcome]:
     """Place accounts of one host connection, in chunks; return an outcome for each placement, in order.
 
     An account that comes twice is placed twice, in the order given.
 
     :param at_once: accounts in one transaction.
+    :param refuse_reopening: asked which accounts that ended must not be collected again; without it none is refused.
     :param then: called with each chunk's applied outcomes, inside the chunk's transaction.
     """
     placements = list(placements)
@@ -89,7 +92,8 @@ def place_accounts(
         for start in range(0, len(turn), at_once):
             chunk = turn[start : start + at_once]
             with transaction.atomic():
-                made = _Chunk(connection_id, [placements[index] for index in chunk], now).place()
+                placing = _Chunk(connection_id, [placements[index] for index in chunk], now)
+                made = placing.place(refuse_reopening)
                 if then is not None:
                     then([outcome for outcome in made if outcome.applied])
             for index, outcome in zip(chunk, made, strict=True):
@@ -129,6 +133,13 @@ def _names_client(part: Part | None) -> bool:
     return part is not None and "client_number" in part.columns
 
 
+def _reopens(outcome: Outcome) -> bool:
+    """Tell whether a placement would collect a debt again that ended here (RF-27)."""
+    part, account = outcome.placement.part, outcome.account
+    names = part is None or "status" in part.columns
+    return bool(account and outcome.applied and names and statuses.reopens(account.status, outcome.placement.status))
+
+
 class _Chunk:
     """Place up to CHUNK accounts, no reference twice, inside the caller's transaction."""
 
@@ -138,7 +149,7 @@ class _Chunk:
         self.facts: list[tuple[str, Account, dict[str, Any]]] = []
         self.statuses: list[tuple[Account, str]] = []
 
-    def place(self) -> list[Outcome]:
+    def place(self, refuse_reopening: Callable[[list[Outcome]], list[Outcome]] | None) -> list[Outcome]:
         with connection.cursor() as cursor:
             # Two pushes of one connection at once would both insert the same new account.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(self.connection_id)])
@@ -155,6 +166,9 @@ class _Chunk:
             for account in [known.get(placement.reference)]
         ]
         self._refuse_unknown_clients(outcomes)
+        if refuse_reopening and (asked := [outcome for outcome in outcomes if _reopens(outcome)]):
+            for outcome in refuse_reopening(asked):
+                outcome.verdict = "finished"
         if applied := [outcome for outcome in outcomes if outcome.applied]:
             self._apply(applied)
         self._confirm(outcomes)
@@ -300,6 +314,8 @@ class _Chunk:
         if "status" in before:
             self.statuses.append((account, before["status"]))
             words = {"before": before["status"], "after": account.status, "host_status": account.host_status}
+            if why := outcome.placement.reopened:
+                words["reopened"] = why
             self.facts.append(("account.status_changed", account, about | words))
             if account.status == Account.Status.RECALLED:
                 self.facts.append(("account.recalled", account, about))

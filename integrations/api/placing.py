@@ -8,12 +8,12 @@ from rest_framework.request import Request
 
 from accounts.models import Account
 from integrations.api.accounts import Accounts, OneAccount
-from integrations.api.base import answer, one
-from integrations.api.bodies import Form, Id, Refuse
+from integrations.api.base import Endpoint, answer, one
+from integrations.api.bodies import Form, Id, Refuse, Text
 from integrations.api.document import example, operation
 from integrations.api.terms import Shown
 from integrations.models import HostConnection
-from integrations.services import receive
+from integrations.services import receive, reopen
 
 AT_ONCE = 500
 """Records in one request: one transaction."""
@@ -47,6 +47,18 @@ class Placed(Shown):
     stale = serializers.IntegerField(help_text="Older than what is here: counted, ignored.")
     refused = serializers.IntegerField()
     errors = RowError(many=True)
+
+
+class ReopenForm(Form):
+    """Why."""
+
+    reason = Text(max_length=200, help_text="It stands in the account's history.")
+
+
+class Reopening(Shown):
+    account = serializers.UUIDField()
+    status = serializers.ChoiceField(Account.Status.values, help_text="It changes with the host's next push.")
+    allowed = serializers.BooleanField()
 
 
 RECORD = {"FileNumber": "100234", "Status": "ACTIVE", "CurrentBalance": "1000.00", "AsOf": "2026-12-01T14:00:00Z"}
@@ -115,3 +127,31 @@ class PlaceAccount(OneAccount):
             wrong = {"pointer": f"/record/{field}", "code": "another_account", "message": "Write this account's own."}
             raise Refuse(422, "refused", "This is not possible.", errors=[wrong])
         return answer(placed(connection, [given["record"]], self.now))
+
+
+class ReopenAccount(Endpoint):
+    """A debt that ended here, to be collected again."""
+
+    @operation(
+        "allow_reopening",
+        "Let the host collect a debt again that ended here",
+        scope="accounts:write",
+        said=(
+            "A push that opens an account which was paid, settled or discharged here is refused "
+            "(`reopening_refused`, RF-27), unless a payment of it came back or the record says `ReopenReason`. After "
+            "this the next push may. Again changes nothing."
+        ),
+        form=ReopenForm,
+        answers=Reopening,
+        once=True,
+        problems={409: "`not_ended`: the debt did not end here; a push needs no permission."},
+        examples=[example("A dismissed case", {"reason": "The bankruptcy case was dismissed."})],
+    )
+    def post(self, request: Request, account_id: UUID) -> HttpResponse:
+        account = one(Account.objects.all(), account_id)
+        given = self.read(ReopenForm)
+        try:
+            reopen.allow(account_id=account.pk, by=self.by, reason=given["reason"], now=self.now)
+        except reopen.NotEnded:
+            raise Refuse(409, "not_ended", "This debt did not end here: a push needs no permission.") from None
+        return answer({"account": account.pk, "status": account.status, "allowed": True})

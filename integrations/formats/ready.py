@@ -19,7 +19,7 @@ CANONICAL: dict[str, Any] = {
         {"to": "FileNumber", "from": "FileNumber", "required": True},
         *_plain("Status", "ClientNumber", "ClientName", "ConsumerID", "FirstName", "LastName", "SSN"),
         *_plain("DOB", "AssignedDate", "ListedDate", "ContractDate", "ItemizationDate", "ValidationSentOn", "SolDate"),
-        *_plain("OriginalCreditor", "AccountDescription", "DebtType", "Language", "SolStatus", "AsOf"),
+        *_plain("OriginalCreditor", "AccountDescription", "DebtType", "Language", "SolStatus", "AsOf", "ReopenReason"),
         *_plain("CurrentBalance", "AssignedBalance", **{"as": "amount"}),
         *_plain("Version", **{"as": "whole"}),
         *_ADDRESS,

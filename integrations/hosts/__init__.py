@@ -176,7 +176,8 @@ class Receiver(Protocol):
 class Adapter(Receiver, Protocol):
     """Speak one style.
 
-    `reference_field` names the host's own number of an account in its records.
+    `reference_field` names the host's own number of an account in its records. One whose accounts are customers, each
+    with many debts, says `account_is_one_debt = False`.
     """
 
     reference_field: str

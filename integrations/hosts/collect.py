@@ -32,6 +32,7 @@ DEBTOR = Dialect(
         "Description": "AccountDescription",
         "Delinquent": "ContractDate",
         "AccountType": "DebtType",
+        "ReopenReason": "ReopenReason",
         "Changed": "AsOf",
         "Revision": "Version",
     },

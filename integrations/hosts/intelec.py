@@ -43,6 +43,7 @@ CASE = Dialect(
         "Service": "AccountDescription",
         "ServiceDate": "ContractDate",
         "ClassCode": "DebtType",
+        "ReopenReason": "ReopenReason",
         "AsOf": "AsOf",
         "Version": "Version",
     },

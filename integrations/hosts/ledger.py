@@ -134,6 +134,7 @@ class Ledger:
     reference_field = "Customer"
     executes = True
     allocated = ALLOCATED
+    account_is_one_debt = False
 
     def __init__(self, words: Words) -> None:
         self.words = words

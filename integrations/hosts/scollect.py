@@ -52,6 +52,7 @@ ACCOUNT = (
     Field("ValidationSentOn", "validation_sent_on", day),
     Field("SolStatus", "sol_status", text(10), default=""),
     Field("SolDate", "sol_on", day),
+    Field("ReopenReason", "reopened", text(200), default=""),  # RF-27
     Field("AsOf", "as_of", instant, required=True),
     Field("Version", "version", whole),
 )

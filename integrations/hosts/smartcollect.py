@@ -49,6 +49,7 @@ ACCOUNT = {
     "validationSentOn": "ValidationSentOn",
     "solStatus": "SolStatus",
     "solDate": "SolDate",
+    "reopenReason": "ReopenReason",
     "version": "Version",
     "rules/canPay": "PaymentOptions/CanPay",
     "rules/singleCard": "PaymentOptions/SingleCard",

@@ -29,14 +29,9 @@ from integrations.lines import Broken, Limits
 from integrations.models import FileFormat, HostConnection, HostFile, HostFileError
 from integrations.services import pace, receive
 from integrations.services.alone import alone
-from integrations.services.receive import VERDICTS, Row
+from integrations.services.receive import REFUSED, VERDICTS, Row
 
 BYTES_AHEAD = 2**23
-REFUSED = {
-    "conflict": FieldError("/Version", "conflicting_version", "This version was told with another body."),
-    "unknown": FieldError("", "unknown_account", "There is no such account: an update changes what was placed."),
-    "unknown_client": FieldError("/ClientNumber", "unknown_client", "No account was placed for this client yet."),
-}
 TRIES = 3
 """Of a chunk that met a deadlock or a lock's time-out."""
 

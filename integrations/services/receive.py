@@ -26,7 +26,7 @@ from accounts.tenancy import Row as TenantRow
 from integrations import http
 from integrations.hosts import Adapter, BadRecord, FieldError, Told, Words, adapter
 from integrations.models import HostConnection
-from integrations.services import allocate
+from integrations.services import allocate, reopen
 from payments.models import HostItem, Payment, Postdate
 from payments.services.mirror import mirror
 from settlements.models import IndividualOffer
@@ -39,6 +39,17 @@ LISTED = 25
 """Accounts in one transaction where the host lists payments: each is looked at by itself, and a consumer who pays on
 one of them waits for all."""
 VERDICTS = {"placed": "accepted", "updated": "accepted", "unchanged": "unchanged", "stale": "stale"}
+REFUSED = {
+    "conflict": FieldError("/Version", "conflicting_version", "This version was told with another body."),
+    "unknown": FieldError("", "unknown_account", "There is no such account: an update changes what was placed."),
+    "unknown_client": FieldError("/ClientNumber", "unknown_client", "No account was placed for this client yet."),
+    "finished": FieldError(
+        "/Status",
+        "reopening_refused",
+        "This debt was paid, settled or discharged here: say why it is collected again (ReopenReason), or ask the "
+        "agency's staff to allow it (RF-27).",
+    ),
+}
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -140,13 +151,17 @@ def take(*, connection: HostConnection, records: list, now: datetime) -> dict:
 def place_rows(*, connection: HostConnection, rows: list[Row], now: datetime, at_once: int = CHUNK) -> list[Outcome]:
     """Place what rows tell, with offers and the host's lists; give an outcome for each row that tells anything."""
     told = {id(row.told.placement): row.told for row in rows if row.told}
-    return place_accounts(
+    customers = not getattr(adapter_for(connection), "account_is_one_debt", True)
+    outcomes = place_accounts(
         connection_id=connection.pk,
         placements=[row.told.placement for row in rows if row.told],
         now=now,
         at_once=at_once,
         then=lambda applied: _follow(applied, told, now),
+        refuse_reopening=lambda asked: reopen.refused(asked, told, customers=customers),
     )
+    reopen.tell(outcomes, connection=connection, now=now)
+    return outcomes
 
 
 def note_push(connection: HostConnection, *, stale: int, now: datetime) -> None:
@@ -277,9 +292,10 @@ def _answer(rows: list[Row], outcomes: list[Outcome], reference_field: str) -> d
     errors, placed = [], iter(outcomes)
     for row in rows:
         found = list(row.errors)
-        verdict = VERDICTS.get(next(placed).verdict, "refused") if row.told else "refused"
-        if row.told and verdict == "refused":
-            found.append(FieldError("/Version", "conflicting_version", "This version was told with another body."))
+        outcome = next(placed) if row.told else None
+        verdict = VERDICTS.get(outcome.verdict, "refused") if outcome else "refused"
+        if outcome and verdict == "refused":
+            found.append(REFUSED[outcome.verdict])
         counts[verdict] += 1
         number = row.record.get(reference_field) if isinstance(row.record, dict) else None
         number = str(number)[:60] if isinstance(number, str | int) else None  # anything else is not echoed

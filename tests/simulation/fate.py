@@ -238,7 +238,8 @@ class Fate:
         self.change(person, Status=status)
         self.said[f"status {status}"] += 1
         if dice.random() < 0.5:
-            self.at(day, 12, lambda: self.change(person, Status="ACTIVE"))
+            why = {"ReopenReason": "The case was dismissed."} if status == "BANKRUPTCY" else {}
+            self.at(day, 12, lambda: self.change(person, Status="ACTIVE", **why))
 
     def edit_postdate(self, person: Person, dice: random.Random) -> None:
         """Cancel or move a planned payment at the host that executes it."""
