@@ -1,4 +1,4 @@
-"""Seal identity and bank data at rest, and find a sealed value again by keyed hash.
+"""Seal identity and bank data at rest, and find a sealed value again by keyed hash (AUTH-10).
 
 AES-256-GCM under versioned keys (settings.FIELD_KEYS, the first seals, all open), bound to table and column, so that
 a sealed value copied elsewhere does not open. Look-ups use `blind_index`: HMAC-SHA256 under a key of the agency's own,

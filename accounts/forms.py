@@ -1,4 +1,4 @@
-"""The few fields a consumer fills in before we know them, and the code after."""
+"""The few fields a consumer fills in before we know them, and the code after; each says what it is for (A11Y-11)."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _

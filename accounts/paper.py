@@ -1,4 +1,4 @@
-"""Make papers: tagged PDF (PDF/UA-1 and PDF/A-2a) from values only.
+"""Make papers: tagged PDF (PDF/UA-1 and PDF/A-2a, A11Y-16) from values only.
 
 Every text travels as data and none is ever part of the Typst source, so no field can say anything to the compiler. The
 same values give the same bytes. Each floor has its own bodies; the design around them is paper.typ.

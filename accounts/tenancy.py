@@ -1,4 +1,4 @@
-"""Keep agencies apart: the scope, the manager that refuses without one, and the fence every tenant table gets.
+"""Keep agencies apart (AUTH-11): the scope, the manager that refuses without one, the fence every tenant table gets.
 
 The agency is named once, at the edge (host name, staff user, API key, task argument), with `acting_for`. Below the
 edge nobody passes it around: the manager filters by it, and the database backend (portal/postgresql) repeats it to

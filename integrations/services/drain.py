@@ -1,4 +1,4 @@
-"""Drain deliveries: many hosts and endpoints at once, order per account, a failing one in nobody's way.
+"""Drain deliveries: many hosts and endpoints at once, order per account, a failing one in nobody's way (EVT-02).
 
 One drain owns the lanes it has locked (PostgreSQL advisory locks of its own session: they end with it), reads up to a
 thousand due deliveries, and keeps a chain per account: the next of a chain goes only when the host has answered the

@@ -173,7 +173,7 @@ class Stripe(StripeMoney, StripeNews):
         return BankCheck(valid=True, method=setup["payment_method"], customer=customer)
 
     def read_webhook(self, *, body: bytes, signature: str) -> Notification:
-        """Check the signature by the library, five minutes' tolerance."""
+        """Check the signature by the library, five minutes' tolerance (AUTH-11)."""
         if not self.webhook_secret:
             raise WrongSignature("no webhook secret is set")
         try:

@@ -1,4 +1,4 @@
-"""What a new status of an account does to what is planned on it, in the transaction that places it (section 14).
+"""What a new status of an account does to what is planned on it, when it is placed (section 14, EVT-03).
 
 The table is `accounts.statuses`; the gates ask the same one again inside each charge (STS-07).
 """

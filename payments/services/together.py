@@ -127,7 +127,7 @@ def choose(*, visit: Visit, shares: Sequence[Share], now: datetime) -> UUID | di
 
 
 def closed(at: Standing, *, visit: Visit, now: datetime) -> list[Refusal]:
-    """Say why nothing can be paid to this account now: disputed, its status, its age, its balance."""
+    """Say why nothing can be paid to this account now: disputed (RF-26), its status, its age, its balance."""
     line = Line(at.today, max(at.owed.single_most_cents, 1))
     acknowledged = gate.sol_needed(at) and gate.sol_acknowledged(visit.pk, at.account)
     facts = gate.facts_of(at, (line,), None, "portal", single=True, acknowledged=acknowledged, now=now)

@@ -40,7 +40,7 @@ STRIPE_FRAMES = "https://hooks.stripe.com"
 @identified
 @on_the_way
 def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
-    """Take a card (by the processor's own field), a bank account, or a way to pay used before."""
+    """Take a card (by the processor's own field, PCI-01), a bank account, or a way to pay used before."""
     sure = request.visit.level >= Visit.Level.CONFIRMED
     merchant = _merchant(checkout)
     ways = _ways(checkout, request)
@@ -93,7 +93,7 @@ def _merchant(checkout: Checkout) -> ProcessorAccount | None:
 
 
 def with_processor(response: HttpResponse, merchant: ProcessorAccount) -> HttpResponse:
-    """Let this one page load the processor's script, frames and API."""
+    """Let this one page load the processor's script, frames and API (PCI-04)."""
     script = "{0.scheme}://{0.netloc}".format(urlsplit(merchant.script_url))
     api = "{0.scheme}://{0.netloc}".format(urlsplit(merchant.api_base or "https://api.stripe.com"))
     frames = [script] if merchant.api_base else [script, STRIPE_FRAMES]

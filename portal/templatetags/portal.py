@@ -79,7 +79,7 @@ def telephone(number: str) -> str:
 
 @register.simple_tag
 def field(bound):
-    """Render one form field with its label, hint and errors tied together (templates/forms/field.html)."""
+    """Render one form field with its label, hint and errors tied together (templates/forms/field.html, A11Y-09)."""
     return bound.render(template_name="forms/field.html")
 
 

@@ -1,4 +1,4 @@
-"""Identity and bank data at rest: sealed for one place, opened by every live key, found again by keyed hash."""
+"""Identity and bank data at rest (AUTH-10): sealed for one place, opened by every live key, found by keyed hash."""
 
 import base64
 import os

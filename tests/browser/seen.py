@@ -1,4 +1,4 @@
-"""Look at a page as different people do, and write down what is wrong with it."""
+"""Look at a page as different people do, and write down what is wrong with it (A11Y-04, A11Y-09, A11Y-12, A11Y-13)."""
 
 import os
 import re

@@ -176,7 +176,7 @@ def test_level_one_can_neither_plan_nor_use_a_bank_account(visitor, shop):
             assert (refused.status_code, refused["X-Refusal"]) == (403, "step_up_required")
 
 
-def test_the_card_page_and_no_other_may_load_the_processor_s_script(visitor, shop):
+def test_pci_04_the_card_page_and_no_other_may_load_the_processor_s_script(visitor, shop):
     page = choose(visitor, shop, amount="125")
     origin = shop.program.url
     policy = dict(part.split(" ", 1) for part in page["Content-Security-Policy"].split("; "))

@@ -146,7 +146,7 @@ def test_a_card_that_one_client_does_not_take_pays_none_of_them(visitor, shop, s
     assert set(Checkout.objects.values_list("confirmation_token", flat=True)) == {""}
 
 
-def test_a_disputed_account_is_never_offered_and_never_paid(visitor, shop, second):
+def test_rf_26_a_disputed_account_is_never_offered_and_never_paid(visitor, shop, second):
     review = to_review(visitor, shop, second)
     Dispute.objects.create(account=second, consumer=second.consumer, reason="amount", opened_at=NOW)
     answer = agree(visitor, review)

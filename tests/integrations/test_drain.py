@@ -180,7 +180,7 @@ def test_retry_after_is_honoured_and_bounded(host, account, clock):
         assert Delivery.objects.get().next_at == clock.now + dt.timedelta(hours=1)
 
 
-def test_an_answer_lost_after_the_effect_is_sent_again_and_counts_once(host, account, clock):
+def test_evt_02_an_answer_lost_after_the_effect_is_sent_again_and_counts_once(host, account, clock):
     host.call("/_sandbox/faults", {"path": "/events", "mode": "drop_after_effect", "times": 1})
     tell("payment.succeeded", account=account, now=clock.now, **PAYMENT)
     assert drain(clock) == 0
@@ -330,7 +330,7 @@ def test_one_agencys_events_never_reach_the_others_host(host, other_host, accoun
     assert [one["Data"]["page"] for one in other_host.received()] == ["theirs"]
 
 
-def test_a_crash_between_routing_and_delivery_loses_nothing(host, account, everywhere, clock):
+def test_evt_02_a_crash_between_routing_and_delivery_loses_nothing(host, account, everywhere, clock):
     tell("page.viewed", account=account, now=clock.now)
     assert len(route(now=clock.now)) == 1
     assert route(now=clock.now) == []

@@ -1,4 +1,4 @@
-"""The five fences: an agency's rows are out of every other agency's reach, in the database itself."""
+"""The five fences: an agency's rows are out of every other agency's reach, in the database itself (AUTH-11)."""
 
 import pytest
 from django.apps import apps

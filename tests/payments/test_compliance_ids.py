@@ -30,6 +30,8 @@ IDS = [
     *(f"STS-{number:02d}" for number in range(1, 8)),
     *(f"CAL-{number:02d}" for number in range(1, 8)),
     *(f"ST-{number:02d}" for number in range(1, 5)),
+    *("ST-09", "SOL-05", "LANG-04", "RF-26", "RF-27", "AUTH-10", "AUTH-11", "AUTH-16", "EVT-02", "EVT-03"),
+    *("PCI-01", "PCI-04", "A11Y-09", "A11Y-11", "A11Y-14", "A11Y-16"),
 ]
 THREATS = re.compile(
     r"\b(prosecut\w*|criminal\w*|arrest\w*|jail\w*|prison|warrant|felony|sheriff|"

@@ -236,7 +236,7 @@ def test_signs_nobody_can_see_are_left_out():
 
 
 @pytest.mark.parametrize("pdf", [receipt_pdf(receipt=RECEIPT), authorization_pdf(copy=COPY)])
-def test_a_paper_is_tagged_and_claims_pdf_ua_and_pdf_a(pdf):
+def test_a11y_16_a_paper_is_tagged_and_claims_pdf_ua_and_pdf_a(pdf):
     assert b"/StructTreeRoot" in pdf
     assert b"/MarkInfo<</Marked true" in pdf
     assert b"/Lang(en-US)" in pdf or b"/Lang(en)" in pdf

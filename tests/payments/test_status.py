@@ -1,4 +1,4 @@
-"""A new status of an account acts on what is planned at once, in the transaction that places it (STS-01 to STS-07)."""
+"""A new status of an account acts on what is planned at once, when it is placed (STS-01 to STS-07, EVT-03)."""
 
 import datetime as dt
 from dataclasses import replace
