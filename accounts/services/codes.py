@@ -10,7 +10,7 @@ from django.db.models import F, Q
 
 from accounts.crypto import blind_index, same
 from accounts.keys import digits
-from accounts.models import Code, Consumer, ContactPoint, Visit
+from accounts.models import Account, Code, Consumer, ContactPoint, Visit
 
 CODES_PER_HOUR = 6
 """Per consumer, over all visits: enough for spam folders, too few to annoy or to guess."""
@@ -143,8 +143,12 @@ def check(*, visit: Visit, purpose: str, text: str, now: datetime, then: Callabl
 
 
 def _lock(visit: Visit) -> None:
-    """Let one of the consumer's codes at a time be made or spent: they are counted over all visits."""
+    """Let one of the consumer's codes at a time be made or spent: they are counted over all visits.
+
+    Then the account, before any code: whoever writes down that a code's message went locks them in this order too.
+    """
     Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=visit.consumer_id)
+    Account.objects.select_for_update(no_key=True).only("pk").get(pk=visit.account_id)
 
 
 def _hash(code: Code, text: str) -> str:

@@ -73,6 +73,8 @@ def step_up(*, visit: Visit, now: datetime) -> None:
 def end(*, visit: Visit, reason: str, now: datetime) -> None:
     """End a visit once; a visit that began to pay and did not is told as abandoned."""
     with transaction.atomic():
+        # Before the visit, as everywhere: its event counts on the account.
+        Account.objects.select_for_update(no_key=True).only("pk").get(pk=visit.account_id)
         ended = Visit.objects.filter(pk=visit.pk, ended_at__isnull=True).update(ended_at=now, end_reason=reason)
         if not ended:
             return

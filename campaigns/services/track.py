@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import DatabaseError, transaction
 
 from accounts.bulk import blank, write_rows
-from accounts.models import ContactPoint
+from accounts.models import Consumer, ContactPoint
 from accounts.services import consent
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels
@@ -119,6 +119,10 @@ def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
         return f"{news.kind}: no message of ours"
     # The provider's word for when; a clock ahead of ours must not date a fact into the future.
     at = min(news.at, now)
+    if news.kind == "unsubscribed":
+        # Before the account, as everybody who writes down a wish locks them.
+        consumers = Message.objects.filter(pk=message_id).values("consumer_id")
+        Consumer.objects.select_for_update(no_key=True).only("pk").get(pk__in=consumers)
     message = outbox.locked(message_id)
     outbox.taken(message, provider_id=news.provider_id, at=at, now=at)
     if news.lost:

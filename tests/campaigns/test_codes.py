@@ -1,16 +1,19 @@
 """Codes by mail: at once, neutral, and nowhere readable but in the mailbox (AUTH-07, ES-02)."""
 
+import contextlib
 import datetime as dt
 import re
+import threading
+import time
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.models import Code, ContactPoint, Event, Visit
-from accounts.services import codes
+from accounts.services import codes, visits
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns.models import Message
-from campaigns.services import send
+from campaigns.services import outbox, send
 from tests.campaigns.conftest import digits_in_pdf
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,6 +92,51 @@ def test_an_esign_code_stands_in_the_attached_document_only(visit, point, provid
     assert not re.search(r"\b\d{6}\b", mail["text"])
     text = digits_in_pdf(sandbox.paper(mail))
     assert codes.check(visit=visit, purpose="esign", text=text, now=now, then=nothing).pk == code.pk
+
+
+@pytest.mark.parametrize("act", ["type", "ask again"])
+def test_whoever_uses_a_code_while_its_mail_is_written_down_waits_and_is_not_refused(
+    visit, point, provider, now, act, monkeypatch
+):
+    made, answers = {}, []
+    deliver = codes.sender
+    monkeypatch.setattr(codes, "sender", lambda code, text: (made.update(text=text), deliver(code, text)))
+    code = ask(visit, point, now)
+    message = Message.objects.get()
+    later = now + dt.timedelta(seconds=40)
+
+    def use() -> None:
+        with contextlib.closing(connection), acting_for(visit.agency_id):
+            if act == "type":
+                words = {"purpose": "step_up", "text": made["text"], "now": later}
+                codes.check(visit=visit, **words, then=lambda _code: visits.step_up(visit=visit, now=later))
+            else:
+                ask(visit, point, later)
+            answers.append(act)
+
+    person = threading.Thread(target=use)
+    with acting_for(visit.agency_id), transaction.atomic():
+        outbox.locked(message.pk)
+        person.start()
+        wait_for_a_lock()
+        Code.objects.filter(pk=code.pk).update(sealed_code="")
+        assert answers == []
+    person.join(20)
+    assert answers == [act]
+
+
+def wait_for_a_lock() -> None:
+    """Wait until another session of this database waits for a lock."""
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(waits)
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 def test_a_code_in_spanish_for_a_spanish_visit(visit, point, provider, mails, now):
