@@ -16,7 +16,7 @@ from integrations.models import HostConnection
 from integrations.services import receive, reopen
 
 AT_ONCE = 500
-"""Records in one request: one transaction."""
+"""Records in one request."""
 
 
 class RecordsForm(Form):

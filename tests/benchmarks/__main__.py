@@ -7,7 +7,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-NAMES = ("drain", "push", "files", "pages", "payments", "offers", "due", "campaigns", "latency")
+NAMES = ("drain", "push", "files", "puts", "pages", "payments", "offers", "due", "campaigns", "latency")
 """In this order: the last one takes Redis away."""
 
 

@@ -8,11 +8,12 @@ import pycurl
 
 
 class Ask(NamedTuple):
-    """One request; a body makes it a POST."""
+    """One request; a body makes it a POST, or what `method` says."""
 
     url: str
     headers: tuple[str, ...] = ()
     body: bytes | None = None
+    method: str = "POST"
 
 
 class Took(NamedTuple):
@@ -35,6 +36,7 @@ def prepare(easy: pycurl.Curl, ask: Ask) -> None:
         easy.setopt(pycurl.HTTPGET, 1)
     else:
         easy.setopt(pycurl.POST, 1)
+        easy.setopt(pycurl.CUSTOMREQUEST, ask.method)
         easy.setopt(pycurl.POSTFIELDSIZE, len(ask.body))
         easy.setopt(pycurl.POSTFIELDS, ask.body)
 

@@ -9,6 +9,7 @@ from django.urls import path
 from payments import processors
 from payments.processors import Card, Order, Outcome
 from portal.urls import handler404, handler500, urlpatterns
+from tests.benchmarks.plain import PlainAccount
 
 __all__ = ["handler404", "handler500", "urlpatterns"]
 
@@ -53,6 +54,10 @@ def ok(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", content_type="text/plain")
 
 
-urlpatterns = [path("bench/ok/", ok), *urlpatterns]
+urlpatterns = [
+    path("bench/ok/", ok),
+    path("bench/plain/<uuid:agency_id>/<uuid:account_id>/", PlainAccount.as_view()),
+    *urlpatterns,
+]
 if os.environ.get("BENCH_PROCESSOR") == "instant":
     processors.ADAPTERS["stripe"] = "tests.benchmarks.server_urls:Instant"
