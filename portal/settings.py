@@ -151,6 +151,7 @@ TEMPLATES = [
 
 # Data ---------------------------------------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL")}
+_OPTIONS = DATABASES["default"].get("OPTIONS", {})
 DATABASES["default"] |= {
     "ENGINE": "tests.postgresql" if TESTING else "portal.postgresql",
     "CONN_MAX_AGE": 300,
@@ -158,10 +159,10 @@ DATABASES["default"] |= {
     # Rows are found by id and joined along foreign keys: with more than six tables PostgreSQL weighs thousands of
     # orders, for 30 ms, and takes the same one.
     "OPTIONS": {
-        **DATABASES["default"].get("OPTIONS", {}),
+        **_OPTIONS,
         "connect_timeout": 5,
         "application_name": "quittance",
-        "options": "-c join_collapse_limit=6",
+        "options": f"{_OPTIONS.get('options', '')} -c join_collapse_limit=6".strip(),
     },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

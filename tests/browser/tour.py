@@ -47,7 +47,7 @@ PAGES = [
     *("session_link", "session_link_wrong", "session_link_in", "session_link_gone"),
     *("budget", "budget_section", "budget_wrong", "budget_above", "budget_review", "budget_result", "budget_again"),
     *("pause", "pause_wrong", "pause_asked", "pause_no_file", "pause_end"),
-    *("creditor", "wrong", "wrong_unsaid", "wrong_said"),
+    *("creditor", "spanish", "spanish_asked", "wrong", "wrong_unsaid", "wrong_said"),
     *("age_of_debt", "account_old", "cards_off"),
     *("payments_many", "postdates_many", "home_two"),
     *("together", "together_wrong", "together_method", "together_review", "together_paid"),
@@ -239,9 +239,12 @@ class Tour:
         self.at(one, "remove_method")
 
     def rights(self) -> None:
-        """Ask for the creditor, and say that it is wrong."""
+        """Ask for the creditor and for the notice in Spanish, and say that it is wrong."""
         one = self.consumer_like().log_in()
         self.at(one, "creditor", f"{one.account}creditor/")
+        self.at(one, "spanish", f"{one.account}spanish/")
+        one.press("main form button[type=submit]")
+        self.at(one, "spanish_asked")
         self.at(one, "wrong", f"{one.account}wrong/")
         one.press("main form button[type=submit]")
         self.at(one, "wrong_unsaid")

@@ -23,7 +23,7 @@ PRODUCTION = {
     "SECRET_KEY": "x" * 50,
     "FIELD_KEYS": f"1:{KEY}",
     "INDEX_KEY": KEY,
-    "DATABASE_URL": "postgres://quittance:secret@db.example.com:5433/pay?sslmode=verify-full&sslrootcert=/ca.pem",
+    "DATABASE_URL": "postgres://quittance:secret@db.example.com:5433/pay?sslmode=verify-full&sslrootcert=/ca.pem&options=-c%20work_mem%3D8MB",
     "REDIS_URL": "rediss://:secret@redis.example.com:6379/0",
     "PORTAL_DOMAIN": "pay.example.com",
 }
@@ -103,6 +103,7 @@ def test_the_options_of_a_database_address_are_kept_beside_our_own():
         [
             ("application_name", "quittance"),
             ("connect_timeout", 5),
+            ("options", "-c work_mem=8MB -c join_collapse_limit=6"),
             ("sslmode", "verify-full"),
             ("sslrootcert", "/ca.pem"),
         ]
