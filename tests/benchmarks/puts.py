@@ -41,7 +41,7 @@ def run(stage: Stage, *, rounds: int, full: bool) -> Section:
             return posts.Ask(f"{web}/api/v1/accounts/{key}", headers, json.dumps(body).encode(), "PUT")
 
         def plain(record: dict, key) -> posts.Ask:
-            url = f"{web}/bench/plain/{stage.agency.pk}/{key}/"
+            url = f"{web}/api/bench/plain/{stage.agency.pk}/{key}/"
             return posts.Ask(url, headers, json.dumps(said_plainly(record, next(versions))).encode(), "PUT")
 
         for _round in range(rounds):

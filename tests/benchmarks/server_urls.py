@@ -56,7 +56,7 @@ def ok(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("bench/ok/", ok),
-    path("bench/plain/<uuid:agency_id>/<uuid:account_id>/", PlainAccount.as_view()),
+    path("api/bench/plain/<uuid:agency_id>/<uuid:account_id>/", PlainAccount.as_view()),
     *urlpatterns,
 ]
 if os.environ.get("BENCH_PROCESSOR") == "instant":
