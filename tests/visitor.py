@@ -1,5 +1,6 @@
 """A consumer's browser in tests: the agency's own host name, and short words for signing in."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
@@ -11,6 +12,11 @@ from django.test import Client, TestCase
 from accounts.models import Account, Agency, Code, ContactPoint, Visit
 from accounts.services import codes
 from accounts.tenancy import acting_for
+
+
+def text(page) -> str:
+    """Give what a page says, its tags left out: a token in an attribute may spell any short word by chance."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.content.decode()))
 
 
 class Forms(HTMLParser):

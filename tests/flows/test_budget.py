@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import re
 
 import pytest
 import time_machine
@@ -13,7 +12,7 @@ from accounts.tenancy import acting_for
 from settlements.models import Affordability, AffordabilityForm, Evidence, Hardship, HardshipPolicy, RuleSet
 from settlements.services import affordability
 from tests.conftest import NOW, make_account
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 PDF = b"%PDF-1.7\n" + b"letter about my job " * 40
 
@@ -47,10 +46,6 @@ def rules(agency):
 @pytest.fixture
 def sure(agency, account, others_account, clock) -> Visitor:
     return Visitor(agency).sign_in(account, level=2)
-
-
-def text(page) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.content.decode()))
 
 
 ANSWERS = {

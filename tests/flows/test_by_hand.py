@@ -14,9 +14,9 @@ from payments.models import Arrangement, Dispute, LedgerEntry, Payment
 from payments.services import life, mirror
 from portal.invariants import findings
 from tests.conftest import NOW
-from tests.flows.test_pay_once import text
 from tests.payments.test_mirror import Line
 from tests.staff import member, signed_in
+from tests.visitor import text
 
 DUE = dt.date(2026, 12, 10)
 

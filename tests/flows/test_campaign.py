@@ -14,9 +14,9 @@ from settlements.models import IndividualOffer
 from tests.campaigns.campaign_cast import run, template
 from tests.campaigns.conftest import make_provider, sandbox  # noqa: F401 - fixture
 from tests.conftest import NOW
-from tests.flows.test_pay_once import choose, give_card, text
+from tests.flows.test_pay_once import choose, give_card
 from tests.staff import member, signed_in
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 DESK = "/admin/campaigns/campaign/"
 

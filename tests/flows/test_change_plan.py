@@ -6,10 +6,9 @@ import pytest
 
 from accounts.models import Account, Event
 from payments.models import Arrangement, Authorization, Postdate
-from tests.flows.test_pay_once import text
 from tests.payments.test_change import JAN, host_lets_go, item, other_card, plan, scheduled  # noqa: F401
 from tests.payments.test_pay import kinds
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 TO = "2027-01-15"
 

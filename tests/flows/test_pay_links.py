@@ -18,10 +18,10 @@ from payments.rules.spoken import harmless_name
 from payments.services import by_link, pay_links
 from payments.services.sign import Refused
 from tests.conftest import NOW
-from tests.flows.test_pay_once import MASTERCARD_3DS, give_card, text
+from tests.flows.test_pay_once import MASTERCARD_3DS, give_card
 from tests.payments.conftest import DECLINED_MASTERCARD, MASTERCARD, VISA_CREDIT, VISA_DEBIT
 from tests.staff import member, signed_in
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 TELLING = ("Harbor", "100234", r"Doe\b", "Jane", "1,000", r"1000\.00", "debt", "collect", "balance", "creditor", "owed")
 """What a helper must never read: creditor, reference, name, balance, and words for a debt."""

@@ -9,7 +9,7 @@ from accounts.models import Account, Event
 from payments.models import Authorization, Checkout, Payment
 from tests.conftest import NOW
 from tests.payments.conftest import DECLINED_MASTERCARD, MASTERCARD, VISA_CREDIT, VISA_DEBIT
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 
 def choose(visitor: Visitor, shop, choice: str = "any", **values):
@@ -26,10 +26,6 @@ def give_card(visitor: Visitor, shop, page, number: str = VISA_DEBIT):
 
 def to_review(visitor: Visitor, shop, number: str = VISA_DEBIT, **values):
     return visitor.follow(give_card(visitor, shop, choose(visitor, shop, **({"amount": "125"} | values)), number))
-
-
-def text(page) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.content.decode()))
 
 
 def test_a_consumer_pays_any_amount_with_a_debit_card(visitor, shop):

@@ -10,11 +10,11 @@ from payments.models import Arrangement, Authorization, Checkout, Dispute, Payme
 from payments.rules.routing import METHODS, TIMINGS, Route, RouteKey
 from payments.services import life, postdates, route
 from tests.conftest import NOW
-from tests.flows.test_pay_once import give_card, text
+from tests.flows.test_pay_once import give_card
 from tests.payments.conftest import MASTERCARD, VISA_CREDIT
 from tests.payments.due_cast import run
 from tests.payments.test_life import three_parts
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 THIRD = dt.date(2026, 12, 3)
 

@@ -8,9 +8,9 @@ from accounts.models import Account
 from payments.models import Arrangement, Checkout, Payment, Postdate
 from settlements.models import RuleSet
 from tests.conftest import NOW
-from tests.flows.test_pay_once import choose, give_card, text
+from tests.flows.test_pay_once import choose, give_card
 from tests.flows.test_settle_in_parts import agree_to_mail, by_hand, codes_of, go_on, planned, write
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 BANK = {
     "way": "ach",

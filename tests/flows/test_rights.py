@@ -8,9 +8,8 @@ import pytest
 from accounts.models import Account, Event
 from payments.models import CreditorRequest, Dispute
 from tests.conftest import NOW
-from tests.flows.test_pay_once import text
 from tests.integrations.api_caller import Caller
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 
 def buttons(page) -> dict[str, str]:

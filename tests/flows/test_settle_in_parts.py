@@ -10,8 +10,8 @@ from payments.models import Arrangement, Checkout, HostItem, Notice, Payment, Po
 from settlements.models import IndividualOffer
 from settlements.services import offers
 from tests.conftest import NOW
-from tests.flows.test_pay_once import choose, give_card, text
-from tests.visitor import Visitor
+from tests.flows.test_pay_once import choose, give_card
+from tests.visitor import Visitor, text
 
 DATES = ["2026-12-01", "2027-01-01", "2027-02-01", "2027-03-01", "2027-04-01", "2027-05-01"]
 

@@ -15,10 +15,10 @@ from payments.services import together
 from payments.services.sign import Refused
 from payments.services.together import Share
 from tests.conftest import NOW, make_account
-from tests.flows.test_pay_once import MASTERCARD_3DS, text
+from tests.flows.test_pay_once import MASTERCARD_3DS
 from tests.payments.conftest import DECLINED_MASTERCARD, MASTERCARD, VISA_CREDIT, VISA_DEBIT
 from tests.payments.test_pay_crash import die_at, sweep
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 
 def another(shop, reference: str, **values) -> Account:

@@ -9,10 +9,9 @@ from accounts.models import Event
 from payments.models import Authorization, HostItem, Method, Payment, Postdate
 from payments.services import ask, keep, methods, wallet
 from tests.conftest import NOW
-from tests.flows.test_pay_once import text
 from tests.payments.conftest import DECLINED_MASTERCARD, VISA_CREDIT, VISA_DEBIT
 from tests.payments.test_life import three_parts
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 
 @pytest.fixture

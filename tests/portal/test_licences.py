@@ -21,10 +21,10 @@ from tests.flows.conftest import (  # noqa: F401 - fixtures
     sure,
     visitor,
 )
-from tests.flows.test_pay_once import text, to_review
+from tests.flows.test_pay_once import to_review
 from tests.integrations.api_caller import Caller, codes
 from tests.payments.due_cast import due_item, fresh, run, told
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 TODAY = dt.date(2026, 12, 1)
 DAY = dt.timedelta(days=1)

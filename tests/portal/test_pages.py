@@ -23,9 +23,9 @@ from tests.flows.conftest import (  # noqa: F401 - fixtures
     sure,
     visitor,
 )
-from tests.flows.test_pay_once import choose, give_card, text
+from tests.flows.test_pay_once import choose, give_card
 from tests.flows.test_settle_in_parts import agree_to_mail, arranged, go_on
-from tests.visitor import Visitor
+from tests.visitor import Visitor, text
 
 BUDGET = 12
 """Queries a page may need; opening and closing transactions are not counted, they cost no plan and no row."""

@@ -26,8 +26,9 @@ from tests.flows.conftest import (  # noqa: F401 - fixtures
     sure,
     visitor,
 )
-from tests.flows.test_pay_once import choose, give_card, text
+from tests.flows.test_pay_once import choose, give_card
 from tests.flows.test_settle_in_parts import agree_to_mail, go_on
+from tests.visitor import text
 
 CATALOGUE = settings.BASE_DIR / "locale/es/LC_MESSAGES/django.po"
 CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
