@@ -5,7 +5,7 @@ import hmac
 import ipaddress
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -14,7 +14,7 @@ import msgspec
 from django.conf import settings
 from django.db import DatabaseError
 from django.db import connection as database
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts import events
 from accounts.bulk import in_one
@@ -38,6 +38,8 @@ NO_HASH = "0" * 64
 LISTED = 25
 """Accounts in one transaction where the host lists payments: each is looked at by itself, and a consumer who pays on
 one of them waits for all."""
+HEARD_TO = timedelta(seconds=1)
+"""How exactly a connection says when its host was heard last."""
 VERDICTS = {"placed": "accepted", "updated": "accepted", "unchanged": "unchanged", "stale": "stale"}
 REFUSED = {
     "conflict": FieldError("/Version", "conflicting_version", "This version was told with another body."),
@@ -165,8 +167,14 @@ def place_rows(*, connection: HostConnection, rows: list[Row], now: datetime, at
 
 
 def note_push(connection: HostConnection, *, stale: int, now: datetime) -> None:
-    """Note that the host was heard, and how much of it was old."""
-    HostConnection.objects.filter(pk=connection.pk).update(last_push_at=now, stale_pushes=F("stale_pushes") + stale)
+    """Note that the host was heard, to the second, and how much of it was old, exactly.
+
+    A push that adds nothing to that writes nothing: one row per host would be where all its pushes wait.
+    """
+    known = HostConnection.objects.filter(pk=connection.pk)
+    if not stale:
+        known = known.filter(Q(last_push_at=None) | Q(last_push_at__lt=now - HEARD_TO))
+    known.update(last_push_at=now, stale_pushes=F("stale_pushes") + stale)
 
 
 def fetch(account: Account, now: datetime) -> bool:

@@ -1,10 +1,12 @@
 """What a host pushes: SCollect's words read exactly, good rows landing beside refused ones, behind a key."""
 
 import copy
+import datetime as dt
 import gzip
 import json
 
 import pytest
+import time_machine
 
 from accounts.models import Account, Consumer, ContactPoint, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
@@ -12,6 +14,7 @@ from integrations.api.hosts import RECORD
 from integrations.models import HostConnection
 from integrations.services.receive import make_inbound_key
 from settlements.models import IndividualOffer
+from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -151,6 +154,24 @@ def test_a_stale_push_is_counted_and_ignored_and_a_second_body_refused(host, act
     assert Account.objects.get().balance_cents == 900_00
     host.connection.refresh_from_db()
     assert host.connection.stale_pushes == 1
+
+
+def test_when_the_host_was_heard_is_kept_to_the_second_and_what_was_stale_exactly(host, other_host, acting):
+    def heard_at(seconds: float, version: int) -> tuple[float, int]:
+        clock.move_to(NOW + dt.timedelta(seconds=seconds))
+        host.push(record(Version=version))
+        host.connection.refresh_from_db()
+        return (host.connection.last_push_at - NOW).total_seconds(), host.connection.stale_pushes
+
+    with time_machine.travel(NOW, tick=False) as clock:
+        assert heard_at(0, 8) == (0, 0)
+        assert heard_at(0.5, 8) == (0, 0)
+        assert heard_at(0.6, 7) == (0.6, 1)
+        assert heard_at(1.5, 8) == (0.6, 1)
+        assert heard_at(2, 8) == (2, 1)
+    with acting_for(other_host.connection.agency_id):
+        other_host.connection.refresh_from_db()
+    assert (other_host.connection.last_push_at, other_host.connection.stale_pushes) == (None, 0)
 
 
 @pytest.mark.parametrize(
