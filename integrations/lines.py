@@ -17,6 +17,8 @@ BLOCK = 2**16
 PIECE = 2**10
 """Bytes of an array given to the parser at once."""
 MOST_NESTED = 256
+MANY_EMPTY = 1000
+"""Empty lines after each other that may be a file of nothing else: what follows is passed in blocks."""
 _BOMS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"\x00\x00\xfe\xff", "UTF-32"))
 _SPACE = b" \t\r\n"
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -111,14 +113,30 @@ def _first(source: io.BufferedReader) -> bytes:
 
 
 def _plain_lines(source: io.BufferedReader, limits: Limits, *, keep_ends: bool = False) -> Iterator[Cut]:
-    number = 0
+    number = empty = 0
     while text := source.readline(limits.record + 1):
         number += 1
         if len(text) > limits.record:
             raise Broken("record_too_long", f"A line has at most {limits.record:,} bytes.", number)
         whole = text.endswith(b"\n")
         if keep_ends or (text := text.strip(b"\r\n")):
+            empty = 0
             yield Cut(number, text, whole)
+        else:
+            empty += 1
+            if empty % MANY_EMPTY == 0:
+                number += _pass_empty_lines(source)
+
+
+def _pass_empty_lines(source: io.BufferedReader) -> int:
+    """Pass the empty lines that come next, a block at a time; return how many."""
+    passed = 0
+    while head := source.peek(1):
+        rest = head.lstrip(b"\r\n")
+        passed += source.read(len(head) - len(rest)).count(b"\n")
+        if rest:
+            break
+    return passed
 
 
 def _lines(source: io.BufferedReader, limits: Limits, list_name: str) -> Iterator[Cut]:

@@ -284,6 +284,18 @@ def test_64_megabytes_of_empty_lines_take_two_megabytes_of_memory():
     assert peak(Endless(b'{"a":1}\n', b"\n", 64 * 2**20)) < 2 * 2**20
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("empty", [1, 999, 1000, 1001, 70_000])
+def test_a_line_keeps_its_number_after_however_many_empty_ones(empty, end):
+    text = b'{"a":1}' + end + end * empty + b'{"a":2}' + end + end * empty + b' {"a":3}'
+    found = lines.records(io.BufferedReader(io.BytesIO(text), 100), lines.Limits(2**10, 2**20, 10**9))
+    assert [(cut.line, cut.text) for cut in found] == [
+        (1, b'{"a":1}'),
+        (2 + empty, b'{"a":2}'),
+        (3 + 2 * empty, b'{"a":3}'),
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("begun", [b'{"FileNumber":"', b'[{"FileNumber":"'])
 def test_two_gigabytes_without_an_end_take_two_megabytes_of_memory(begun):
