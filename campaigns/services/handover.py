@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import formataddr
-from itertools import groupby
-from uuid import UUID
 
 from anymail.exceptions import AnymailAPIError
 from anymail.message import AnymailMessage
@@ -21,7 +19,7 @@ from campaigns.models import Campaign, MailProvider, Message, Recipient
 from campaigns.rules.linter import lint
 from campaigns.services import campaigns, letters, outbox
 from campaigns.services.launch import STREAM, WITH_PROVIDER, Leaving
-from campaigns.services.send import BROKE, NOT_TAKEN, NOT_THERE
+from campaigns.services.send import BROKE, NOT_TAKEN
 from campaigns.services.send_texts import NO_ANSWER
 
 log = logging.getLogger("quittance.campaigns")
@@ -183,56 +181,6 @@ def sent(those: Sequence[Leaving], *, provider_id: str, at: datetime, now: datet
             ],
             now=now,
         )
-
-
-def settle(messages: Iterable[Message], *, now: datetime) -> int:
-    """Ask the provider about messages whose answer was lost; return how many are decided now.
-
-    A campaign never risks a second copy: what the provider has is sent, what it has not is told as failed. Only where
-    a 5xx ended the request nothing of it is on its way any more: what the provider has not then waits anew.
-    """
-    decided = 0
-    by_request = sorted(messages, key=lambda one: one.provider_id)
-    for asked_by, group in groupby(by_request, key=lambda one: one.provider_id):
-        those = list(group)
-        taken = _taken(asked_by, since=min(one.queued_at for one in those))
-        for message in those:
-            if taken is not None and str(message.pk) in taken:
-                at = min(taken[str(message.pk)], now)
-                outbox.sent(message_id=message.pk, provider_id=asked_by, at=at, now=now)
-            elif taken is None and now - message.queued_at < outbox.ANSWERED_WITHIN:
-                Message.objects.filter(pk=message.pk, status=Message.Status.QUEUED).update(next_at=now + AGAIN)
-                continue
-            elif taken is not None and message.reason.startswith(BROKEN):
-                wait_anew(message.pk, reason=NOT_THERE, now=now)
-            else:
-                outbox.failed(message_id=message.pk, reason="no_answer", now=now)
-            decided += 1
-    return decided
-
-
-def wait_anew(key: UUID, *, reason: str, now: datetime) -> None:
-    """Let the account of a message that nobody has wait again; it is judged anew before the next try."""
-    if outbox.held(message_id=key, reason=reason, now=now):
-        Recipient.objects.filter(message=key).update(status=Recipient.Status.WAITING, next_at=None, reason=reason)
-
-
-def _taken(message_id: str, *, since: datetime) -> dict[str, datetime] | None:
-    """Ask which messages of a request the provider has, and since when; None while it does not say."""
-    provider = MailProvider.objects.filter(is_active=True).first()
-    if provider is None or not message_id:
-        return None
-    try:
-        return channels.provider(provider.backend).find(
-            api_key=provider.api_key,
-            api_url=provider.api_url,
-            domain=provider.domain,
-            message_id=message_id,
-            since=since,
-        )
-    except (channels.DoesNotSay, LookupError) as error:
-        log.warning("the provider does not say whether it has %s: %s", message_id, error)
-        return None
 
 
 def put_back(those: Sequence[Leaving], *, reason: str, until: datetime | None, now: datetime) -> None:

@@ -50,7 +50,8 @@ def _record(one: Leaving, said: send_texts.Said, *, now: datetime) -> None:
 def settle(messages: Sequence[Message], *, now: datetime) -> int:
     """Ask the carrier about texts whose answer was lost; return how many are decided now.
 
-    A campaign never risks a second copy: what the carrier has is sent, what it has not is told as failed.
+    A campaign never risks a second copy: what the carrier has is sent, what it has not is told as failed. About what it
+    does not say it is asked again when the caller's claim has passed.
     """
     if (provider := carriers.active()) is None:
         return 0
@@ -61,8 +62,5 @@ def settle(messages: Sequence[Message], *, now: datetime) -> int:
             if what == "not_there" or (not what and now - message.queued_at > outbox.ANSWERED_WITHIN):
                 outbox.failed(message_id=message.pk, reason="no_answer", now=now)
                 what = "failed"
-            if what:
-                decided += 1
-            else:
-                Message.objects.filter(pk=message.pk).update(next_at=now + handover.AGAIN)
+            decided += bool(what)
     return decided

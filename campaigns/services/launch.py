@@ -73,6 +73,8 @@ def run(*, now: datetime, batches: int = 50) -> int:
 
 def tidy(*, now: datetime) -> int:
     """End what halted campaigns left behind when a process died: what was never asked for waits, the rest is lost."""
+    from campaigns.services import unanswered
+
     with acting_for(ALL_AGENCIES):
         halted = Message.objects.filter(status=Message.Status.QUEUED, stream=STREAM, next_at__lte=now).filter(
             recipients__campaign__status__in=(Campaign.Status.PAUSED, Campaign.Status.STOPPED)
@@ -81,7 +83,7 @@ def tidy(*, now: datetime) -> int:
     done = 0
     for key, agency_id in found:
         with acting_for(agency_id):
-            done += _give_up(Campaign.objects.get(pk=key), now=now)
+            done += unanswered.decide(Campaign.objects.get(pk=key), now=now)
     return done
 
 
@@ -110,26 +112,15 @@ def advance(key: UUID, *, now: datetime, batches: int = 50) -> int:
 
 
 def _end(campaign: Campaign, *, now: datetime) -> int:
-    """Give up what nobody answered for; finish when nothing waits any more, unless files may still name it."""
-    done = _give_up(campaign, now=now)
+    """Decide what nobody answered for; finish when nothing waits any more, unless files may still name it."""
+    from campaigns.services import unanswered
+
+    done = unanswered.decide(campaign, now=now)
     waits = Recipient.objects.filter(campaign=campaign, status=Recipient.Status.WAITING).exists()
     open_ = Message.objects.filter(recipients__campaign=campaign, status=Message.Status.QUEUED).exists()
     if not waits and not open_ and not campaign.audience.get("joined"):
         campaigns.finish(campaign=campaign, now=now)
     return done
-
-
-def _give_up(campaign: Campaign, *, now: datetime) -> int:
-    """Settle messages that the provider was asked about and never answered; let those that it never saw wait again."""
-    from campaigns.services import handover, handover_texts
-
-    late = Message.objects.filter(recipients__campaign=campaign, status=Message.Status.QUEUED, next_at__lte=now)
-    never = list(late.filter(reason=PREPARED).values_list("pk", flat=True)[:BATCH])
-    for key in never:
-        handover.wait_anew(key, reason="not_handed_over", now=now)
-    asked = late.exclude(reason=PREPARED).select_related("contact_point", "agency", "account", "consumer")[:BATCH]
-    settle = handover_texts.settle if campaign.channel == "text" else handover.settle
-    return len(never) + settle(asked, now=now)
 
 
 def send_batch(campaign: Campaign, *, now: datetime, limit: int = BATCH) -> int:
