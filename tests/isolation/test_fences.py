@@ -1,9 +1,11 @@
 """The five fences: an agency's rows are out of every other agency's reach, in the database itself (AUTH-11)."""
 
+import pgtrigger
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
 from django.db.models import Count
+from pgtrigger.core import INSTALLED
 
 from accounts import events
 from accounts.models import Account, Consumer, Event
@@ -141,6 +143,15 @@ def test_facts_cannot_be_changed_deleted_or_truncated(agency, account, now):
         ):
             with pytest.raises(InternalError), transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(sql, [event.pk])
+
+
+def test_every_trigger_of_a_model_is_in_the_database_as_the_model_says_it(db):
+    found = {
+        f"{model._meta.label}.{trigger.name}": trigger.get_installation_status(model)
+        for model, trigger in pgtrigger.registered()
+    }
+    assert found
+    assert {name: status for name, status in found.items() if status != (INSTALLED, True)} == {}
 
 
 @pytest.mark.django_db

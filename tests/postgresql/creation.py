@@ -1,4 +1,4 @@
-"""Test databases are clones: migrating takes a quarter of a minute, copying a migrated database half a second.
+"""Test databases are clones: migrating takes some ten seconds, copying a migrated database half a second.
 
 The model is named by a digest of all that migrations are made of, so that changed migrations never meet an old one.
 Django still migrates every clone, which finds nothing to do but to repeat what follows a migration (roles).
