@@ -3,11 +3,14 @@
 import pgtrigger
 import pytest
 from django.apps import apps
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Count
 from pgtrigger.core import INSTALLED
 
 from accounts import events
+from accounts.management.commands.migrate import halfway
 from accounts.models import Account, Consumer, Event
 from accounts.tenancy import (
     ALL_AGENCIES,
@@ -166,3 +169,10 @@ def test_what_every_placement_writes_has_no_index_of_the_agency_alone():
         assert cursor.fetchall() == []
         cursor.execute("SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%(agency_id)'")
         assert cursor.fetchone()[0] > 0
+
+
+def test_a_database_that_stopped_amid_an_old_history_is_refused_before_anything_is_done(db):
+    assert halfway() == []
+    MigrationRecorder(connection).migration_qs.filter(app="campaigns", name="0006_texts").delete()
+    with pytest.raises(CommandError, match="amid the old migrations of campaigns, which"):
+        call_command("migrate", verbosity=0)
