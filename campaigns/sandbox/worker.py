@@ -174,12 +174,13 @@ def send_due_webhooks(store):
         except (OSError, http.client.HTTPException) as error:
             status, answer = 0, type(error).__name__
         with store.write() as db:
+            now = time.time()  # one moment for all: what was refused together comes again together
             for webhook in together:
-                _answered(db, webhook, status, answer)
+                _answered(db, webhook, status, answer, now)
     return len(due)
 
 
-def _answered(db, webhook, status, answer):
+def _answered(db, webhook, status, answer, now):
     attempts = webhook["attempts"] + 1
     if 200 <= status < 300:
         state = "sent"
@@ -190,7 +191,7 @@ def _answered(db, webhook, status, answer):
     wait = program.RETRY_AFTER_SECONDS[min(attempts, len(program.RETRY_AFTER_SECONDS)) - 1]
     db.execute(
         "UPDATE webhooks SET state = ?, attempts = ?, answer = ?, due_wall = ? WHERE n = ?",
-        (state, attempts, answer, time.time() + wait, webhook["n"]),
+        (state, attempts, answer, now + wait, webhook["n"]),
     )
 
 
