@@ -64,6 +64,7 @@ def slide(consumer: Consumer, count: int) -> None:
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_a_plan_is_shaped_with_the_slider_and_begins_on_a_later_day(planner, language):
+    """A11Y-06: a number says the same as the slider."""
     consumer = planner(language)
     page = consumer.page
     consumer.go(consumer.account)

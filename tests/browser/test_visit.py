@@ -1,4 +1,4 @@
-"""A visit: its language, its warning before the time is up, and its end."""
+"""A visit: its language, its warning before the time is up (A11Y-08), and its end (AUTH-08)."""
 
 import pytest
 

@@ -100,6 +100,7 @@ def test_a_bank_account_is_validated_masked_and_handed_to_the_host(newcomer):
 
 
 def test_a_keyboard_alone_pays(newcomer):
+    """A11Y-15: the processor's frame included."""
     consumer = newcomer().log_in()
     page = consumer.page
     consumer.go(f"{consumer.account}pay/")
