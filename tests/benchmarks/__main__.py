@@ -24,7 +24,7 @@ def main() -> int:
     from tests.benchmarks import report
     from tests.benchmarks.stage import Stage
 
-    stage, sections = Stage(), []
+    stage = Stage()
     began = time.monotonic()
     try:
         stage.open()
@@ -34,11 +34,10 @@ def main() -> int:
             section = benchmark.run(stage, rounds=wanted.rounds, full=size == "full")
             section.at, section.load = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", load
             section.seconds = time.monotonic() - started
-            sections.append(section)
             print(report.table(section), flush=True)
-        if not wanted.no_write:
-            report.keep(sections, rounds=wanted.rounds, size=size)
-            print(f"{report.DOCUMENT} written after {time.monotonic() - began:.0f} s")
+            if not wanted.no_write:  # at once: a later one may fail
+                report.keep([section], rounds=wanted.rounds, size=size)
+        print(f"{time.monotonic() - began:.0f} s")
     finally:
         stage.close()
     return 0

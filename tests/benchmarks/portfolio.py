@@ -210,7 +210,8 @@ def engine(count: int) -> dict:
             break
         page = whole.page(page.upto)
     given = [
-        Facts(owed, today, listed, own, rules, default, can) for rules, owed, listed, today, own, default, can in facts
+        Facts(owed, today, listed, own, rules, default, can, not parts)
+        for rules, owed, listed, today, own, default, can, parts in facts
     ]
     some = given[: count // 10]
     for one in given[-200:]:
