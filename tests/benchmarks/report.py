@@ -159,6 +159,11 @@ def postgres() -> str:
 
 
 def commit() -> str:
-    """Name the commit that was measured."""
-    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=CHECKOUT, capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
+    """Name the commit that was measured; this document itself is no change."""
+    name = _git("describe", "--always")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{DOCUMENT.relative_to(CHECKOUT)}")
+    return f"{name}-dirty" if changed else name or "unknown"
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=CHECKOUT, capture_output=True, text=True).stdout.strip()
