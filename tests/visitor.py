@@ -19,6 +19,14 @@ def text(page) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.content.decode()))
 
 
+def without_tokens(page, *known: str) -> str:
+    """Give a whole page, attributes too, without its CSRF token and the texts that are known to stand there."""
+    html = re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", page.content.decode())
+    for text in known:
+        html = html.replace(text, "")
+    return html
+
+
 class Forms(HTMLParser):
     """Read the forms of a page: where each is sent, its fields with their values, its buttons and ticks without."""
 

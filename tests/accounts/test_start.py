@@ -14,7 +14,7 @@ from accounts.models import Account, Agency, Event, IdentifyAttempt, Visit
 from accounts.services import identify
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from tests.conftest import NOW, make_account, make_agency
-from tests.visitor import Visitor
+from tests.visitor import Visitor, without_tokens
 
 DEBT_WORDS = ("debt", "owe", "balance", "creditor", "collect", "deuda", "saldo", "acreedor", "cobr")
 
@@ -26,10 +26,7 @@ def visitor(account, others_account) -> Visitor:
 
 def body(answer, *typed: str) -> str:
     """Give the page without its tokens and without what was typed in."""
-    html = re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", answer.content.decode())
-    for text in typed:
-        html = html.replace(f'value="{text}"', "")
-    return html
+    return without_tokens(answer, *(f'value="{text}"' for text in typed))
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
