@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import SealedField
 from accounts.models import Account, Event
-from accounts.tenancy import Row, TenantForeignKey
+from accounts.tenancy import ManyRows, Row, TenantForeignKey
 from payments.models import Payment
 
 
@@ -108,7 +108,7 @@ ONE_RECEIVER = models.Q(connection__isnull=True, endpoint__isnull=False) | model
 )
 
 
-class Delivery(Row):
+class Delivery(ManyRows):
     """One event on its way to one receiver: in order per account, until acknowledged, parked or skipped."""
 
     class Status(models.TextChoices):
@@ -117,9 +117,10 @@ class Delivery(Row):
         PARKED = "parked", _("parked")
         SKIPPED = "skipped", _("skipped")
 
-    connection = TenantForeignKey(HostConnection, null=True, related_name="deliveries")
-    endpoint = TenantForeignKey(WebhookEndpoint, null=True, related_name="deliveries")
-    event = TenantForeignKey(Event, related_name="deliveries")
+    connection = TenantForeignKey(HostConnection, null=True, related_name="deliveries", db_index=False)
+    endpoint = TenantForeignKey(WebhookEndpoint, null=True, related_name="deliveries", db_index=False)
+    # Its own index would only repeat the beginning of the unique one.
+    event = TenantForeignKey(Event, related_name="deliveries", db_index=False)
     account = TenantForeignKey(Account, null=True, related_name="deliveries")
     sequence = models.BigIntegerField(help_text="the event's, copied: the order of the lane")
     lane = models.PositiveSmallIntegerField()
@@ -152,6 +153,15 @@ class Delivery(Row):
                 name="delivery_held",
                 fields=["lane"],
                 condition=models.Q(status__in=["waiting", "parked"], attempts__gt=0),
+            ),
+            # A delivery has one receiver: the other's index does not know it.
+            models.Index(
+                name="delivery_of_host",
+                fields=["connection", "sequence"],
+                condition=models.Q(connection__isnull=False),
+            ),
+            models.Index(
+                name="delivery_of_endpoint", fields=["endpoint", "sequence"], condition=models.Q(endpoint__isnull=False)
             ),
         ]
 
@@ -187,7 +197,7 @@ class Redelivery(Row):
         return f"{self.first} to {self.last}"
 
 
-class DeliveryAttempt(Row):
+class DeliveryAttempt(ManyRows):
     """One request to a receiver, redacted, and its answer. Never changed."""
 
     delivery = TenantForeignKey(Delivery, related_name="log")

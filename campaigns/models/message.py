@@ -102,10 +102,10 @@ class Message(ManyRows):
         return f"{self.template} {self.queued_at:%Y-%m-%d %H:%M}"
 
 
-class MailEvent(Row):
+class MailEvent(ManyRows):
     """The inbox of signed provider webhooks: stored, answered, applied by a worker, once."""
 
-    provider = TenantForeignKey(MailProvider, related_name="events")
+    provider = TenantForeignKey(MailProvider, related_name="events", db_index=False)
     external_id = models.CharField(max_length=120)
     body = models.JSONField()
     received_at = models.DateTimeField()

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Consumer
 from accounts.money import format_cents
-from accounts.tenancy import Row, TenantForeignKey
+from accounts.tenancy import ManyRows, Row, TenantForeignKey
 from payments.models.method import Authorization, Method
 from settlements.models import Quote
 
@@ -104,7 +104,7 @@ class Arrangement(Row):
         return f"{self.kind} of {format_cents(self.total_cents)}"
 
 
-class Postdate(Row):
+class Postdate(ManyRows):
     """One scheduled item: exactly one executor and one notifier, written down when it is made (PDC-06)."""
 
     class Status(models.TextChoices):
@@ -117,7 +117,8 @@ class Postdate(Row):
 
     OPEN = (Status.SCHEDULED, Status.HELD, Status.CANCEL_REQUESTED)
 
-    arrangement = TenantForeignKey(Arrangement, related_name="postdates")
+    # Found by (arrangement, number, turn).
+    arrangement = TenantForeignKey(Arrangement, related_name="postdates", db_index=False)
     account = TenantForeignKey(Account, related_name="postdates")
     method = TenantForeignKey(Method, null=True, related_name="postdates")
     number = models.PositiveSmallIntegerField()

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.crypto import SealedField
 from accounts.models import Account, Consumer, Visit
 from accounts.money import format_cents
-from accounts.tenancy import Row, TenantForeignKey
+from accounts.tenancy import ManyRows, Row, TenantForeignKey
 from payments.models.arrangement import Arrangement, Postdate
 from payments.models.method import Authorization, Method, ProcessorAccount
 
@@ -83,7 +83,7 @@ class Checkout(Row):
         return f"{self.choice or 'begun'} {self.created_at:%Y-%m-%d %H:%M}"
 
 
-class Payment(Row):
+class Payment(ManyRows):
     """Money intended once, and its one outcome."""
 
     class Status(models.TextChoices):
@@ -109,7 +109,8 @@ class Payment(Row):
     COUNTED = (Status.SUCCEEDED, Status.PENDING, Status.INTENDED)
     """What lowers what is owed until the host shows it."""
 
-    account = TenantForeignKey(Account, related_name="payments")
+    # Found by (agency, account, intended_at).
+    account = TenantForeignKey(Account, related_name="payments", db_index=False)
     consumer = TenantForeignKey(Consumer, related_name="payments")
     method = TenantForeignKey(Method, null=True, related_name="payments")
     authorization = TenantForeignKey(Authorization, null=True, related_name="payments")
@@ -187,7 +188,7 @@ class Payment(Row):
         return self.id.hex[-10:].upper()
 
 
-class LedgerEntry(Row):
+class LedgerEntry(ManyRows):
     """One side of a movement; the entries of a payment sum to zero. Never changed."""
 
     payment = TenantForeignKey(Payment, related_name="entries")

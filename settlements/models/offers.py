@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
 from accounts.money import format_cents
-from accounts.tenancy import Row, TenantForeignKey
+from accounts.tenancy import ManyRows, Row, TenantForeignKey
 
 
 class GlobalOffer(Row):
@@ -58,7 +58,7 @@ class GlobalOffer(Row):
         return f"{self.percent_bps / 100:g} % / {self.max_payments} / {self.max_days}"
 
 
-class IndividualOffer(Row):
+class IndividualOffer(ManyRows):
     """A settlement made for one account by its host, a campaign or staff; it replaces the default as a whole."""
 
     class Origin(models.TextChoices):
