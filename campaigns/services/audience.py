@@ -12,9 +12,10 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts import statuses
+from accounts.bulk import measure_when_grown
 from accounts.keys import reference_key
 from accounts.scope import acting
-from campaigns.models import AudienceLine, Campaign
+from campaigns.models import AudienceLine, Campaign, Recipient
 from payments.models import Arrangement
 
 CHUNK = 20_000
@@ -153,6 +154,7 @@ def freeze(campaign: Campaign, *, now: datetime, chunk: int = CHUNK) -> int:
             last, number = cursor.fetchone()
         if number:
             Campaign.objects.filter(pk=held.pk).update(frozen_to=last)
+            measure_when_grown(Recipient)
     campaign.frozen_to = last or campaign.frozen_to
     return number
 

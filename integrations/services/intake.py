@@ -85,7 +85,6 @@ class Intake:
         one_each = getattr(self.adapter, "one_account_per_entry", True)
         self.counts: Counter[str] = Counter(self.file.counts)
         self.hash_key = self._hash_key()
-        self.measured = False
         self.campaigns: set[str] | None = None
         self.known_key = _key_reader(self.adapter.reference_field) if one_each and not self.format else None
 
@@ -230,9 +229,6 @@ class Intake:
                 gc.collect()  # of this chunk alone: see `pace`
                 receive.note_push(self.connection, stale=counts["stale"] - self.counts["stale"], now=now)
                 self.counts, self.file.done_line, self.file.preview = counts, last, preview
-                if not self.measured and not self.file.dry_run:
-                    pace.measure_new_tables()
-                    self.measured = True
                 return
 
     def _rows(self, chunk: list[tuple[Entry, UUID]]) -> list[tuple[Entry, Row]]:

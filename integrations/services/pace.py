@@ -1,24 +1,8 @@
-"""Let a long intake run at its pace: statistics of new tables, and a collector that looks at little."""
+"""Let a long intake run at its pace: a collector that looks at little."""
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from django.db import connection
-
-FEW_ROWS = 1_000
-
-
-def measure_new_tables() -> None:
-    """Gather statistics of tables that were all but empty when they were last measured, after a file's first chunk.
-
-    Without them foreign keys were checked by reading all rows of the agency, until autovacuum came by: a first file of
-    a new portal took ten times as long. A role that may not measure is warned by the database and goes on.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'accounts_consumer'::regclass")
-        if cursor.fetchone()[0] < FEW_ROWS:
-            cursor.execute("ANALYZE accounts_consumer, accounts_account, accounts_contactpoint, accounts_event")
 
 
 @contextmanager

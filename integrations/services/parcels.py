@@ -13,11 +13,12 @@ import msgspec
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
+from accounts.bulk import in_one, measure_when_grown
 from accounts.crypto import mask
 from accounts.models import Event
 from accounts.tenancy import uuid7
 from integrations.hosts import Outgoing, Receiver
-from integrations.models import Delivery
+from integrations.models import Delivery, DeliveryAttempt
 from integrations.services import allocate
 from integrations.services.route import message_id
 from payments.models import Method
@@ -145,7 +146,7 @@ def claim(
     The statistics of an empty queue must not let PostgreSQL compare every delivery of a backlog with every other one:
     what holds a chain is read first and handed over as a value, and OFFSET 0 keeps the order of the joins.
     """
-    values = {"lanes": list(lanes), "known": list(known), "blocked": list(blocked), "now": now, "limit": limit}
+    values = {"lanes": list(lanes), "known": in_one(known), "blocked": list(blocked), "now": now, "limit": limit}
     with connection.cursor() as cursor:
         cursor.execute(HELD, values)
         held = dict(cursor.fetchall())
@@ -220,26 +221,27 @@ def settle(attempts: list[Attempt], *, now: datetime) -> None:
             SETTLE,
             [
                 now,
-                [parcel.id for parcel in of],
-                [attempt.status for attempt in attempts],
-                [attempt.next_at for attempt in attempts],
-                [attempt.reason[:300] for attempt in attempts],
+                in_one(parcel.id for parcel in of),
+                in_one(attempt.status for attempt in attempts),
+                in_one(attempt.next_at for attempt in attempts),
+                in_one(attempt.reason[:300] for attempt in attempts),
             ],
         )
         cursor.execute(
             LOG,
             [
                 now,
-                [uuid7() for _parcel in of],
-                [parcel.agency_id for parcel in of],
-                [parcel.id for parcel in of],
+                in_one(uuid7() for _parcel in of),
+                in_one(parcel.agency_id for parcel in of),
+                in_one(parcel.id for parcel in of),
                 [attempt.duration_ms for attempt in attempts],
-                [attempt.http_status for attempt in attempts],
-                [parcel.redacted for parcel in of],
-                [parcel.digest for parcel in of],
+                in_one(attempt.http_status for attempt in attempts),
+                in_one(parcel.redacted for parcel in of),
+                in_one(parcel.digest for parcel in of),
                 [attempt.answer[:ANSWER_KEPT].replace("\x00", "") for attempt in attempts],
             ],
         )
+    measure_when_grown(DeliveryAttempt)
 
 
 def wipe(methods: dict[str, Parcel], *, now: datetime) -> None:

@@ -19,7 +19,9 @@ from zoneinfo import available_timezones
 from django.db import connection
 
 from accounts import events, statuses
+from accounts.bulk import measure_when_grown
 from accounts.calendars import local_date, local_time
+from accounts.models import Event
 from accounts.tenancy import uuid7
 from payments.models import Arrangement, Payment
 from payments.rules.cards import DEFAULT_POLICY, check_card
@@ -205,6 +207,7 @@ def intend(claimed: Sequence[tuple], accounts: Mapping[str, Locked], *, now: dat
         found = dict(cursor.fetchall())
     if found:
         events.nudge_on_commit()
+        measure_when_grown(Payment, Event)
     for row in mine:
         if row[0] in found:
             accounts[row[1]].event_seq += 2

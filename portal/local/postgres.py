@@ -28,6 +28,7 @@ max_wal_size = 2GB
 checkpoint_timeout = 15min
 random_page_cost = 1.1
 jit = off
+autovacuum_naptime = 10s
 timezone = UTC
 log_timezone = UTC
 # Statements carry people's data and end in a file: only what went wrong is logged, never the statement.
