@@ -57,6 +57,9 @@ SELECT %(id)s, %(agency_id)s, %(account_id)s, %(consumer_id)s, counted.event_seq
 FROM counted RETURNING account_seq
 """
 
+LOOK_AHEAD = 10
+"""So many times the events of one turn are looked through for agencies that wait."""
+
 listeners: list[Callable[[], None]] = []
 """Port: upper floors that want a nudge after a commit that wrote events. Empty nudges nobody; polls find all."""
 
@@ -211,13 +214,14 @@ def assign_sequences(*, limit: int = 2_000) -> list[Event]:
     """Give waiting events their place in their agency's sequence; return them in that order.
 
     Runs in the scope of all agencies (or one). Agencies are locked one by one, so two routers never interleave;
-    within an account the order is account_seq.
+    within an account the order is account_seq. Where several agencies wait, each gets its share of the limit: a
+    campaign to a hundred thousand people holds up nobody else's payment.
     """
-    waiting = list(
-        Event.objects.filter(sequence__isnull=True).order_by("id").values_list("agency_id", flat=True)[:limit]
-    )
+    first = Event.objects.filter(sequence__isnull=True).order_by("id")[: LOOK_AHEAD * limit]
+    waiting = sorted(set(first.values_list("agency_id", flat=True)))
     routed: list[Event] = []
-    for agency_id in sorted(set(waiting)):
+    limit = max(limit // max(len(waiting), 1), limit // LOOK_AHEAD, 1)
+    for agency_id in waiting:
         # Plain statements: this runs for every event that is told at once, and the ORM doubles its time.
         with transaction.atomic(savepoint=False), connection.cursor() as cursor:
             cursor.execute("SELECT last_sequence FROM accounts_agency WHERE id = %s FOR NO KEY UPDATE", [agency_id])

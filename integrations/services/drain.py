@@ -22,7 +22,7 @@ from integrations.services import judge, parcels, receivers, redeliver
 from integrations.services.judge import Fate
 from integrations.services.parcels import Attempt, Parcel
 from integrations.services.receivers import EVENTS_PER_REQUEST, Line
-from integrations.services.route import LANES, ROUTED_AT_ONCE, route
+from integrations.services.route import LANES, route
 from payments import crash
 from payments.services import postdates
 
@@ -97,11 +97,11 @@ class Drain:
         worked = False
         if woken or now >= self.look_at:
             routed = route(now=now)
-            self.wanted |= {delivery.lane for delivery in routed}
+            self.wanted |= {delivery.lane for delivery in routed.deliveries}
             if now >= self.look_at:
                 self._look(now)
-            worked = bool(routed)
-            if len(routed) >= ROUTED_AT_ONCE // 2:
+            worked = routed.events > 0
+            if routed.more:
                 self.look_at = now
         # The next of each chain first; then what hosts said must be written before anything is claimed again.
         self._send(now)

@@ -3,6 +3,7 @@
 import zlib
 from collections import defaultdict
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from django.db import transaction
@@ -23,8 +24,16 @@ FILE_STYLES = ("intelec",)
 """Hosts that take payments in batches; any other style is told at once, and what it is told is never in a batch."""
 
 
-def route(*, now: datetime, limit: int = ROUTED_AT_ONCE) -> list[Delivery]:
-    """Route waiting events of all agencies; return their deliveries.
+class Routed(NamedTuple):
+    """Say how many events were routed and what became of them (nothing, if nobody hears of them); may more wait?"""
+
+    events: int
+    deliveries: list[Delivery]
+    more: bool
+
+
+def route(*, now: datetime, limit: int = ROUTED_AT_ONCE) -> Routed:
+    """Route waiting events of all agencies.
 
     Whoever waits for the agency's feed is woken after the commit.
 
@@ -36,12 +45,12 @@ def route(*, now: datetime, limit: int = ROUTED_AT_ONCE) -> list[Delivery]:
         events.assign_sequences(limit=limit)
         routed = events.take(READER, limit=limit)
         if not routed:
-            return []
+            return Routed(0, [], more=False)
         deliveries = deliveries_of(routed, now)
         write_rows(Delivery, deliveries, skip_known=True)
         told = {event.agency_id: event.sequence for event in routed}
         transaction.on_commit(lambda: wake.tell_feeds(told))
-    return deliveries
+    return Routed(len(routed), deliveries, more=len(routed) >= limit // events.LOOK_AHEAD)
 
 
 def deliveries_of(routed: list[Event], now: datetime) -> list[Delivery]:

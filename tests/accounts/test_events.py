@@ -167,6 +167,21 @@ def test_each_agency_has_its_own_sequence(agency, account, other_agency, others_
     assert given == {(agency.pk, 1), (agency.pk, 2), (other_agency.pk, 1)}
 
 
+def test_a_burst_of_one_agency_leaves_room_for_the_next_ones_event(agency, account, other_agency, others_account):
+    with acting_for(agency):
+        for number in range(30):
+            told(make_account(agency, reference=f"B{number}", consumer=account.consumer))
+    with acting_for(other_agency):
+        (payment,) = told(others_account)
+    with acting_for(ALL_AGENCIES):
+        first = events.assign_sequences(limit=20)
+        assert [event.pk for event in first if event.agency_id == other_agency.pk] == [payment.pk]
+        assert [event.sequence for event in first if event.agency_id == agency.pk] == list(range(1, 11))
+        while events.assign_sequences(limit=20):
+            pass
+        assert not Event.objects.filter(sequence=None).exists()
+
+
 def written_with_skewed_clocks(account: Account) -> None:
     """Write two events of an account whose ids are in the other order, as two machines' clocks may make them."""
     early, late = uuid7(), uuid.UUID(int=uuid7().int + (1 << 90))

@@ -1,13 +1,14 @@
 """Telling hosts: in order per account, at least once, one bad event or one dead host in nobody's way."""
 
 import datetime as dt
+import functools
 from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 
 from accounts import events
-from accounts.models import Event
+from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import Delivery, DeliveryAttempt, HostConnection
 from integrations.services import drain as drain_module
@@ -332,9 +333,23 @@ def test_one_agencys_events_never_reach_the_others_host(host, other_host, accoun
 
 def test_evt_02_a_crash_between_routing_and_delivery_loses_nothing(host, account, everywhere, clock):
     tell("page.viewed", account=account, now=clock.now)
-    assert len(route(now=clock.now)) == 1
-    assert route(now=clock.now) == []
+    assert len(route(now=clock.now).deliveries) == 1
+    assert route(now=clock.now) == (0, [], False)
     assert drain(clock) == 1
+
+
+def test_events_that_no_host_hears_hold_up_nothing_behind_them(
+    host, account, others_account, everywhere, clock, monkeypatch
+):
+    Account.objects.filter(pk=others_account.pk).update(connection_id=None)
+    for at in range(12):
+        tell("page.viewed", account=others_account, now=clock.now, page=f"{at}")
+    for page in ("first", "second", "third"):
+        tell("page.viewed", account=account, now=clock.now, page=page)
+    monkeypatch.setattr(drain_module, "route", functools.partial(route, limit=2))
+    assert drain(clock) == 3
+    assert [one["Data"]["page"] for one in host.received()] == ["first", "second", "third"]
+    assert not Event.objects.filter(sequence=None).exists()
 
 
 def test_a_lane_that_another_drain_holds_is_left_to_it(host, account, clock, everywhere, monkeypatch):
