@@ -14,7 +14,7 @@ from tests.benchmarks.stage import Stage
 ACCOUNTS = 10_000
 FULL = 1_000_000
 PROGRAM = """
-import json, resource, sys, time
+import json, sys, time
 import django
 django.setup()
 from django.utils import timezone
@@ -22,6 +22,7 @@ from accounts import events
 from accounts.tenancy import acting_for
 from integrations.models import HostConnection, HostFile
 from integrations.services import files, intake
+from tests.benchmarks.memory import most_mb
 events.listeners.clear()
 path, kind, connection_id, agency_id = sys.argv[1:]
 with acting_for(agency_id):
@@ -30,14 +31,14 @@ with acting_for(agency_id):
         blocks = iter(lambda: source.read(2**20), b"")
         words = {"name": path, "source": "command", "by": "bench", "now": timezone.now()}
         file, _is_new = files.receive(connection=connection, kind=kind, blocks=blocks, **words)
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    base = most_mb()
 began = time.perf_counter()
 while not intake.work(clock=timezone.now, longest=3600):
     pass
 took = time.perf_counter() - began
 with acting_for(agency_id):
     file = HostFile.objects.get(pk=file.pk)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = most_mb()
 print(json.dumps({"took": took, "peak": peak, "base": base, "state": file.state, "counts": file.counts}))
 """
 

@@ -4,11 +4,12 @@
 """
 
 import json
-import resource
 import sys
 import time
 from itertools import islice, pairwise
 from typing import Any
+
+from tests.benchmarks.memory import most_mb
 
 CLIENTS, WITH_RULES = 30, 20
 STATES = {
@@ -256,14 +257,14 @@ def simulate(_count: int) -> dict:
 
     from settlements.services import simulate
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = most_mb()
     began, worked = time.perf_counter(), time.process_time()
     simulation = simulate.start(rule_set=_drafted(), by="bench", now=timezone.now())
     simulate.run(simulation.pk)
     took, worked = time.perf_counter() - began, time.process_time() - worked
     simulation.refresh_from_db()
     assert simulation.status == "done", simulation.error
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    after = most_mb()
     about = {"done": simulation.done, "changed": simulation.tallies["all"]["changed"]}
     rates = {"seconds": took, "rate": simulation.done / took, "of processor": simulation.done / worked}
     return rates | about | {"before": before, "after": after}
