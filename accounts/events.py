@@ -6,7 +6,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -16,8 +16,8 @@ from uuid import UUID
 import msgspec
 from django.db import connection, transaction
 
-from accounts.bulk import write_columns
-from accounts.models import Account, Consumer, Event, ReaderPosition
+from accounts.bulk import as_read, in_one, write_columns
+from accounts.models import Account, Consumer, Event
 from accounts.tenancy import acting, uuid7
 
 CATALOGUE = """
@@ -59,6 +59,32 @@ FROM counted RETURNING account_seq
 
 LOOK_AHEAD = 10
 """So many times the events of one turn are looked through for agencies that wait."""
+
+WAITING = """
+SELECT DISTINCT agency_id FROM (
+    SELECT agency_id FROM accounts_event WHERE sequence IS NULL ORDER BY id LIMIT %s
+) AS first ORDER BY agency_id
+"""
+GIVE_PLACES = """
+WITH counted AS (UPDATE accounts_agency SET last_sequence = %s WHERE id = %s)
+UPDATE accounts_event SET sequence = given.sequence
+FROM unnest(%s::uuid[], %s::bigint[]) AS given(id, sequence) WHERE accounts_event.id = given.id
+"""
+BEHIND = """
+SELECT agency.id, place.id, coalesce(place.sequence, 0) FROM accounts_agency agency
+LEFT JOIN accounts_readerposition place ON place.agency_id = agency.id AND place.reader = %s
+WHERE agency.last_sequence > coalesce(place.sequence, 0) ORDER BY agency.id
+"""
+FIRST_PLACE = """
+INSERT INTO accounts_readerposition (id, agency_id, reader, sequence) VALUES (%s, %s, %s, 0) ON CONFLICT DO NOTHING
+"""
+MOVE_ON = """
+UPDATE accounts_readerposition SET sequence = %s WHERE agency_id = %s AND reader = %s AND sequence = %s
+"""
+COLUMNS = (
+    "id", "agency_id", "account_id", "consumer_id", "account_seq", "sequence", "kind", "actor", "request_id",
+    "occurred_at",
+)  # fmt: skip
 
 listeners: list[Callable[[], None]] = []
 """Port: upper floors that want a nudge after a commit that wrote events. Empty nudges nobody; polls find all."""
@@ -217,65 +243,67 @@ def assign_sequences(*, limit: int = 2_000) -> list[Event]:
     within an account the order is account_seq. Where several agencies wait, each gets its share of the limit: a
     campaign to a hundred thousand people holds up nobody else's payment.
     """
-    first = Event.objects.filter(sequence__isnull=True).order_by("id")[: LOOK_AHEAD * limit]
-    waiting = sorted(set(first.values_list("agency_id", flat=True)))
+    # Plain statements here and in `take`: this runs for every event that is told at once, and the ORM doubles its time.
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, [LOOK_AHEAD * limit])
+        waiting = [agency_id for (agency_id,) in cursor.fetchall()]
     routed: list[Event] = []
     limit = max(limit // max(len(waiting), 1), limit // LOOK_AHEAD, 1)
     for agency_id in waiting:
-        # Plain statements: this runs for every event that is told at once, and the ORM doubles its time.
         with transaction.atomic(savepoint=False), connection.cursor() as cursor:
             cursor.execute("SELECT last_sequence FROM accounts_agency WHERE id = %s FOR NO KEY UPDATE", [agency_id])
             (last_sequence,) = cursor.fetchone()
-            batch = list(Event.objects.filter(agency_id=agency_id, sequence__isnull=True).order_by("id")[:limit])
+            batch = _read("agency_id = %s AND sequence IS NULL ORDER BY id LIMIT %s", agency_id, limit)
             if not batch:
                 continue
             if len(batch) == limit:
                 # Behind the cut may stand an account's earlier event, where the clocks of two machines disagree.
                 batch += _rest_of_their_accounts(batch)
-            for offset, event in enumerate(in_account_order(batch), start=1):
-                event.sequence = last_sequence + offset
-                routed.append(event)
-            cursor.execute(
-                "UPDATE accounts_event SET sequence = given.sequence "
-                "FROM unnest(%s::uuid[], %s::bigint[]) AS given(id, sequence) WHERE accounts_event.id = given.id",
-                [[event.pk for event in batch], [event.sequence for event in batch]],
-            )
-            cursor.execute(
-                "UPDATE accounts_agency SET last_sequence = %s WHERE id = %s", [last_sequence + len(batch), agency_id]
-            )
+            ordered = in_account_order(batch)
+            for sequence, event in enumerate(ordered, start=last_sequence + 1):
+                event.sequence = sequence
+            places = [in_one(event.pk for event in ordered), in_one(event.sequence for event in ordered)]
+            cursor.execute(GIVE_PLACES, [last_sequence + len(batch), agency_id, *places])
+            routed += ordered
     return routed
 
 
-def take(reader: str, *, limit: int = 2_000) -> list[Event]:
+def take(reader: str, *, limit: int = 2_000, fresh: Sequence[Event] = ()) -> list[Event]:
     """Give a reader the sequenced events it has not had, agency by agency, and move its position past them.
 
     Runs in the caller's transaction, in the scope of all agencies, so that what is made of the events commits with the
     position. Sequences are given under the agency's lock, so none can appear below a position later.
+
+    :param fresh: what this transaction gave a place to, which need not be read again.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT agency.id, place.id FROM accounts_agency agency LEFT JOIN accounts_readerposition place "
-            "ON place.agency_id = agency.id AND place.reader = %s "
-            "WHERE agency.last_sequence > coalesce(place.sequence, 0) ORDER BY agency.id",
-            [reader],
-        )
-        behind = cursor.fetchall()
+    of_agency: dict[UUID, list[Event]] = {}
+    for event in fresh:
+        of_agency.setdefault(event.agency_id, []).append(event)
     taken: list[Event] = []
-    for agency_id, place_id in behind:
-        if place_id is None:
-            ReaderPosition.objects.bulk_create(
-                [ReaderPosition(agency_id=agency_id, reader=reader)], ignore_conflicts=True
-            )
-        with connection.cursor() as cursor:
-            where = "FROM accounts_readerposition WHERE agency_id = %s AND reader = %s FOR UPDATE"
-            cursor.execute(f"SELECT id, sequence {where}", [agency_id, reader])
-            place_id, position = cursor.fetchone()
-            found = Event.objects.filter(agency_id=agency_id, sequence__gt=position).order_by("sequence")[:limit]
-            if batch := list(found):
-                moved = "UPDATE accounts_readerposition SET sequence = %s WHERE id = %s"
-                cursor.execute(moved, [batch[-1].sequence, place_id])
-                taken += batch
+    with connection.cursor() as cursor:
+        cursor.execute(BEHIND, [reader])
+        for agency_id, place_id, position in cursor.fetchall():
+            if place_id is None:
+                cursor.execute(FIRST_PLACE, [uuid7(), agency_id, reader])
+            found = of_agency.get(agency_id)
+            if found is None or found[0].sequence != position + 1:
+                where = "agency_id = %s AND sequence > %s ORDER BY sequence LIMIT %s"
+                found = _read(where, agency_id, position, limit)
+            if not found:
+                continue
+            # Who stood there meanwhile took them.
+            cursor.execute(MOVE_ON, [found[-1].sequence, agency_id, reader, position])
+            if cursor.rowcount:
+                taken += found
     return taken
+
+
+def _read(where: str, *values: Any) -> list[Event]:
+    """Read events by a condition of our own."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(COLUMNS)}, data::text FROM accounts_event WHERE {where}", values)  # noqa: S608
+        rows = [(*plain, msgspec.json.decode(data)) for *plain, data in cursor.fetchall()]
+    return as_read(Event, (*COLUMNS, "data"), rows)
 
 
 def _rest_of_their_accounts(batch: list[Event]) -> list[Event]:
