@@ -212,8 +212,7 @@ def write_columns(
         sql += " ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
         cursor.execute(sql, given.params)
-    if len(values["id"]) >= MANY:
-        measure_when_grown(model)
+    measure_when_grown(model, rows=len(values["id"]))
 
 
 class _Measure:
@@ -234,7 +233,7 @@ class _Measure:
                     cursor.execute(f"ANALYZE {', '.join(sorted(grown))}")
 
 
-def measure_when_grown(*models_: type[models.Model]) -> None:
+def measure_when_grown(*models_: type[models.Model], rows: int = MANY) -> None:
     """After the commit, gather statistics of those tables that have grown fourfold since they were last measured.
 
     PostgreSQL keeps the plan of a foreign key's check for as long as a session lives. One that was made while the
@@ -242,7 +241,11 @@ def measure_when_grown(*models_: type[models.Model]) -> None:
     check: 1.5 ms instead of 0.01 at two thousand accounts. New statistics end it; autovacuum brings them within a
     minute, in which a new portal takes in its first hundred thousand rows. A role that may not measure is warned by
     the database and goes on.
+
+    :param rows: so many were written; fewer than a hundred are nothing to look for.
     """
+    if rows < MANY:
+        return
     for _sids, hook, *_rest in connection.run_on_commit:
         if isinstance(hook, _Measure):
             break

@@ -154,7 +154,7 @@ def freeze(campaign: Campaign, *, now: datetime, chunk: int = CHUNK) -> int:
             last, number = cursor.fetchone()
         if number:
             Campaign.objects.filter(pk=held.pk).update(frozen_to=last)
-            measure_when_grown(Recipient)
+            measure_when_grown(Recipient, rows=number)
     campaign.frozen_to = last or campaign.frozen_to
     return number
 

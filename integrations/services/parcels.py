@@ -241,7 +241,7 @@ def settle(attempts: list[Attempt], *, now: datetime) -> None:
                 [attempt.answer[:ANSWER_KEPT].replace("\x00", "") for attempt in attempts],
             ],
         )
-    measure_when_grown(DeliveryAttempt)
+    measure_when_grown(DeliveryAttempt, rows=len(of))
 
 
 def wipe(methods: dict[str, Parcel], *, now: datetime) -> None:

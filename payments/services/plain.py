@@ -207,7 +207,7 @@ def intend(claimed: Sequence[tuple], accounts: Mapping[str, Locked], *, now: dat
         found = dict(cursor.fetchall())
     if found:
         events.nudge_on_commit()
-        measure_when_grown(Payment, Event)
+        measure_when_grown(Payment, Event, rows=len(found))
     for row in mine:
         if row[0] in found:
             accounts[row[1]].event_seq += 2
