@@ -8,9 +8,9 @@ import threading
 import time
 from datetime import timedelta
 
-from tests.benchmarks import posts
+from tests.benchmarks import posts, stops
 from tests.benchmarks.report import Line, Section
-from tests.benchmarks.stage import Stage, quiet
+from tests.benchmarks.stage import Stage, percentile, quiet
 
 ACCOUNTS, FULL = 100_000, 1_000_000
 BATCHES = 4
@@ -42,7 +42,11 @@ def run(stage: Stage, *, rounds: int, full: bool) -> Section:
         for _round in range(rounds):
             with acting_for(bench.agency), quiet():
                 bench.round(web)
-    note = f"The agency has {count:,} accounts, staged set-wise in {staged:.0f} s. {bench.stopped}"
+    note = (
+        f"The agency has {count:,} accounts, staged set-wise in {staged:.0f} s. {bench.stopped} Of {stops.STOPS} people"
+        f" who said STOP while {stops.TEXTS} texts left, {bench.kept} got none, the others had theirs before; none left"
+        " after the STOP had committed."
+    )
     return Section("campaigns", "9. Campaigns", TOLD, lines(bench.found), [note])
 
 
@@ -53,7 +57,9 @@ TOLD = (
     " rule, an offer, a message, a decision and two events each; beside it one in a transaction. Handed over: a"
     " thousand in one request to a provider that takes everything (tests/benchmarks/sink.py), the answer written down"
     " with an event each; beside it a request each. Stopped: from asking until it is committed, while another thread"
-    " hands over. Webhooks: signed events over HTTP to the web server, one in a request as Mailgun sends them, and a"
+    " hands over. STOP: from the carrier's word to the commit, while a batch of texts goes out to the same people; the"
+    " sink's clock tells whether one came after it. Webhooks: signed events over HTTP to the web server, one in a"
+    " request as Mailgun sends them, and a"
     ' hundred in a request as relays do; beside it a view that says "ok". Applied: from the inbox to the messages.'
 )
 
@@ -72,6 +78,8 @@ def lines(found: dict[str, list[float]]) -> list[Line]:
         Line("handed over", messages, found["give"], target=10_000),
         Line("handed over", messages, found["give"], found["alone"], "a request for each message"),
         Line("stopped while it hands over", "ms", found["stop"]),
+        Line("STOP written down while texts leave, p50", "ms", found["silence p50"]),
+        Line("STOP written down while texts leave, slowest", "ms", found["silence most"]),
         Line("webhooks taken in, 100 in a request", unit, found["listed"], target=10_000),
         Line("webhooks taken in, one in a request", unit, found["hooks"], found["ok"], '"ok" by the same server'),
         Line("webhooks applied", unit, found["applied"]),
@@ -152,6 +160,7 @@ class Bench:
         self.choose()
         self.send()
         self.stop()
+        self.silence()
         self.hear(web)
 
     def choose(self) -> None:
@@ -244,6 +253,17 @@ class Bench:
             f"When the last one was stopped, {asked['sent']:,} messages were sent, {asked['with_provider']:,} with the"
             f" provider and {asked['not_sent']:,} not sent; a moment later {after['sent']:,} were sent and none more."
         )
+
+    def silence(self) -> None:
+        from accounts.models import Agency
+
+        number = next(self.numbers)
+        texting = Agency.objects.create(
+            slug=f"texts{number}", name="Bench Texts", legal_name="Bench Texts LLC", address="1 Main Street\nAlbany, NY"
+        )
+        took, self.kept = stops.stopped(self.stage, texting, now=self.now)
+        self.found.setdefault("silence p50", []).append(1000 * percentile(took, 0.5))
+        self.found.setdefault("silence most", []).append(1000 * max(took))
 
     def hear(self, web: str) -> None:
         from campaigns.models import MailEvent

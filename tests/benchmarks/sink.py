@@ -2,8 +2,8 @@
 
 A program of its own on raw sockets (`python -m tests.benchmarks.sink`); its first line says where it listens.
 `/events` answers as a SCollect host does, `/v1/...` as a processor that approves at once,
-`/v3/...` as a mail provider that takes everything, `/_stamps` gives and forgets
-what was received: event id -> nanoseconds of the machine's monotonic clock.
+`/v3/...` as a mail provider and `/2010-04-01/...` as a carrier of texts that take everything, `/_stamps` gives and
+forgets what was received: event id, or a text's number -> nanoseconds of the machine's monotonic clock.
 """
 
 import json
@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 EVENT_ID = re.compile(rb'"EventID":"([0-9a-f-]{36})"')
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 READ_AT_ONCE = 1 << 18
+TEXTS = b"/2010-04-01/"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
 
@@ -67,7 +68,8 @@ class Sink:
             path = bytes(buffer[: buffer.find(b"\r\n")]).split(b" ", 2)[1]
             answer = self.answer(path, bytes(buffer[head + 4 : end]), now)
             del buffer[:end]
-            self.say(caller, ANSWER % (len(answer), answer))
+            whole = ANSWER % (len(answer), answer)
+            self.say(caller, whole.replace(b"200 OK", b"201 Created", 1) if path.startswith(TEXTS) else whole)
 
     def say(self, caller: socket.socket, answer: bytes) -> None:
         sent = caller.send(answer)
@@ -86,6 +88,9 @@ class Sink:
             return b'{"id":"<bench@example.com>","message":"Queued. Thank you."}'
         if path.startswith(b"/v1/"):
             return approve(body)
+        if path.startswith(TEXTS):
+            self.stamps.setdefault(parse_qs(body.decode())["To"][0], now)
+            return b'{"sid":"SM%032d","num_segments":"1"}' % len(self.stamps)
         said = json.dumps({"stamps": self.stamps, "requests": self.requests}).encode()
         self.stamps, self.requests = {}, 0
         return said
