@@ -176,3 +176,15 @@ def test_a_database_that_stopped_amid_an_old_history_is_refused_before_anything_
     MigrationRecorder(connection).migration_qs.filter(app="campaigns", name="0006_texts").delete()
     with pytest.raises(CommandError, match="amid the old migrations of campaigns, which"):
         call_command("migrate", verbosity=0)
+
+
+def test_every_constraint_and_index_that_a_model_names_is_in_the_database(db):
+    """A migration that drops a column's index takes a partial unique one of that column along, and says nothing."""
+    wanted = {
+        one.name for model in apps.get_models() for one in (*model._meta.constraints, *model._meta.indexes) if one.name
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'i' UNION SELECT conname FROM pg_constraint")
+        there = {name for (name,) in cursor.fetchall()}
+    assert wanted - there == set()
+    assert "one_undecided_payment_per_account" in wanted
