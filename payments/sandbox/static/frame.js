@@ -2,6 +2,7 @@
 (function () {
   "use strict";
 
+  const PRESS_MILLISECONDS = 200;
   const TEXTS = {
     en: {
       number: "Card number",
@@ -278,8 +279,12 @@
     input.addEventListener("blur", () => {
       if (!input.value) return;
       touched.add(name);
-      show(name, CHECKS[name]());
-      announce();
+      // A sentence moves what stands below it: the press that made the person leave must still meet its button.
+      setTimeout(() => {
+        if (!touched.has(name)) return;
+        show(name, CHECKS[name]());
+        announce();
+      }, PRESS_MILLISECONDS);
     });
   }
   find("card").addEventListener("focusin", () => tell("focus", {}));
