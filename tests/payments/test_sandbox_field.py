@@ -189,6 +189,17 @@ def test_mistakes_are_said_beside_the_input_and_no_token_is_made(opened):
     assert frame.locator("#cvc-error").text_content() == "Enter the security code"
 
 
+def test_a_press_that_leaves_the_field_meets_its_button_though_a_mistake_is_said_above_it(opened):
+    page = opened()
+    fill(page, "4242424242424242", "1234", "12")
+    box = page.get_by_role("button").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 2)  # by its edge, on a hurried thumb
+    page.mouse.down()
+    page.wait_for_timeout(100)
+    page.mouse.up()
+    assert status(page) == "incomplete_cvc"
+
+
 def test_the_field_speaks_spanish(opened):
     page = opened("/es")
     frame = field(page)
