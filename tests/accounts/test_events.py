@@ -182,6 +182,40 @@ def test_a_burst_of_one_agency_leaves_room_for_the_next_ones_event(agency, accou
         assert not Event.objects.filter(sequence=None).exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_the_same_reader_took_elsewhere_meanwhile_is_not_taken_again(monkeypatch):
+    agency = make_agency("acme")
+    account = make_account(agency)
+    elsewhere: list[Event] = []
+    real = events._read
+
+    def take(into: list[Event]) -> None:
+        with acting_for(ALL_AGENCIES), transaction.atomic():
+            into += events.take("hosts")
+
+    def tell_and_sequence(count: int) -> None:
+        with acting_for(agency):
+            told(account, count)
+        with acting_for(ALL_AGENCIES):
+            events.assign_sequences()
+
+    def held(where, *values):
+        found = real(where, *values)
+        monkeypatch.setattr(events, "_read", real)
+        at_once(lambda: take(elsewhere))
+        return found
+
+    tell_and_sequence(1)
+    take([])
+    tell_and_sequence(3)
+    mine: list[Event] = []
+    monkeypatch.setattr(events, "_read", held)
+    take(mine)
+    assert ([event.sequence for event in elsewhere], mine) == ([2, 3, 4], [])
+    take(mine)
+    assert mine == []
+
+
 def written_with_skewed_clocks(account: Account) -> None:
     """Write two events of an account whose ids are in the other order, as two machines' clocks may make them."""
     early, late = uuid7(), uuid.UUID(int=uuid7().int + (1 << 90))
