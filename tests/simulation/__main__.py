@@ -42,8 +42,7 @@ def main() -> int:
         report = judge.report | {"seconds": round(took), "processor_seconds": round(used), "findings": findings}
         for line in judge.lines():
             print(line)
-        print("seconds by work: " + ", ".join(f"{name} {sum_:.0f}" for name, sum_ in sorted(
-            world.spent.items(), key=lambda pair: -pair[1])))  # fmt: skip
+        print(f"seconds by work: {world.took(30)}")
         print("processor seconds by program: " + ", ".join(f"{name} {share}" for name, share in sorted(shares.items())))
         print(f"{len(findings)} findings")
         for finding in findings[:60]:

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ PATIENCE = 60.0
 SWEEP_SECONDS = 2.0
 """So long nothing comes to rest before the sweep is run, which beat would run all the time."""
 OTHERS_SECONDS = 0.05
+BACK_OFF_PASSED = timedelta(minutes=15)
+"""So long a try of a delivery may lie ahead for the clocks to be moved to it: the first few."""
 stack.START_SECONDS = 300.0  # a simulation may run beside other work, and nobody waits for it
 BAND = {
     "owing_from_cents": 0,
@@ -254,6 +256,11 @@ class World:
         finally:
             self.spent[what] = self.spent.get(what, 0.0) + time.perf_counter() - began
 
+    def took(self, most: int) -> str:
+        """Say what took the most seconds so far."""
+        longest = sorted(self.spent.items(), key=lambda pair: -pair[1])[:most]
+        return ", ".join(f"{name} {sum_:.0f}" for name, sum_ in longest)
+
     def run(self, *names: str) -> None:
         """Run periodic tasks now, as beat would have them run."""
         from portal.celery import app
@@ -287,13 +294,28 @@ class World:
     def settle(self) -> None:
         """Work until nobody has anything left to say: portal, processor, mail provider, hosts."""
         began = swept = time.monotonic()
-        while self.work():
+        while self.work() or self.pass_back_off():
             now = time.monotonic()
             assert now < began + 10 * PATIENCE, f"it never comes to rest: {self.waiting()}"
             if now > swept + SWEEP_SECONDS:
                 # Every ten seconds by beat: what an outage left undecided is asked for again.
                 swept = now
                 self.run("payments.tasks.sweep")
+
+    def pass_back_off(self) -> bool:
+        """Move the clocks to the next try of what a host failed to take, if it comes soon; tell whether there is any."""
+        from django.db import connection
+
+        from accounts.tenancy import ALL_AGENCIES, acting_for
+
+        with acting_for(ALL_AGENCIES), connection.cursor() as cursor:
+            cursor.execute(NEXT_TRY)
+            again_at = cursor.fetchone()[0]
+        now = self.now()
+        if again_at is None or not now < again_at <= now + BACK_OFF_PASSED:
+            return False
+        self.move(again_at)
+        return True
 
     def waiting(self) -> dict[str, int]:
         """Count what is on its way, by who must move it."""
@@ -329,13 +351,22 @@ class World:
 WAITING = """
 SELECT (SELECT count(*) FROM payments_processorevent WHERE applied_at IS NULL),
     (SELECT count(*) FROM accounts_event WHERE sequence IS NULL)
-    + (SELECT count(*) FROM integrations_delivery WHERE status = 'waiting' AND next_at <= %(now)s)
+    + (SELECT count(*) FROM integrations_delivery d LEFT JOIN integrations_hostconnection c ON c.id = d.connection_id
+        WHERE d.status = 'waiting' AND d.next_at <= %(now)s AND coalesce(c.probe_at <= %(now)s, true) AND NOT EXISTS (
+            SELECT 1 FROM integrations_delivery held
+            WHERE held.lane = d.lane AND held.status = 'waiting' AND held.sequence < d.sequence
+                AND held.account_id = d.account_id AND held.connection_id = d.connection_id
+                AND held.attempts > 0 AND held.next_at > %(now)s))
     + (SELECT count(*) FROM accounts_agency a WHERE last_sequence > coalesce(
         (SELECT sequence FROM accounts_readerposition p WHERE p.agency_id = a.id AND p.reader = 'hosts'), 0)),
     (SELECT count(*) FROM accounts_agency a WHERE last_sequence > coalesce(
         (SELECT sequence FROM accounts_readerposition p WHERE p.agency_id = a.id AND p.reader = 'campaigns'), 0))
     + (SELECT count(*) FROM campaigns_mailevent WHERE applied_at IS NULL)
     + (SELECT count(*) FROM campaigns_message WHERE status = 'queued' AND next_at <= %(now)s)
+"""
+NEXT_TRY = """
+SELECT min(greatest(d.next_at, c.probe_at)) FROM integrations_delivery d
+LEFT JOIN integrations_hostconnection c ON c.id = d.connection_id WHERE d.status = 'waiting' AND d.attempts > 0
 """
 HOST_ASKS_AGAIN = "SELECT count(*) FROM attempts WHERE state IN ('started', 'unknown')"
 MAIL_WAITS = """

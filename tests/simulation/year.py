@@ -77,6 +77,7 @@ class Year:
         shares = {name: used - self.used.get(name, 0.0) for name, used in self.world.cpu().items()}
         by = ", ".join(f"{name} {used:.0f}" for name, used in sorted(shares.items(), key=lambda pair: -pair[1])[:4])
         self.say(f"  day {days}: {sum(self.visits.values())} visits, {sum(shares.values()):.0f} s of processors ({by})")
+        self.say(f"    {self.world.took(6)}")
         with self.world.timed("judging"):
             for finding in Judge(self.world, self).findings():
                 if finding not in self.seen:
