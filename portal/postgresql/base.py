@@ -10,17 +10,27 @@ from psycopg2.extensions import new_array_type, new_type, register_type
 
 from accounts import scope
 from accounts.ids import read_uuid
+from portal.postgresql import prepared
 
 # psycopg2's own reader was a tenth of the time of a file: eight ids come back with each account.
 _UUID = new_type((2950,), "UUID", read_uuid)
 register_type(_UUID)
 register_type(new_array_type((2951,), "UUID[]", _UUID))
 
+FACTORIES = {"connection_factory": prepared.Connection, "cursor_factory": prepared.Cursor}
+
 
 class DatabaseOperations(operations.DatabaseOperations):
     """Compile with our own compilers."""
 
     compiler_module = "portal.postgresql.compiler"
+
+    def last_executed_query(self, cursor, sql, params):
+        """Tell the statement itself where only its values were sent."""
+        whole = super().last_executed_query(cursor, sql, params)
+        if whole is None or not whole.startswith(prepared.RUN):
+            return whole
+        return cursor.mogrify(sql, params).decode(errors="replace")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -35,7 +45,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params):
         self.agency_applied = None
-        return super().get_new_connection(conn_params)
+        given = conn_params if "connection_factory" in conn_params else conn_params | FACTORIES
+        return super().get_new_connection(given)
 
     def sync_agency(self) -> None:
         """Tell the connection the acting agency unless it knows."""

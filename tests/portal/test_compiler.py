@@ -1,6 +1,9 @@
 """Our own compiler writes what Django's would, but looks for places in the select list only where they can matter."""
 
 import pytest
+from django.apps import apps
+from django.db import connection
+from django.db.backends.postgresql import compiler
 from django.db.models import Count
 
 from accounts.models import Account, Client
@@ -43,3 +46,18 @@ def test_a_manager_asks_for_the_agency_that_acts_now_and_not_for_the_one_before(
         assert list(others_account.client.accounts.all()) == [others_account]
     with acting_for(ALL_AGENCIES):
         assert Account.objects.count() == 2
+
+
+@pytest.mark.parametrize("model", apps.get_models(), ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("joined", [False, True], ids=["alone", "joined"])
+def test_every_model_is_read_as_django_reads_it(model, joined):
+    relations = [field.name for field in model._meta.fields if field.many_to_one or field.one_to_one]
+    rows = model._base_manager.order_by("pk").filter(pk__isnull=False)
+    query = (rows.select_related(*relations) if joined and relations else rows).query
+    ours, stock = query.clone().get_compiler("default"), compiler.SQLCompiler(query.clone(), connection, "default")
+    assert type(ours) is not type(stock)
+    assert ours.as_sql() == stock.as_sql()
+    columns = [column for column, _sql, _alias in ours.select]
+    assert columns == [column for column, _sql, _alias in stock.select]
+    assert ours.get_converters(columns) == stock.get_converters(columns)
+    assert ours.klass_info["select_fields"] == stock.klass_info["select_fields"]

@@ -1,0 +1,141 @@
+"""Let PostgreSQL keep the plan of what a connection asks again and again: planning took most of a statement's time.
+
+psycopg2 writes values into the statement's text, so that PostgreSQL reads and plans each anew: of a page's statements
+that took four times as long as running them. Here a text that a connection has sent `PREPARE_AFTER` times before is
+prepared, and from then on only its values are sent. Each value gets the very type that its literal would have had, so
+a statement means the same either way; what cannot be prepared so (a parameter without a type, one expression in
+SELECT and GROUP BY) is refused when it is prepared, before any of it has run, and goes on as it did.
+
+PostgreSQL itself plans for the values five times and then compares (plan_cache_mode, auto); new statistics, indexes
+and columns make it plan again. A type changed under a running process would be refused ("cached plan must not change
+result type"): such a migration needs the processes to be started anew, as it does without this.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
+
+PREPARE_AFTER = 4
+MOST_STATEMENTS = 400
+"""Prepared by one connection; each takes some ten to fifty kilobytes of its server process."""
+MOST_TEXTS = 4_000
+"""Counted by one connection: lists of values make ever new texts."""
+MOST_VALUES = 60
+LONGEST = 8_000
+PREPARABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "(SELECT")
+RUN = "EXECUTE kept_"
+PLACE = re.compile(r"%(?:\((\w+)\)s|s|%)")
+TYPES = {
+    UUID: "uuid",
+    datetime: "timestamptz",
+    date: "date",
+    Decimal: "numeric",
+    bool: "boolean",
+}
+NOT_PREPARABLE: set[tuple] = set()
+"""What PostgreSQL refused to prepare in this process: no other connection asks again."""
+
+
+def type_of(value: Any) -> str | None:
+    """Name the type that psycopg2's literal of this value has in PostgreSQL; None where the text must stay as it is."""
+    if isinstance(value, str):  # choices too
+        return "unknown"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "integer" if -(2**31) < value < 2**31 else "bigint" if -(2**63) < value < 2**63 else None
+    if isinstance(value, Decimal) and not value.is_finite() or isinstance(value, datetime) and value.tzinfo is None:
+        return None
+    return TYPES.get(type(value))
+
+
+class Connection(connection):
+    """A connection that knows what it was asked before."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.asked: Counter[tuple] = Counter()
+        self.prepared: dict[tuple, tuple[str, list[str | int]]] = {}
+
+
+class Cursor(cursor):
+    """Send a statement's values alone where its plan is kept."""
+
+    connection: Connection
+
+    def execute(self, query: Any, vars: Sequence[Any] | Mapping[str, Any] | None = None) -> None:  # noqa: A002
+        """Run a statement, as psycopg2 does."""
+        # A cursor with a name declares it on the server, which takes no prepared statement.
+        if not vars or self.name is not None or type(query) is not str or len(vars) > MOST_VALUES:
+            return super().execute(query, vars)
+        values = vars.values() if isinstance(vars, Mapping) else vars
+        types = tuple(map(type_of, values))
+        if None in types:
+            return super().execute(query, vars)
+        key = (query, types, tuple(vars)) if isinstance(vars, Mapping) else (query, types)
+        kept = self.connection.prepared.get(key) or self._keep(key, vars, types)
+        if kept is None:
+            return super().execute(query, vars)
+        name, places = kept
+        return super().execute(name, [vars[place] for place in places])
+
+    def _keep(self, key: tuple, given: Sequence[Any] | Mapping[str, Any], types: tuple[str, ...]):
+        """Prepare a statement that was asked often enough; give what runs it and the order of its values."""
+        query, mine = key[0], self.connection
+        asked = mine.asked
+        asked[key] += 1
+        if asked[key] <= PREPARE_AFTER:
+            if len(asked) > MOST_TEXTS:
+                asked.clear()
+            return None
+        full = len(mine.prepared) >= MOST_STATEMENTS
+        if full or key in NOT_PREPARABLE or len(query) > LONGEST or not query.lstrip().startswith(PREPARABLE):
+            return None
+        names = list(given) if isinstance(given, Mapping) else range(len(types))
+        of = dict(zip(names, types, strict=True))
+        text, places = numbered(query, named=isinstance(given, Mapping))
+        number = len(mine.prepared)
+        if not self._prepare(f"PREPARE kept_{number} ({', '.join(of[place] for place in places)}) AS {text}"):
+            NOT_PREPARABLE.add(key)
+            return None
+        del asked[key]
+        mine.prepared[key] = f"{RUN}{number} ({', '.join(['%s'] * len(places))})", places
+        return mine.prepared[key]
+
+    def _prepare(self, statement: str) -> bool:
+        """Prepare, in a savepoint where a transaction is open; tell whether PostgreSQL could."""
+        mine = self.connection
+        open_ = not mine.autocommit or mine.info.transaction_status != TRANSACTION_STATUS_IDLE
+        if open_:
+            super().execute("SAVEPOINT prepare")
+        try:
+            super().execute(statement)
+        except psycopg2.ProgrammingError:  # class 42: a type it cannot tell, an expression that must be the same twice
+            if open_:
+                super().execute("ROLLBACK TO SAVEPOINT prepare")
+            return False
+        finally:
+            if open_ and mine.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_INTRANS:
+                super().execute("RELEASE SAVEPOINT prepare")
+        return True
+
+
+def numbered(query: str, *, named: bool) -> tuple[str, list[str | int]]:
+    """Write `%s` and `%(name)s` as `$1`, `$2`; give the place or name of the value that each number stands for."""
+    places: list[str | int] = []
+
+    def number(found: re.Match) -> str:
+        if found[0] == "%%":
+            return "%"
+        if not named:
+            places.append(len(places))
+        elif found[1] not in places:
+            places.append(found[1])
+        return f"${places.index(found[1]) + 1 if named else len(places)}"
+
+    return PLACE.sub(number, query), places

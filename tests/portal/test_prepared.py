@@ -1,0 +1,152 @@
+"""What a connection asks again and again is planned once, and means what it meant (portal/postgresql/prepared.py)."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from django.db import DataError, IntegrityError, connection, transaction
+
+from accounts.models import Account
+from accounts.tenancy import acting_for
+from portal.postgresql import prepared
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OFTEN = prepared.PREPARE_AFTER + 2
+WHEN = datetime(2026, 12, 1, 5, 0, 1, 250_000, tzinfo=UTC)
+KEY = UUID("01a22dcb-7d07-784a-86c7-7703e26ba487")
+
+
+@pytest.fixture(autouse=True)
+def fresh(transactional_db):
+    """Begin with a connection that was asked nothing."""
+    connection.close()
+    yield
+    connection.close()
+
+
+def ask(sql, values=None):
+    """Ask one thing and give the rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall() if cursor.description else cursor.rowcount
+
+
+def kept() -> list[str]:
+    """List what PostgreSQL itself says that it keeps for this connection."""
+    return [text for (text,) in ask("SELECT statement FROM pg_prepared_statements ORDER BY prepare_time")]
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        ("SELECT pg_typeof(%s)::text, %s + 1", [5, 5]),
+        ("SELECT pg_typeof(%s)::text, %s - 1", [2**31, 2**31]),
+        ("SELECT pg_typeof(%s)::text, %s", [1 - 2**63, 1 - 2**63]),
+        ("SELECT pg_typeof(%s)::text, %s, not %s", [True, False, True]),
+        ("SELECT pg_typeof(%s)::text, %s + 0.1", [Decimal("12.50"), Decimal("12.50")]),
+        ("SELECT pg_typeof(%s)::text, %s + interval '1 day'", [WHEN, WHEN]),
+        ("SELECT pg_typeof(%s)::text, %s - 1", [date(2028, 2, 29), date(2028, 2, 29)]),
+        ("SELECT pg_typeof(%s)::text, %s", [KEY, KEY]),
+        ("SELECT %s, %s, 'cut 40 %%'", ["it's", "é % \\ \n"]),
+        ("SELECT %(b)s::int, %(a)s || %(c)s, %(b)s || '%%'", {"a": "x", "b": "7", "c": "z"}),
+    ],
+)
+def test_a_statement_that_is_kept_answers_as_its_text_did(sql, values):
+    answers = [ask(sql, values) for _ in range(OFTEN)]
+    assert answers == [answers[0]] * OFTEN
+    assert len(kept()) == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        ("SELECT concat(%s, 1)", ["a"]),  # no type can be told
+        ("SELECT left(s, %s), count(*) FROM (SELECT 'ab' AS s) AS t GROUP BY left(s, %s)", [1, 1]),
+    ],
+)
+def test_what_cannot_be_kept_goes_on_as_it_did_and_ends_no_transaction(sql, values):
+    with transaction.atomic():
+        answers = [ask(sql, values) for _ in range(OFTEN)]
+        assert kept() == []
+        assert ask("SELECT 1") == [(1,)]
+    assert answers == [answers[0]] * OFTEN
+
+
+@pytest.mark.parametrize("values", [[None], [[1, 2]], [timedelta(1)], [1.5], [WHEN.replace(tzinfo=None)], [-(2**63)], [2**70]])
+def test_values_whose_literals_carry_more_than_a_type_stay_in_the_text(values):
+    for _ in range(OFTEN):
+        ask("SELECT %s", values)
+    assert kept() == []
+
+
+def test_a_value_of_another_type_makes_another_statement():
+    for value in (5, 2**40, Decimal("5")):
+        assert [ask("SELECT pg_typeof(%s)::text", [value]) for _ in range(OFTEN)]
+    assert len(kept()) == 3
+
+
+def test_a_text_is_kept_after_so_many_times_and_no_connection_keeps_more_than_its_share(monkeypatch):
+    monkeypatch.setattr(prepared, "MOST_STATEMENTS", 2)
+    for number in range(4):
+        for time in range(OFTEN):
+            assert len(kept()) == min(2, number + (time > prepared.PREPARE_AFTER))
+            ask(f"SELECT {number}, %s", [1])  # noqa: S608
+    assert len(kept()) == 2
+
+
+def test_the_acting_agency_is_obeyed_by_a_plan_that_another_agency_made(account, others_account):
+    for _ in range(OFTEN):
+        for mine in (account, others_account):
+            with acting_for(mine.agency):
+                # The database's own fence, with and without Django's filter (AUTH-11).
+                assert [one.pk for one in Account.objects.filter(reference=account.reference)] == [mine.pk]
+                assert ask("SELECT id FROM accounts_account WHERE reference <> %s", ["x"]) == [(mine.pk,)]
+        assert ask("SELECT id FROM accounts_account WHERE reference <> %s", ["x"]) == []
+    assert any("reference <> $1" in text for text in kept())
+
+
+def test_errors_and_savepoints_are_what_they_were(account):
+    with acting_for(account.agency), transaction.atomic():
+        for _ in range(OFTEN):
+            with pytest.raises(IntegrityError), transaction.atomic():
+                ask("INSERT INTO accounts_client SELECT * FROM accounts_client WHERE id = %s", [account.client_id])
+            with pytest.raises(DataError), transaction.atomic():
+                ask("SELECT %s::int", ["not a number"])
+            assert Account.objects.filter(pk=account.pk).update(reference=account.reference) == 1
+        assert len(kept()) >= 3
+
+
+def test_a_connection_that_was_lost_prepares_anew():
+    for _ in range(OFTEN):
+        ask("SELECT %s + 1", [1])
+    assert len(kept()) == 1
+    connection.close()
+    assert kept() == []
+    assert [ask("SELECT %s + 1", [1]) for _ in range(OFTEN)] == [[(2,)]] * OFTEN
+
+
+def test_rows_that_are_read_bit_by_bit_come_from_their_own_cursor(account):
+    with acting_for(account.agency):
+        for _ in range(OFTEN):
+            assert [one.pk for one in Account.objects.filter(pk=account.pk).iterator(chunk_size=1)] == [account.pk]
+
+
+def test_what_is_logged_and_counted_is_the_statement_itself(django_assert_num_queries):
+    for _ in range(OFTEN):
+        with django_assert_num_queries(1) as seen:
+            ask("SELECT %s || 'x'", ["it's"])
+        assert seen.captured_queries[0]["sql"] == "SELECT 'it''s' || 'x'"
+    assert len(kept()) == 1
+
+
+def test_a_new_index_and_a_new_column_reach_a_plan_that_is_kept():
+    ask("CREATE TEMPORARY TABLE many AS SELECT n, n %% 7 AS seven FROM generate_series(1, 20000) AS n", [])
+    for _ in range(10 * OFTEN):
+        assert ask("SELECT seven FROM many WHERE n = %s", [9]) == [(2,)]
+    ask("CREATE INDEX ON many (n)")
+    ask("ANALYZE many")
+    ask("ALTER TABLE many ADD COLUMN more int")
+    name = ask("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'PREPARE%%seven FROM many%%'", [])[0][0]
+    plan = "\n".join(line for (line,) in ask(f"EXPLAIN EXECUTE {name} (9)"))
+    assert "Index" in plan, plan
