@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from django.db import connection
 from django.db.backends.postgresql import compiler
 from django.db.backends.postgresql.compiler import (
     SQLAggregateCompiler,
@@ -9,7 +10,6 @@ from django.db.backends.postgresql.compiler import (
     SQLInsertCompiler,
     SQLUpdateCompiler,
 )
-from django.db import connection
 from django.db.models import Field
 from django.db.models.expressions import Col
 
@@ -37,9 +37,9 @@ class SQLCompiler(compiler.SQLCompiler):
         """Ask a model's field once how its values are read."""
         found = {}
         for place, expression in enumerate(expressions):
-            if type(expression) is not Col or expression.output_field is not expression.target:
+            if type(expression) is not Col:
                 return super().get_converters(expressions)
-            if ways := readers(expression.target):
+            if ways := readers(expression.target, expression.output_field):
                 found[place] = ways, expression
         return found
 
@@ -72,7 +72,7 @@ def quoted(name: str) -> str:
 
 
 @cache
-def readers(field: Field) -> list:
+def readers(field: Field, read_as: Field) -> list:
     """List what turns a value of the database into one of this field; the fields of models never change."""
-    column = field.get_col(field.model._meta.db_table)
+    column = Col(field.model._meta.db_table, field, read_as)
     return [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]

@@ -49,7 +49,7 @@ def type_of(value: Any) -> str | None:
         return "unknown"
     if isinstance(value, int) and not isinstance(value, bool):
         return "integer" if -(2**31) < value < 2**31 else "bigint" if -(2**63) < value < 2**63 else None
-    if isinstance(value, Decimal) and not value.is_finite() or isinstance(value, datetime) and value.tzinfo is None:
+    if (isinstance(value, Decimal) and not value.is_finite()) or (isinstance(value, datetime) and value.tzinfo is None):
         return None
     return TYPES.get(type(value))
 
@@ -68,7 +68,7 @@ class Cursor(cursor):
 
     connection: Connection
 
-    def execute(self, query: Any, vars: Sequence[Any] | Mapping[str, Any] | None = None) -> None:  # noqa: A002
+    def execute(self, query: Any, vars: Sequence[Any] | Mapping[str, Any] | None = None) -> None:
         """Run a statement, as psycopg2 does."""
         # A cursor with a name declares it on the server, which takes no prepared statement.
         if not vars or self.name is not None or type(query) is not str or len(vars) > MOST_VALUES:

@@ -73,7 +73,9 @@ def test_what_cannot_be_kept_goes_on_as_it_did_and_ends_no_transaction(sql, valu
     assert answers == [answers[0]] * OFTEN
 
 
-@pytest.mark.parametrize("values", [[None], [[1, 2]], [timedelta(1)], [1.5], [WHEN.replace(tzinfo=None)], [-(2**63)], [2**70]])
+@pytest.mark.parametrize(
+    "values", [[None], [[1, 2]], [timedelta(1)], [1.5], [WHEN.replace(tzinfo=None)], [-(2**63)], [2**70]]
+)
 def test_values_whose_literals_carry_more_than_a_type_stay_in_the_text(values):
     for _ in range(OFTEN):
         ask("SELECT %s", values)
@@ -91,7 +93,7 @@ def test_a_text_is_kept_after_so_many_times_and_no_connection_keeps_more_than_it
     for number in range(4):
         for time in range(OFTEN):
             assert len(kept()) == min(2, number + (time > prepared.PREPARE_AFTER))
-            ask(f"SELECT {number}, %s", [1])  # noqa: S608
+            ask(f"SELECT {number}, %s", [1])
     assert len(kept()) == 2
 
 

@@ -303,7 +303,7 @@ class World:
                 self.run("payments.tasks.sweep")
 
     def pass_back_off(self) -> bool:
-        """Move the clocks to the next try of what a host failed to take, if it comes soon; tell whether there is any."""
+        """Move the clocks to the next try of what a host did not take, if it comes soon; tell whether there is one."""
         from django.db import connection
 
         from accounts.tenancy import ALL_AGENCIES, acting_for
