@@ -5,8 +5,11 @@ a rolled back savepoint, a close or a new connection makes that unknown. Unset m
 COPY and raw psycopg2 cursors pass no wrapper: call `connection.sync_agency()` before them.
 """
 
+import select
+import time
+
 from django.db.backends.postgresql import base, operations
-from psycopg2.extensions import new_array_type, new_type, register_type
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, new_array_type, new_type, register_type
 
 from accounts import scope
 from accounts.ids import read_uuid
@@ -18,6 +21,8 @@ register_type(_UUID)
 register_type(new_array_type((2951,), "UUID[]", _UUID))
 
 FACTORIES = {"connection_factory": prepared.Connection, "cursor_factory": prepared.Cursor}
+ASKED_EVERY = 30.0
+"""So many seconds a connection that says nothing of itself is believed to be alive without being asked."""
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -41,12 +46,30 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.agency_applied: str | None = None
+        self.asked_at = 0.0
         self.execute_wrappers.append(self._with_agency)
 
     def get_new_connection(self, conn_params):
         self.agency_applied = None
+        self.asked_at = time.monotonic()
         given = conn_params if "connection_factory" in conn_params else conn_params | FACTORIES
         return super().get_new_connection(given)
+
+    def is_usable(self) -> bool:
+        """Tell whether the server is still there, as each request and task begins; a round trip only now and then.
+
+        A server that ended, or ended this session, has closed the socket or said so: there is something to read.
+        """
+        mine = self.connection
+        believed = time.monotonic() - self.asked_at < ASKED_EVERY and not self.errors_occurred
+        if believed and not mine.closed and mine.info.transaction_status == TRANSACTION_STATUS_IDLE:
+            socket = select.poll()
+            socket.register(mine.fileno(), select.POLLIN)
+            if not socket.poll(0):
+                return True
+        usable = super().is_usable()
+        self.asked_at = time.monotonic()
+        return usable
 
     def sync_agency(self) -> None:
         """Tell the connection the acting agency unless it knows."""
