@@ -23,6 +23,8 @@ PATIENCE = 60.0
 SWEEP_SECONDS = 2.0
 """So long nothing comes to rest before the sweep is run, which beat would run all the time."""
 OTHERS_SECONDS = 0.05
+MANY = 30
+"""So many deliveries are worth a drain while the message worker is still at work."""
 BACK_OFF_PASSED = timedelta(minutes=15)
 """So long a try of a delivery may lie ahead for the clocks to be moved to it: the first few."""
 stack.START_SECONDS = 300.0  # a simulation may run beside other work, and nobody waits for it
@@ -281,8 +283,8 @@ class World:
             wake()
         if waiting["events"]:
             self.run("payments.tasks.apply_events")
-        # The message worker adds events: what hosts are told goes in one go once it is through.
-        drains = waiting["deliveries"] and not waiting["messages"]
+        # The message worker adds events: what hosts are told goes in few goes, the last one once it is through.
+        drains = waiting["deliveries"] and (not waiting["messages"] or waiting["deliveries"] >= MANY)
         if drains:
             with self.timed("deliveries"):
                 Drain(clock=clock.now).run()
