@@ -1,10 +1,11 @@
 """Let PostgreSQL keep the plan of what a connection asks again and again: planning took most of a statement's time.
 
 psycopg2 writes values into the statement's text, so that PostgreSQL reads and plans each anew: of a page's statements
-that took four times as long as running them. Here a text that a connection has sent `PREPARE_AFTER` times before is
-prepared, and from then on only its values are sent. Each value gets the very type that its literal would have had, so
-a statement means the same either way; what cannot be prepared so (a parameter without a type, one expression in
-SELECT and GROUP BY) is refused when it is prepared, before any of it has run, and goes on as it did.
+that took four times as long as running them. Here a text that a connection has sent `PREPARE_AFTER` times before, or
+another connection of this process has prepared, is prepared, and from then on only its values are sent. Each value gets
+the very type that its literal would have had, so a statement means the same either way; what cannot be prepared so (a
+parameter without a type, one expression in SELECT and GROUP BY) is refused when it is prepared, before any of it has
+run, and goes on as it did.
 
 PostgreSQL itself plans for the values five times and then compares (plan_cache_mode, auto); new statistics, indexes
 and columns make it plan again. A type changed under a running process would be refused ("cached plan must not change
@@ -39,6 +40,8 @@ TYPES = {
     Decimal: "numeric",
     bool: "boolean",
 }
+KNOWN: set[tuple] = set()
+"""What some connection of this process has prepared: others need no more proof that it comes often and can be."""
 NOT_PREPARABLE: set[tuple] = set()
 """What PostgreSQL refused to prepare in this process: no other connection asks again."""
 
@@ -87,29 +90,33 @@ class Cursor(cursor):
     def _keep(self, key: tuple, given: Sequence[Any] | Mapping[str, Any], types: tuple[str, ...]):
         """Prepare a statement that was asked often enough; give what runs it and the order of its values."""
         query, mine = key[0], self.connection
-        asked = mine.asked
+        asked, known, full = mine.asked, key in KNOWN, len(mine.prepared) >= MOST_STATEMENTS
         asked[key] += 1
-        if asked[key] <= PREPARE_AFTER:
+        if asked[key] <= PREPARE_AFTER and not known:
             if len(asked) > MOST_TEXTS:
                 asked.clear()
             return None
-        full = len(mine.prepared) >= MOST_STATEMENTS
         if full or key in NOT_PREPARABLE or len(query) > LONGEST or not query.lstrip().startswith(PREPARABLE):
             return None
         names = list(given) if isinstance(given, Mapping) else range(len(types))
         of = dict(zip(names, types, strict=True))
         text, places = numbered(query, named=isinstance(given, Mapping))
         number = len(mine.prepared)
-        if not self._prepare(f"PREPARE kept_{number} ({', '.join(of[place] for place in places)}) AS {text}"):
+        if not self._prepare(f"PREPARE kept_{number} ({', '.join(of[place] for place in places)}) AS {text}", known):
             NOT_PREPARABLE.add(key)
             return None
         del asked[key]
+        if len(KNOWN) < MOST_TEXTS:
+            KNOWN.add(key)
         mine.prepared[key] = f"{RUN}{number} ({', '.join(['%s'] * len(places))})", places
         return mine.prepared[key]
 
-    def _prepare(self, statement: str) -> bool:
-        """Prepare, in a savepoint where a transaction is open; tell whether PostgreSQL could."""
+    def _prepare(self, statement: str, known: bool) -> bool:
+        """Prepare, in a savepoint where a transaction is open and it may fail; tell whether PostgreSQL could."""
         mine = self.connection
+        if known:
+            super().execute(statement)
+            return True
         open_ = not mine.autocommit or mine.info.transaction_status != TRANSACTION_STATUS_IDLE
         if open_:
             super().execute("SAVEPOINT prepare")

@@ -18,8 +18,9 @@ KEY = UUID("01a22dcb-7d07-784a-86c7-7703e26ba487")
 
 
 @pytest.fixture(autouse=True)
-def fresh(transactional_db):
-    """Begin with a connection that was asked nothing."""
+def fresh(transactional_db, monkeypatch):
+    """Begin with a process that has prepared nothing and a connection that was asked nothing."""
+    monkeypatch.setattr(prepared, "KNOWN", set())
     connection.close()
     yield
     connection.close()
@@ -126,6 +127,16 @@ def test_a_connection_that_was_lost_prepares_anew():
     connection.close()
     assert kept() == []
     assert [ask("SELECT %s + 1", [1]) for _ in range(OFTEN)] == [[(2,)]] * OFTEN
+    assert len(kept()) == 1
+
+
+def test_what_one_connection_keeps_another_one_keeps_from_its_first_time():
+    for _ in range(OFTEN):
+        ask("SELECT %s + 2", [1])
+    connection.close()
+    with transaction.atomic():
+        assert ask("SELECT %s + 2", [1]) == [(3,)]
+        assert len(kept()) == 1
 
 
 def test_rows_that_are_read_bit_by_bit_come_from_their_own_cursor(account):
