@@ -15,13 +15,15 @@ result type"): such a migration needs the processes to be started anew, as it do
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import psycopg2
+from django.db.backends.postgresql.psycopg_any import Inet, Jsonb
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
+from psycopg2.extras import Json
 
 PREPARE_AFTER = 4
 MOST_STATEMENTS = 400
@@ -39,7 +41,15 @@ TYPES = {
     date: "date",
     Decimal: "numeric",
     bool: "boolean",
+    timedelta: "interval",
+    bytes: "bytea",
+    memoryview: "bytea",
+    Inet: "inet",
+    Json: "unknown",
+    Jsonb: "jsonb",
+    type(None): "unknown",
 }
+LONGEST_LIST = 1_000
 KNOWN: set[tuple] = set()
 """What some connection of this process has prepared: others need no more proof that it comes often and can be."""
 NOT_PREPARABLE: set[tuple] = set()
@@ -50,11 +60,24 @@ def type_of(value: Any) -> str | None:
     """Name the type that psycopg2's literal of this value has in PostgreSQL; None where the text must stay as it is."""
     if isinstance(value, str):  # choices too
         return "unknown"
+    if isinstance(value, list):
+        return type_of_list(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return "integer" if -(2**31) < value < 2**31 else "bigint" if -(2**63) < value < 2**63 else None
     if (isinstance(value, Decimal) and not value.is_finite()) or (isinstance(value, datetime) and value.tzinfo is None):
         return None
     return TYPES.get(type(value))
+
+
+def type_of_list(values: list) -> str | None:
+    """Name the type of ARRAY[...] of these values; of none, psycopg2 writes a text that fits everything."""
+    if len(values) > LONGEST_LIST or {list, type(None)}.intersection(map(type, values)):
+        return None
+    kinds = set(map(type_of, values))
+    if kinds == {"integer", "bigint"}:
+        return "bigint[]"
+    kind = kinds.pop() if len(kinds) == 1 else None if kinds else ""
+    return {None: None, "": "unknown", "unknown": "text[]"}.get(kind, f"{kind}[]")
 
 
 class Connection(connection):

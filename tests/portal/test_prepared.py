@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
+from django.db.backends.postgresql.psycopg_any import Inet, Jsonb
 
 from accounts.models import Account
 from accounts.tenancy import acting_for
@@ -49,6 +50,15 @@ def kept() -> list[str]:
         ("SELECT pg_typeof(%s)::text, %s + interval '1 day'", [WHEN, WHEN]),
         ("SELECT pg_typeof(%s)::text, %s - 1", [date(2028, 2, 29), date(2028, 2, 29)]),
         ("SELECT pg_typeof(%s)::text, %s", [KEY, KEY]),
+        ("SELECT pg_typeof(%s)::text, %s + interval '1 day'", [timedelta(hours=1), timedelta(hours=1)]),
+        ("SELECT pg_typeof(%s)::text, md5(%s)", [b"\x00\xff", b"\x00\xff"]),
+        ("SELECT pg_typeof(%s)::text, %s", [Inet("2001:db8::1"), Inet("192.0.2.7")]),
+        ("SELECT pg_typeof(%s)::text, %s -> 'a'", [Jsonb({"a": ["x"]}), Jsonb({"a": ["x"]})]),
+        ("SELECT pg_typeof(%s)::text, %s", [[KEY, KEY], [KEY]]),
+        ("SELECT pg_typeof(%s)::text, %s", [["it's", "é"], ["{}"]]),
+        ("SELECT pg_typeof(%s)::text, %s", [[1, -2], [3, 2**40]]),
+        ("SELECT 5 = ANY(%s::int[]), %s::uuid[], %s::text IS NULL", [[], [], None]),
+        ("SELECT coalesce(%s, 5), nullif(%s, 'a')", [None, None]),
         ("SELECT %s, %s, 'cut 40 %%'", ["it's", "é % \\ \n"]),
         ("SELECT %(b)s::int, %(a)s || %(c)s, %(b)s || '%%'", {"a": "x", "b": "7", "c": "z"}),
     ],
@@ -75,7 +85,7 @@ def test_what_cannot_be_kept_goes_on_as_it_did_and_ends_no_transaction(sql, valu
 
 
 @pytest.mark.parametrize(
-    "values", [[None], [[1, 2]], [timedelta(1)], [1.5], [WHEN.replace(tzinfo=None)], [-(2**63)], [2**70]]
+    "values", [[[None]], [[[1]]], [[1, "2"]], [1.5], [WHEN.replace(tzinfo=None)], [-(2**63)], [2**70]]
 )
 def test_values_whose_literals_carry_more_than_a_type_stay_in_the_text(values):
     for _ in range(OFTEN):
