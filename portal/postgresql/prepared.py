@@ -12,6 +12,7 @@ and columns make it plan again. A type changed under a running process would be 
 result type"): such a migration needs the processes to be started anew, as it does without this.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,10 +27,10 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 from psycopg2.extras import Json
 
 PREPARE_AFTER = 4
-MOST_STATEMENTS = 400
+MOST_STATEMENTS = 300
 """Prepared by one connection; each takes some ten to fifty kilobytes of its server process."""
-MOST_TEXTS = 4_000
-"""Counted by one connection: lists of values make ever new texts."""
+MOST_TEXTS = 10_000
+"""Remembered by their hashes: lists of values make ever new texts."""
 MOST_VALUES = 60
 LONGEST = 8_000
 PREPARABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "(SELECT")
@@ -50,9 +51,9 @@ TYPES = {
     type(None): "unknown",
 }
 LONGEST_LIST = 1_000
-KNOWN: set[tuple] = set()
+KNOWN: set[int] = set()
 """What some connection of this process has prepared: others need no more proof that it comes often and can be."""
-NOT_PREPARABLE: set[tuple] = set()
+NOT_PREPARABLE: set[int] = set()
 """What PostgreSQL refused to prepare in this process: no other connection asks again."""
 
 
@@ -85,8 +86,9 @@ class Connection(connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.asked: Counter[tuple] = Counter()
+        self.asked: Counter[int] = Counter()
         self.prepared: dict[tuple, tuple[str, list[str | int]]] = {}
+        self.names = itertools.count()
 
 
 class Cursor(cursor):
@@ -112,25 +114,26 @@ class Cursor(cursor):
 
     def _keep(self, key: tuple, given: Sequence[Any] | Mapping[str, Any], types: tuple[str, ...]):
         """Prepare a statement that was asked often enough; give what runs it and the order of its values."""
-        query, mine = key[0], self.connection
-        asked, known, full = mine.asked, key in KNOWN, len(mine.prepared) >= MOST_STATEMENTS
-        asked[key] += 1
-        if asked[key] <= PREPARE_AFTER and not known:
+        query, mine, text_hash = key[0], self.connection, hash(key)
+        asked, known, full = mine.asked, text_hash in KNOWN, len(mine.prepared) >= MOST_STATEMENTS
+        asked[text_hash] += 1
+        if asked[text_hash] <= PREPARE_AFTER and not known:
             if len(asked) > MOST_TEXTS:
                 asked.clear()
             return None
-        if full or key in NOT_PREPARABLE or len(query) > LONGEST or not query.lstrip().startswith(PREPARABLE):
+        if full or text_hash in NOT_PREPARABLE or len(query) > LONGEST or not query.lstrip().startswith(PREPARABLE):
             return None
         names = list(given) if isinstance(given, Mapping) else range(len(types))
         of = dict(zip(names, types, strict=True))
         text, places = numbered(query, named=isinstance(given, Mapping))
-        number = len(mine.prepared)
+        number = next(mine.names)  # never used twice, even if something interrupts us once the server has it
         if not self._prepare(f"PREPARE kept_{number} ({', '.join(of[place] for place in places)}) AS {text}", known):
-            NOT_PREPARABLE.add(key)
+            if len(NOT_PREPARABLE) < MOST_TEXTS:
+                NOT_PREPARABLE.add(text_hash)
             return None
-        del asked[key]
+        del asked[text_hash]
         if len(KNOWN) < MOST_TEXTS:
-            KNOWN.add(key)
+            KNOWN.add(text_hash)
         mine.prepared[key] = f"{RUN}{number} ({', '.join(['%s'] * len(places))})", places
         return mine.prepared[key]
 

@@ -149,6 +149,33 @@ def test_what_one_connection_keeps_another_one_keeps_from_its_first_time():
         assert len(kept()) == 1
 
 
+def test_an_interruption_while_a_statement_is_prepared_costs_nothing_but_that_plan(monkeypatch):
+    whole = prepared.Cursor._prepare
+
+    def interrupted(self, *about):
+        whole(self, *about)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prepared.Cursor, "_prepare", interrupted)
+    for _ in range(prepared.PREPARE_AFTER):
+        ask("SELECT %s + 3", [1])
+    with pytest.raises(KeyboardInterrupt):
+        ask("SELECT %s + 3", [1])
+    monkeypatch.undo()
+    with transaction.atomic():
+        assert [ask("SELECT %s + 3", [1]) for _ in range(OFTEN)] == [[(4,)]] * OFTEN
+    assert len(kept()) == 2
+
+
+def test_a_plan_outlives_the_transaction_that_it_was_made_in():
+    with transaction.atomic():
+        for _ in range(OFTEN):
+            ask("SELECT %s + 4", [1])
+        transaction.set_rollback(True)
+    assert ask("SELECT %s + 4", [1]) == [(5,)]
+    assert len(kept()) == 1
+
+
 def test_rows_that_are_read_bit_by_bit_come_from_their_own_cursor(account):
     with acting_for(account.agency):
         for _ in range(OFTEN):
