@@ -29,23 +29,24 @@ WHERE oid = ANY(%s::regclass[]) AND pg_relation_size(oid) > 4 * 8192 * greatest(
 """Pages of 8 kB; nothing below a quarter of a megabyte is worth a look."""
 
 
-def write_rows(model: type[Row], rows: Iterable[Row], *, update: Sequence[str] = (), skip_known: bool = False) -> None:
-    """Insert rows as they stand; where the id is there already, update the named fields.
+def write_rows(model: type[Row], rows: Iterable[Row], *, update: Sequence[str] = (), skip_known: bool = False) -> int:
+    """Insert rows as they stand; where the id is there already, update the named fields. Returns how many were written.
 
     :param skip_known: leave out rows that meet another row's unique constraint.
     """
     rows = list(rows)
     if not rows:
-        return
+        return 0
     acts = acting()
     ours = UUID(acts) if acts not in ("", ALL_AGENCIES) else None
     for row in rows:
         if (row.agency_id is not ours and row.agency_id != ours) or ours is None:
             row.claim_for_acting_agency()
     values = {line.attname: _values(line, rows) for line in model._meta.concrete_fields}
-    write_columns(model, values, update=update, skip_known=skip_known)
+    written = write_columns(model, values, update=update, skip_known=skip_known)
     for row in rows:
         row._state.adding = False
+    return written
 
 
 def read_rows(found: models.QuerySet) -> list:
@@ -191,10 +192,10 @@ def _defaults(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str
 
 def write_columns(
     model: type[Row], values: Mapping[str, list[Any]], *, update: Sequence[str] = (), skip_known: bool = False
-) -> None:
+) -> int:
     """Insert rows given column by column, for callers that need no model instances; every column is given.
 
-    Row-level security still checks each row's agency.
+    Returns how many were inserted or updated. Row-level security still checks each row's agency.
     """
     quoted, given, wanted = connection.ops.quote_name, _Given(), set(update)
     lines = model._meta.concrete_fields
@@ -212,7 +213,9 @@ def write_columns(
         sql += " ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
         cursor.execute(sql, given.params)
+        written = cursor.rowcount
     measure_when_grown(model, rows=len(values["id"]))
+    return written
 
 
 class _Measure:

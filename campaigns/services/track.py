@@ -39,9 +39,7 @@ def store(*, provider: MailProvider, told: Sequence[tuple[str, dict]], now: date
         )
         for external_id, body in told
     ]
-    with transaction.atomic():
-        write_rows(MailEvent, rows, skip_known=True)
-        return MailEvent.objects.filter(pk__in=[row.pk for row in rows]).count()
+    return write_rows(MailEvent, rows, skip_known=True)
 
 
 def store_report(*, provider: TextProvider, external_id: str, message: UUID, form: dict, now: datetime) -> bool:
