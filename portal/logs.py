@@ -1,6 +1,7 @@
 """Structured logs that cannot say a card number, a bank number or an SSN."""
 
 import datetime as dt
+import os
 import re
 from typing import Any
 
@@ -80,6 +81,7 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 
+LEVEL = os.environ.get("LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -96,8 +98,8 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
-        "django_structlog": {"level": "INFO"},
-        "quittance": {"level": "INFO"},
+        "django_structlog": {"level": LEVEL},
+        "quittance": {"level": LEVEL},
         "django.request": {"level": "ERROR"},
         "celery": {"level": "WARNING"},
     },

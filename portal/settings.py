@@ -428,7 +428,4 @@ if dsn := env("SENTRY_DSN", default=""):
 
     sentry_sdk.init(dsn=dsn, send_default_pii=False, before_send=scrub_sentry, max_request_body_size="never")
 
-from portal.logs import LOGGING  # noqa: E402 - the scrubber's own module
-
-for name in ("django_structlog", "quittance"):
-    LOGGING["loggers"][name]["level"] = env("LOG_LEVEL", default="INFO")
+from portal.logs import LOGGING  # noqa: E402, F401 - the scrubber's own module

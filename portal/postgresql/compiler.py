@@ -62,7 +62,7 @@ class SQLCompiler(compiler.SQLCompiler):
 
 @cache
 def quoted(name: str) -> str:
-    """Quote a column's name; a name that is quoted, or that Django refuses, is its own affair.
+    """Quote a column's name as Django does, once for all compilers.
 
     :raises ValueError: a dollar sign, as everywhere in Django.
     """

@@ -5,6 +5,9 @@ import io
 import json
 import logging
 import logging.config
+import os
+import subprocess
+import sys
 import uuid
 from decimal import Decimal
 
@@ -180,3 +183,19 @@ def test_a_report_to_sentry_is_scrubbed():
     said = json.dumps(scrub_sentry(report, {}))
     for secret in (CARD, "'9'", "qin_x", "session=1"):
         assert secret not in said
+
+
+ASK_ONCE = """
+import django
+django.setup()
+from django.test import Client
+print(Client(SERVER_NAME="localhost").get("/health/live").status_code)
+"""
+
+
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 2), ("WARNING", 0)])
+def test_the_level_says_whether_each_request_is_told(level, lines):
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "portal.settings", "DEMO": "1", "LOG_LEVEL": level}
+    ran = subprocess.run([sys.executable, "-c", ASK_ONCE], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "200"
+    assert sum('"request": "GET /health/live"' in line for line in ran.stderr.splitlines()) == lines

@@ -210,9 +210,9 @@ def test_a_role_that_bypasses_row_level_security_is_an_error(db, monkeypatch):
 
 def test_every_setting_and_check_is_in_the_operations_page():
     page = (REPOSITORY / "docs" / "operations.md").read_text()
-    code = (REPOSITORY / "portal" / "settings.py").read_text()
+    code = "".join((REPOSITORY / "portal" / name).read_text() for name in ("settings.py", "logs.py"))
     names = set(re.findall(r'(?:env(?:\.\w+)?|flag|keyring|environ\.get)\("([A-Z_]+)"', code))
-    assert names >= {"FIELD_KEYS", "TLS", "DATABASE_URL", "METRICS_FROM", "LOCAL_HOME"}
+    assert names >= {"FIELD_KEYS", "TLS", "DATABASE_URL", "METRICS_FROM", "LOCAL_HOME", "LOG_LEVEL"}
     assert [name for name in sorted(names) if f"| `{name}` |" not in page] == []
     told = set(re.findall(r"portal\.E\d+", page))
     assert told == {f"portal.E{number:03d}" for number in range(1, 9)}
