@@ -284,3 +284,13 @@ def test_the_real_provider_s_webhooks_come_through_the_real_door(
     assert sorted(told()) == sorted(
         ["message.queued", "message.sent", "message.delivered", "message.opened", "message.clicked"]
     )
+
+
+def test_the_inbox_tells_how_many_of_a_list_are_new(agency, provider, now):
+    with acting_for(agency):
+        first = [("a", {"event": "opened"}), ("b", {"event": "opened"})]
+        assert track.store(provider=provider, told=first, now=now) == 2
+        assert track.store(provider=provider, told=[*first, ("c", {"event": "clicked"})], now=now) == 1
+        assert track.store(provider=provider, told=first, now=now) == 0
+        assert track.store(provider=provider, told=[], now=now) == 0
+        assert MailEvent.objects.count() == 3
