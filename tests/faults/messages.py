@@ -138,6 +138,10 @@ class Messages:
             idle = time.monotonic() - changed
             if not self.silent and (counted > SILENT_FROM * self.presses or idle > SLOW_START_SECONDS):
                 self._report(silent=True)
+                # Who waited for the sign may be the last ones written to: the first answer is lost for certain.
+                for name in TROUBLE:
+                    self._get_well(name)
+                    insist(lambda name=name: self._let(name, LOST[name][0]), sentence=f"{name} does not hear")
                 self.sign.touch()
                 changed = time.monotonic()
             elif teller.poll() is not None and idle > STALLED_SECONDS:
@@ -161,11 +165,17 @@ class Messages:
         while not self._over.wait(SILENT_TROUBLE_SECONDS if self.silent else TROUBLE_SECONDS):
             turn += 1
             for name in TROUBLE if self.silent else [list(TROUBLE)[turn % 2]]:
-                fault = {"mode": chance.choice((LOST if self.silent else TROUBLE)[name]), "times": 1}
-                if fault["mode"] == "slow":
-                    fault["seconds"] = SLOW_SECONDS
                 with contextlib.suppress(*NO_ANSWER):
-                    call(self.stack.urls[name], "/_sandbox/faults", fault)
+                    self._let(name, chance.choice((LOST if self.silent else TROUBLE)[name]))
+
+    def _let(self, name: str, mode: str) -> None:
+        """Let a provider's next request end so."""
+        seconds = {"seconds": SLOW_SECONDS} if mode == "slow" else {}
+        call(self.stack.urls[name], "/_sandbox/faults", {"mode": mode, "times": 1} | seconds)
+
+    def _get_well(self, name: str) -> None:
+        url = self.stack.urls[name]
+        insist(lambda: call(url, "/_sandbox/faults", method="DELETE"), sentence=f"{name} does not get well")
 
     def _report(self, *, silent: bool) -> None:
         for name in TROUBLE:
@@ -216,10 +226,7 @@ class Messages:
         :raises Broken: something stays undecided or untold.
         """
         for name in TROUBLE:
-            insist(
-                lambda url=self.stack.urls[name]: call(url, "/_sandbox/faults", method="DELETE"),
-                sentence=f"{name} does not get well",
-            )
+            self._get_well(name)
         self._report(silent=True)
         self._until_quiet()
         self.asked_in_silence = books.unanswered(self.stack, self.name)
