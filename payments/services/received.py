@@ -14,6 +14,8 @@ from payments.services.sums import refunded_cents
 
 POSTED = "POSTED"
 """The host's word for a payment that stands (see services.mirror)."""
+GONE = ("DECLINED", "CHARGEBACK", "ACH REVERSAL", "REFUND", "CANCELLED")
+"""Its words for one that does not; with any other (PROCESSED) the money is on its way."""
 COUNTED = (Payment.Status.SUCCEEDED, Payment.Status.PENDING)
 
 
@@ -22,12 +24,14 @@ class Received:
     """Add up what came for one arrangement; `counted_cents` has what is on its way too.
 
     `undecided` says that a charge is being decided now, `last_on` is the local day of the latest payment that stands.
+    `at_host` are ids of ours that a host has under way and has not posted: a bank debit takes it days.
     """
 
     counted_cents: int = 0
     cleared_cents: int = 0
     undecided: bool = False
     last_on: date | None = None
+    at_host: frozenset[UUID] = frozenset()
 
     def add(self, cents: int, on: date, *, cleared: bool) -> None:
         self.counted_cents += cents
@@ -88,10 +92,15 @@ def _host_items(
 ) -> dict[UUID, date]:
     """Count the host's own posted payments; give the host's dates of ours by their id."""
     on_of: dict[UUID, date] = {}
-    items = HostItem.objects.filter(account__in=accounts, kind=HostItem.Kind.PAYMENT, status=POSTED)
+    items = HostItem.objects.filter(account__in=accounts, kind=HostItem.Kind.PAYMENT).exclude(status__in=GONE)
     # Plain columns: a sweep reads the items of every arrangement that runs.
-    columns = ("account_id", "portal_id", "matched", "on", "amount_cents", "updated_at")
-    for account_id, portal_id, matched, on, cents, updated_at in items.values_list(*columns):
+    columns = ("account_id", "portal_id", "matched", "status", "on", "amount_cents", "updated_at")
+    for account_id, portal_id, matched, status, on, cents, updated_at in items.values_list(*columns):
+        if status != POSTED:
+            for one in spans[account_id] if matched else ():
+                if one.pk in found:
+                    found[one.pk].at_host |= {portal_id}
+            continue
         if matched:
             on_of[portal_id] = on
             continue

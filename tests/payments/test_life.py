@@ -90,6 +90,33 @@ def test_a_late_arrangement_performs_again_when_the_host_posts_the_payment(shop)
     assert told("arrangement.performing")["work_queue"] == "performing"
 
 
+def test_a_bank_debit_that_the_host_has_under_way_makes_nobody_late_until_it_comes_back(shop):
+    arrangement = three_parts(shop)
+    host_says(shop, 2, "PROCESSED", at(2027, 1, 4))
+    assert review(at(2027, 1, 9)) == 0
+    assert fresh(arrangement).status == "performing"
+    assert life.missing_cents(arrangement, now=at(2027, 1, 9)) == 0
+    host_says(shop, 2, "DECLINED", at(2027, 1, 9))
+    assert fresh(arrangement).status == "late"
+    assert life.missing_cents(arrangement, now=at(2027, 1, 9)) == 250_00
+
+
+def test_a_bank_debit_under_way_counts_once_when_the_host_posts_it(shop):
+    arrangement = three_parts(shop)
+    host_says(shop, 2, "PROCESSED", at(2027, 1, 4))
+    host_says(shop, 2, "POSTED", at(2027, 1, 8))
+    assert fresh(arrangement).status == "performing"
+    assert review(at(2027, 2, 5)) == 1
+    assert (fresh(arrangement).status, told("arrangement.late")["missing_cents"]) == ("late", 250_00)
+
+
+def test_a_debit_of_the_hosts_own_that_is_under_way_counts_for_nothing_yet(shop):
+    arrangement = three_parts(shop)
+    show(shop, [Line("H9", None, 250_00, "PROCESSED", on=dt.date(2027, 1, 4))], now=at(2027, 1, 4))
+    assert review(at(2027, 1, 5)) == 1
+    assert fresh(arrangement).status == "late"
+
+
 def test_two_failed_payments_in_a_row_break_it_and_the_rest_is_not_charged(shop):
     arrangement = three_parts(shop, breach_cure_days=60)
     host_says(shop, 2, "DECLINED", at(2027, 1, 4))

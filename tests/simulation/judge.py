@@ -209,8 +209,16 @@ class Judge(Books):
     def _left_behind(self) -> Iterator[str]:
         """Find what was due and neither tried nor stopped for a reason that somebody can read."""
         patience = self.end.date() - timedelta(days=5)
+        # A host has a bank debit under way for four banking days, which may be a week.
+        under_way = {
+            one["portal_id"]
+            for slug in AGENCIES
+            for account in self.hosts[slug].values()
+            for one in account["items"]
+            if one["status"] == "PROCESSED" and date.fromisoformat(one["date"]) >= patience - timedelta(days=3)
+        }
         for item in self.items.values():
-            waits = item["run_at"] is not None and item["run_at"] > self.end
+            waits = (item["run_at"] is not None and item["run_at"] > self.end) or item["id"] in under_way
             if item["status"] == "scheduled" and item["due_on"] < patience and not waits and item["method"]:
                 yield f"post-date {item['id']} of {item['executor']} was due on {item['due_on']} and nobody took it"
             if item["status"] == "held" and not item["held_for"]:
