@@ -5,7 +5,7 @@ PY := .venv/bin/python
 INSTALLED := .venv/installed
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q
 UV_INSTALL := $(PY) -m uv pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements.lock
-WORKERS ?= 2
+WORKERS ?= 3
 TESTS ?=
 COUNT ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -25,10 +25,10 @@ help: ## Say what there is
 demo: up ## Start everything, walk through a payment, stay up [ONCE=1] [PORT=8000]
 	@$(PY) manage.py demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
-test: up ## Run the tests [TESTS="path -k name"] [WORKERS=2]
+test: up ## Run the tests [TESTS="path -k name"] [WORKERS=3]
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not fuzz" $(TESTS)
 
-fuzz: up ## Ask every operation of the API whatever its document allows, and more [EXAMPLES=50] [ONLY=templates] [WORKERS=2]
+fuzz: up ## Ask every operation of the API whatever its document allows, and more [EXAMPLES=50] [ONLY=templates] [WORKERS=3]
 	@EXAMPLES=$(EXAMPLES) ONLY='$(ONLY)' $(PY) -m pytest -q -n $(WORKERS) -m fuzz --show-capture=no tests/contracts
 
 slow: up ## Run the tests that take long: large files, other ways to start the servers, ten thousand worlds

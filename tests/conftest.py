@@ -1,8 +1,10 @@
 """The cast: two agencies in the room, with the same references."""
 
 import datetime as dt
+import gc
 
 import pytest
+from django.db import connection
 from django.test import TransactionTestCase
 
 from accounts.crypto import blind_index
@@ -21,6 +23,13 @@ ONE_STACK_AT_A_TIME = ("tests/browser/", "tests/portal/test_demonstration.py")
 TransactionTestCase._fixture_teardown = lambda _test: empty()
 
 
+def pytest_collection_finish() -> None:
+    """Have the collector pass by what thousands of tests and all of Django made: none of it ever goes."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)  # as the site's processes
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Give the tests that start the whole product to one worker, every other test to whoever is free.
@@ -34,6 +43,16 @@ def pytest_xdist_make_scheduler(config, log):
             return "whole product" if nodeid.startswith(ONE_STACK_AT_A_TIME) else nodeid
 
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    """Let no test wait for the disk: that a commit survives is shown where servers are killed (`make faults`)."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            f"ALTER DATABASE {connection.ops.quote_name(connection.settings_dict['NAME'])} SET synchronous_commit = off"
+        )
+        connection.close()
 
 
 @pytest.fixture
