@@ -46,7 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
     planned = _open_postdates(scheduled)
     context = {
         "first_name": request.visit.consumer.first_name,
-        "accounts": [_line(at, next(iter(planned[at.account.pk]), None), request) for at in standings],
+        "accounts": [_line(at, _next(planned[at.account.pk], at), request) for at in standings],
     }
     payable = [line for line in context["accounts"] if line["next_step"] in ("settle", "pay")]
     context["several"] = len(payable) > 1
@@ -60,6 +60,11 @@ def _open_postdates(accounts: list[Account]) -> dict[UUID, list[Postdate]]:
         for postdate in Postdate.objects.filter(account__in=accounts, status__in=Postdate.OPEN).order_by("due_on"):
             found[postdate.account_id].append(postdate)
     return found
+
+
+def _next(planned: list[Postdate], at: Standing) -> Postdate | None:
+    """Choose the payment that comes next: one that the host has under way only where no other one follows."""
+    return next((one for one in planned if one.pk not in at.at_host), next(iter(planned), None))
 
 
 def _line(at: Standing, planned: Postdate | None, request: HttpRequest) -> dict[str, Any]:

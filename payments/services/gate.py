@@ -18,7 +18,7 @@ from payments.services import authority, tries, velocity
 from payments.services.against_means import debits_paused, failed_attempts, ruled_out, ruling_out
 from payments.services.means import Means, card_policy, disclosures, means_of
 from payments.services.owed import Owed, owed_of
-from payments.services.received import plans_left
+from payments.services.received import Left, plans_left
 from payments.services.route import NoRoute, Route, route_for
 from settlements.rules import old_debts
 from settlements.rules.offers import MOST_DAYS, Allowed, Terms
@@ -70,7 +70,9 @@ class Standing:
     offered: Offered
     arrangement: Arrangement | None
     paid_cents: int | None = None
-    """What was paid towards the arrangement, where it was added up already."""
+    """What was paid towards the arrangement or is on its way, where it was added up already."""
+    at_host: frozenset[UUID] = frozenset()
+    """Planned payments that the host took on their day and has not posted."""
     unlicensed: bool = False
     """The agency collects only where it is licensed, and is not where the consumer lives (ST-09)."""
 
@@ -105,9 +107,9 @@ def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
     running = Arrangement.objects.filter(account__in=arranged, status__in=Arrangement.LIVE) if arranged else ()
     arrangements = {arrangement.account_id: arrangement for arrangement in running}
     today = {account.pk: local_date(now, account.consumer.time_zone) for account in accounts}
-    paid: dict[UUID, int] = {}
+    paid: dict[UUID, Left] = {}
     for left in plans_left(arrangements.values(), today):
-        paid[left.account_id] = left.paid_cents
+        paid[left.account_id] = left
         due[left.account_id] = replace(due[left.account_id], plan_left_cents=left.cents)
     elsewhere = licences.unlicensed(accounts, today)
     at = {one: (due[one.pk].cents, today[one.pk]) for one in accounts}
@@ -119,7 +121,8 @@ def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
             owed=due[account.pk],
             offered=offered[account.pk],
             arrangement=arrangements.get(account.pk),
-            paid_cents=paid.get(account.pk),
+            paid_cents=paid[account.pk].paid_cents if account.pk in paid else None,
+            at_host=paid[account.pk].at_host if account.pk in paid else frozenset(),
             unlicensed=account.pk in elsewhere,
         )
         for account in accounts

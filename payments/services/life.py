@@ -115,7 +115,7 @@ def _state(row: Arrangement, planned: Sequence[Postdate], got: Received, today: 
             status=row.status,
             total_cents=row.total_cents,
             due=due_of(row, planned),
-            counted_cents=got.counted_cents + _under_way(planned, got),
+            counted_cents=got.counted_cents + got.under_way_cents(planned),
             cleared_cents=got.cleared_cents,
             outcomes=tuple(
                 one.status == Postdate.Status.TAKEN
@@ -134,11 +134,6 @@ def _state(row: Arrangement, planned: Sequence[Postdate], got: Received, today: 
             ended=row.ended_at is not None,
         )
     )
-
-
-def _under_way(planned: Sequence[Postdate], got: Received) -> int:
-    """Add up what the host took on its day and posts days later: whoever let it be taken is not late for it."""
-    return sum(one.amount_cents for one in planned if one.status in Postdate.OPEN and one.pk in got.at_host)
 
 
 def due_of(row: Arrangement, planned: Sequence[Postdate]) -> tuple[Due, ...]:

@@ -33,6 +33,10 @@ class Received:
     last_on: date | None = None
     at_host: frozenset[UUID] = frozenset()
 
+    def under_way_cents(self, planned: Iterable[Postdate]) -> int:
+        """Add up what the host took on its day and posts days later: whoever let it be taken is not late for it."""
+        return sum(one.amount_cents for one in planned if one.status in Postdate.OPEN and one.pk in self.at_host)
+
     def add(self, cents: int, on: date, *, cleared: bool) -> None:
         self.counted_cents += cents
         if cleared:
@@ -115,11 +119,15 @@ def _host_items(
 
 
 class Left(NamedTuple):
-    """Say what can still be paid on one account's arrangement without meeting a charge that is on its way."""
+    """Say what can still be paid on one account's arrangement without meeting a charge that is on its way.
+
+    `paid_cents` counts what is on its way, `at_host` are the payments that the host has under way.
+    """
 
     account_id: UUID
     cents: int
     paid_cents: int
+    at_host: frozenset[UUID]
 
 
 def plans_left(arrangements: Iterable[Arrangement], today: Mapping[UUID, date]) -> list[Left]:
@@ -130,18 +138,22 @@ def plans_left(arrangements: Iterable[Arrangement], today: Mapping[UUID, date]) 
     wanted = list(arrangements)
     if not wanted:
         return []
-    open_ = Postdate.objects.filter(arrangement__in=wanted, status__in=Postdate.OPEN, method__isnull=False)
-    near: dict[UUID, int] = {}
-    for account_id, due_on, cents in open_.values_list("account_id", "due_on", "amount_cents"):
-        on_its_way = due_on <= today[account_id] + timedelta(days=NEAR_DAYS)
-        near[account_id] = near.get(account_id, 0) + (cents if on_its_way else 0)
+    planned = Postdate.objects.filter(arrangement__in=wanted, status__in=Postdate.OPEN, method__isnull=False)
+    open_: dict[UUID, list[Postdate]] = defaultdict(list)
+    for one in planned.only("account_id", "due_on", "amount_cents", "status"):
+        open_[one.account_id].append(one)
+    near = {
+        account_id: sum(one.amount_cents for one in rows if one.due_on <= today[account_id] + timedelta(days=NEAR_DAYS))
+        for account_id, rows in open_.items()
+    }
     charged = [one for one in wanted if one.account_id in near]
     got = received(charged) if charged else {}
     return [
         Left(
             one.account_id,
             max(0, one.total_cents - got[one.pk].counted_cents - near[one.account_id]),
-            got[one.pk].counted_cents,
+            got[one.pk].counted_cents + got[one.pk].under_way_cents(open_[one.account_id]),
+            got[one.pk].at_host,
         )
         for one in charged
     ]

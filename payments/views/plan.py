@@ -1,5 +1,6 @@
 """The page of an arrangement: how far it is, what comes next, every date with its state."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from payments.models import Arrangement, Payment, Postdate
 from payments.rules.life import Due, covered
 from payments.services.gate import Standing
 from payments.services.means import means_of_method
-from payments.services.received import received
+from payments.services.received import Received, received
 from payments.sight import breach, language, progress
 from payments.views import changing
 
@@ -47,17 +48,17 @@ def plan(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
     if row is None:
         raise Http404
     today = local_date(request.now, row.account.consumer.time_zone)
-    items = _items(row, today)
+    planned, got = list(row.postdates.order_by("due_on", "number")), received([row])[row.pk]
     context = {
         "account": shown(row.account, level=request.visit.level),
-        "plan": _about(row, today)
+        "plan": _about(row, today, paid_cents=got.counted_cents + got.under_way_cents(planned))
         | {
             "method": means_of_method(row.method).label(language()) if row.method else "",
             "authorization_id": row.authorization_id,
             "paused_until": row.paused_until,
         },
-        "items": items,
-        "asked": _asked(row),
+        "items": _items(row, planned, got, today),
+        "asked": _asked(planned),
         "changes": changing.possible(row, today=today),
         "done": done if (done := request.GET.get("done", "")) in changing.KINDS else "",
         "breach": breach(row.terms | {"kind": row.kind}),
@@ -71,13 +72,12 @@ def summary(at: Standing) -> dict[str, Any] | None:
     if row is None:
         return None
     row.account = at.account
-    return _about(row, at.today, paid_cents=at.paid_cents)
+    paid_cents = received([row])[row.pk].counted_cents if at.paid_cents is None else at.paid_cents
+    return _about(row, at.today, paid_cents=paid_cents)
 
 
-def _about(row: Arrangement, today: date, *, paid_cents: int | None = None) -> dict[str, Any]:
-    """Add up what was paid, whoever took it, and find the first payment of the schedule that it does not cover."""
-    if paid_cents is None:
-        paid_cents = received([row])[row.pk].counted_cents
+def _about(row: Arrangement, today: date, *, paid_cents: int) -> dict[str, Any]:
+    """Find the first payment of the schedule that is not covered by what was paid and what is on its way."""
     due = [Due(date.fromisoformat(on), cents) for on, cents in row.due or row.schedule]
     paid = covered(due, paid_cents)
     left, rest_cents = due[paid:], sum(one.amount_cents for one in due[: paid + 1]) - paid_cents
@@ -94,22 +94,21 @@ def _next(on: date, cents: int) -> dict[str, Any]:
     return {"on": on, "amount_cents": cents, "amount": f"{from_cents(cents)}"}
 
 
-def _items(row: Arrangement, today: date) -> list[dict[str, Any]]:
+def _items(row: Arrangement, planned: Sequence[Postdate], got: Received, today: date) -> list[dict[str, Any]]:
     """List the payments of an arrangement by date, each with its state."""
     # What was planned anew stays as a cancelled row with its reason; its place is taken by the new one.
-    planned = row.postdates.exclude(~Q(held_for=""), status=Postdate.Status.CANCELLED)
-    postdates = list(planned.order_by("due_on", "number"))
+    postdates = [one for one in planned if not (one.held_for and one.status == Postdate.Status.CANCELLED)]
     own = Q(arrangement=row) | Q(postdate__arrangement=row)
     payments = list(Payment.objects.filter(own, status__in=PAID).order_by("intended_at"))
     by_postdate = {payment.postdate_id: payment for payment in payments}
     items = [_paid(payment, row) for payment in payments if payment.postdate_id is None]
-    items += [_planned(postdate, by_postdate.get(postdate.pk), today) for postdate in postdates]
+    items += [_planned(postdate, by_postdate.get(postdate.pk), got, today) for postdate in postdates]
     return sorted(items, key=lambda item: item["on"])
 
 
-def _asked(row: Arrangement) -> list[dict[str, Any]]:
+def _asked(planned: Sequence[Postdate]) -> list[dict[str, Any]]:
     """List what will be planned once the host lets go of what a change replaces."""
-    waiting = row.postdates.filter(status=Postdate.Status.CANCEL_REQUESTED, replacement__isnull=False)
+    waiting = [one for one in planned if one.status == Postdate.Status.CANCEL_REQUESTED and one.replacement is not None]
     batches = {item.replacement["batch"]: item.replacement["lines"] for item in waiting}
     lines = sorted((date.fromisoformat(on), cents) for lines in batches.values() for on, cents in lines)
     return [{"on": on, "amount_cents": cents} for on, cents in lines]
@@ -125,12 +124,14 @@ def _paid(payment: Payment, row: Arrangement) -> dict[str, Any]:
     }
 
 
-def _planned(postdate: Postdate, payment: Payment | None, today: date) -> dict[str, Any]:
+def _planned(postdate: Postdate, payment: Payment | None, got: Received, today: date) -> dict[str, Any]:
     state = PLANNED[postdate.status]
     if state == "cancelling" and postdate.replacement:
         state = "changing"
     if payment is not None and state in ("planned", "held"):
         state = PAID[payment.status]
+    elif state == "planned" and postdate.pk in got.at_host:
+        state = "on_its_way"
     if postdate.method_id is None and state == "planned" and postdate.due_on < today:
         state = "late"
     return {

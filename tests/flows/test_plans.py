@@ -6,10 +6,12 @@ import pytest
 
 from accounts.models import Account
 from payments.models import Arrangement, Checkout, Payment, Postdate
+from payments.services import mirror
 from settlements.models import RuleSet
 from tests.conftest import NOW
 from tests.flows.test_pay_once import choose, give_card
 from tests.flows.test_settle_in_parts import agree_to_mail, by_hand, codes_of, go_on, planned, write
+from tests.payments.test_mirror import Line
 from tests.visitor import Visitor, text
 
 BANK = {
@@ -284,6 +286,26 @@ def test_a_running_plan_stands_on_the_account_page_and_its_page_lists_every_date
         ("planned", 200_00),
     ]
     assert "the saving of $400.00 is lost" in text(page)
+
+
+def test_a_bank_debit_that_the_host_has_under_way_is_on_its_way_and_not_late(sure, shop, rules, clock):
+    page = to_method(sure, choose(sure, shop, "plan"), count="10", frequency="semimonthly")
+    sign(sure, sure.follow(sure.post(page.request["PATH_INFO"], BANK)))
+    made, item = Arrangement.objects.get(), Postdate.objects.get(number=2)
+    assert (item.executor, item.due_on) == ("host", dt.date(2026, 12, 15))
+    sent = dt.datetime(2026, 12, 15, 15, 0, tzinfo=dt.UTC)
+    line = Line("SC-2", item.pk, 100_00, "PROCESSED", method="ACH", on=item.due_on, updated_at=sent)
+    mirror.mirror(account=shop.account, payments=[line], postdates=[], now=sent)
+    clock.move_to(sent + dt.timedelta(days=4))
+    sure.sign_in(shop.account, level=2)
+    page = sure.get(f"/plan/{made.pk}/")
+    second = page.context["items"][1]
+    assert (second["state"], second["can_cancel"]) == ("on_its_way", False)
+    assert (page.context["plan"]["late"], page.context["plan"]["paid_cents"]) == (False, 200_00)
+    assert sure.get("/home/").context["accounts"][0]["next_on"] == dt.date(2027, 1, 4)
+    overview = sure.get(f"/accounts/{shop.account.pk}/")
+    assert overview.context["plan"]["late"] is False
+    assert overview.context["plan"]["next"]["on"] == dt.date(2027, 1, 4)
 
 
 def test_a_plan_is_seen_only_with_a_code_and_never_by_a_stranger(sure, shop, other_shop, rules):
