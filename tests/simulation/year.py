@@ -113,13 +113,19 @@ class Year:
         world.settle()
         self.open_doors(day)
         world.move(utc(day, 22, 0))
+        # Whoever agreed today may need a letter that leaves today.
+        self.fate.letters(day)
         world.run(SWEEP, DUE, MESSAGES)
         world.settle()
 
     def mornings(self, day: date) -> list[datetime]:
-        """List eight o'clock of every zone in which something is planned for today, or tried again."""
+        """List eight o'clock of every zone in which something is planned for today, and when something is tried again.
+
+        Three days after eight o'clock is nine where the clocks went forward meanwhile.
+        """
         zones = {row[0] for row in self.fate._ours(ZONES, day, day)}
-        return sorted({datetime.combine(day, time(8), ZoneInfo(zone)).astimezone(UTC) for zone in zones})
+        eights = {datetime.combine(day, time(8), ZoneInfo(zone)).astimezone(UTC) for zone in zones}
+        return sorted(eights | {row[0] for row in self.fate._ours(TRIED_AGAIN, day)})
 
     def fresh_balances(self, day: date) -> None:
         """Let the host whose payments the portal takes say in the morning what is owed where one is near (STS-07)."""
@@ -175,6 +181,10 @@ JOIN accounts_account account ON account.id = postdate.account_id
 JOIN accounts_consumer consumer ON consumer.id = account.consumer_id
 WHERE postdate.status = 'scheduled' AND postdate.method_id IS NOT NULL
     AND (postdate.due_on <= %s AND postdate.run_at IS NULL OR (postdate.run_at AT TIME ZONE 'UTC')::date = %s)
+"""
+TRIED_AGAIN = """
+SELECT DISTINCT run_at FROM payments_postdate
+WHERE status = 'scheduled' AND method_id IS NOT NULL AND (run_at AT TIME ZONE 'UTC')::date = %s
 """
 PLANNED = """
 SELECT DISTINCT account.reference FROM payments_postdate postdate
