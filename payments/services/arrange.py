@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
-from accounts import events
+from accounts import events, statuses
 from accounts.calendars import local_date, utc_of_local
 from accounts.models import Account
 from payments.models import Arrangement, Authorization, Checkout, Method, Notice, Payment, Postdate
@@ -21,6 +21,10 @@ from settlements.services import offers
 EIGHT = time(8)  # no scheduled charge earlier where the consumer lives, PDC-02
 BY_THEMSELVES = Route("consumer", "portal")
 """Without a method nobody charges: the consumer pays, and is reminded."""
+
+
+HELD_BY_STATUS = "account_status"
+"""What a hold is called that ends with the account's status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +171,11 @@ def schedule_postdates(
         events.record("postdate.scheduled", account=account, now=now, data=told)
     charged = [postdate for postdate in postdates if postdate.method_id]
     _owe_notices(charged, account=account, channel=channel, signed_on=signed_on, now=now)
+    if statuses.of(account.status).charge == statuses.HOLD:
+        # Agreed to while nothing planned may be charged: held as what was planned before, by whoever executes it.
+        for postdate in charged:
+            postdate.held_for = HELD_BY_STATUS
+            move(postdate, account, Postdate.Status.HELD, "postdate.hold_requested", now, reason="status", hold=True)
 
 
 def breach_of(terms: Mapping[str, Any]) -> Breach:

@@ -8,12 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
+from uuid import UUID
+
+from django.db.models import Q
 
 from accounts.calendars import local_date
 from accounts.models import Account, Event
-from payments.models import Arrangement, Postdate
+from payments.models import Arrangement, Notice, Postdate
 from payments.rules.life import Due, covered
-from payments.services import change_notices, replan
+from payments.rules.notices import notice_needed
+from payments.services import change_notices, incidents, replan
 from payments.services.arrange import BY_THEMSELVES, breach_of, move
 from payments.services.received import Received
 from settlements.rules.schedules import payment_dates
@@ -128,13 +132,36 @@ def hold_all(planned: Iterable[Postdate], reason: str, *, account: Account, now:
             move(item, account, Status.HELD, "postdate.hold_requested", now, reason=reason, hold=True)
 
 
-def release_all(planned: Iterable[Postdate], reason: str, *, account: Account, now: datetime) -> None:
-    """Let go of the hold that had this reason, where the day has not passed."""
+def release_all(planned: Iterable[Postdate], reason: str, *, account: Account, now: datetime) -> list[Postdate]:
+    """Let go of the hold that had this reason, where the day has not passed; return what nobody was told of in time.
+
+    No notice is sent while a debit is held, so its window may have closed meanwhile: then it stays held, since a host
+    that executes it asks us no more (PDC-01).
+    """
     today = local_date(now, account.consumer.time_zone)
-    for item in planned:
-        if item.status == Status.HELD and item.held_for == reason and item.due_on > today:
+    held = [one for one in planned if one.status == Status.HELD and one.held_for == reason and one.due_on > today]
+    announced = _announced(held, account, today)
+    for item in held:
+        if item.pk in announced:
             item.held_for = ""
             move(item, account, Status.SCHEDULED, "postdate.hold_requested", now, reason=reason, hold=False)
+    return [item for item in held if item.pk not in announced]
+
+
+def _announced(held: Sequence[Postdate], account: Account, today: date) -> set[UUID]:
+    """Find those whose notice was given, can still be given, or is not owed."""
+    zone = account.consumer.time_zone
+    owed = {item.pk for item in held if notice_needed(local_date(item.created_at, zone), item.due_on)}
+    given = Q(status=Notice.Status.SENT) | Q(status=Notice.Status.DUE, send_by__gte=today)
+    told = Notice.objects.filter(given, postdate__in=owed).values_list("postdate_id", flat=True) if owed else ()
+    return {item.pk for item in held}.difference(owed).union(told)
+
+
+def tell_missed(missed: Sequence[Postdate], *, account: Account, now: datetime) -> None:
+    """Have staff agree anew with the consumer on what a hold kept past its day, or past the day of its notice."""
+    if missed:
+        told = {"postdates": [str(item.pk) for item in missed], "amount_cents": sum(one.amount_cents for one in missed)}
+        incidents.open(kind="held_past_its_day", key=str(account.pk), now=now, account=account, data=told)
 
 
 def stop_all(planned: Iterable[Postdate], reason: str, row: Arrangement, *, account: Account, now: datetime) -> None:
@@ -154,7 +181,8 @@ def end_pause(
 ) -> None:
     """Go on after a pause: what fell into it moves behind the last date, to be paid by the consumer themselves.
 
-    Nobody agreed to a charge on the new dates, so none is made; the consumer is reminded, or links a method again.
+    So does what is too near to be announced, as no notice was sent during the pause (PDC-01). Nobody agreed to a charge
+    on the new dates, so none is made; the consumer is reminded, or links a method again.
     """
     resting = ("arrangement.paused", "arrangement.suspended")
     began = Event.objects.filter(account=account, kind__in=resting, data__arrangement=str(row.pk)).order_by(
@@ -164,9 +192,12 @@ def end_pause(
     since_on = local_date(since, account.consumer.time_zone) if since else today
     lines = sorted((date.fromisoformat(on), cents) for on, cents in row.due or row.schedule)
     unpaid = lines[covered([Due(*line) for line in lines], got.counted_cents) :]
-    fell = [line for line in unpaid if since_on <= line[0] <= today]
-    for reason in ("paused", "review"):
-        release_all(planned, reason, account=account, now=now)
+    silent = {
+        item.due_on
+        for reason in ("paused", "review")
+        for item in release_all(planned, reason, account=account, now=now)
+    }
+    fell = [line for line in unpaid if since_on <= line[0] <= today or line[0] in silent]
     last = max([today, *(on for on, _cents in lines)])
     frequency = row.frequency if row.frequency in ("weekly", "biweekly", "semimonthly", "monthly") else "monthly"
     dates = list(islice(payment_dates(last, frequency), 1, len(fell) + 1))

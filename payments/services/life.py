@@ -190,7 +190,8 @@ def _write(
         elif status == Status.BROKEN and not over:
             items.hold_all(planned, "arrangement_broken", account=account, now=now)
         elif before == Status.BROKEN:
-            items.release_all(planned, "arrangement_broken", account=account, now=now)
+            missed = items.release_all(planned, "arrangement_broken", account=account, now=now)
+            items.tell_missed(missed, account=account, now=now)
     if over and status == Status.BROKEN:
         _over(row, told, planned, account=account, now=now)
 

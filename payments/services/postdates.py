@@ -100,7 +100,8 @@ def changed_by_host(postdate: Postdate, *, on: date, amount_cents: int, account:
     if not differs_at_host(postdate, on=on, amount_cents=amount_cents):
         return postdate
     if postdate.status == Status.HELD:
-        items.release_all([postdate], CHANGED_AT_HOST, account=account, now=now)
+        missed = items.release_all([postdate], CHANGED_AT_HOST, account=account, now=now)
+        items.tell_missed(missed, account=account, now=now)
     elif not _moved_by_batch(postdate, on, amount_cents):
         items.hold_all([postdate], CHANGED_AT_HOST, account=account, now=now)
         told = {"postdate": str(postdate.pk), "signed_for": postdate.due_on.isoformat(), "planned_for": on.isoformat()}

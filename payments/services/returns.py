@@ -80,7 +80,7 @@ def apply_update(
             account = lock_account(account_id)
             if index == 0:
                 events.record("method.updated", account=account, now=now, data=about)
-            items.release_all(_planned(found, account), consequences.UPDATE_PENDING, account=account, now=now)
+            _go_on(found, account, now)
     return []
 
 
@@ -134,8 +134,14 @@ def card_updated(
     expiry = f"{exp_month:02d}/{exp_year}" if exp_month and exp_year else ""
     about |= {"last4_before": before, "expiry": expiry, "by": "network"}
     events.record("method.updated", account=account, now=now, data=about)
-    items.release_all(_planned(found, account), consequences.UPDATE_PENDING, account=account, now=now)
+    _go_on(found, account, now)
     return True
+
+
+def _go_on(method: Method, account: Account, now: datetime) -> None:
+    """Let go of what waited for a card or bank account to be put right."""
+    missed = items.release_all(_planned(method, account), consequences.UPDATE_PENDING, account=account, now=now)
+    items.tell_missed(missed, account=account, now=now)
 
 
 def _accounts(method: Method) -> list[UUID]:

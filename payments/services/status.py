@@ -12,13 +12,12 @@ from django.db import transaction
 from accounts import statuses
 from accounts.calendars import local_date
 from accounts.models import Account
-from payments.models import Arrangement, Notice, Payment, Postdate
-from payments.rules.notices import notice_needed
+from payments.models import Arrangement, Payment, Postdate
 from payments.services import incidents, items, life
+from payments.services.arrange import HELD_BY_STATUS
 from payments.services.locks import lock_account
 from payments.services.standstill import stands_still
 
-HELD_BY_STATUS = "account_status"
 RELEASED = (HELD_BY_STATUS, "account_not_open", "dispute_open")
 """What a hold is called that ends with the status: ours, and the gates' at a charge that came due meanwhile."""
 LATE_NOTICE = "notice_not_proven"
@@ -92,28 +91,11 @@ def release(*, account: Account, now: datetime, reasons: Iterable[str] = RELEASE
         for item in _items(row):
             if item.status != Postdate.Status.HELD or item.held_for not in reasons:
                 continue
-            if item.due_on <= today or not _announced(item, account, today):
+            if item.due_on <= today:
                 missed.append(item)
-                continue
-            items.release_all([item], item.held_for, account=account, now=now)
-    if missed:
-        incidents.open(
-            kind="held_past_its_day",
-            key=str(account.pk),
-            now=now,
-            account=account,
-            data={"postdates": [str(item.pk) for item in missed], "amount_cents": sum(i.amount_cents for i in missed)},
-        )
-
-
-def _announced(item: Postdate, account: Account, today) -> bool:
-    """Tell whether the notice that a debit is owed was given, or still can be."""
-    if not notice_needed(local_date(item.created_at, account.consumer.time_zone), item.due_on):
-        return True
-    notices = Notice.objects.filter(postdate=item)
-    if notices.filter(status=Notice.Status.SENT).exists():
-        return True
-    return notices.filter(status=Notice.Status.DUE, send_by__gte=today).exists()
+            else:
+                missed += items.release_all([item], item.held_for, account=account, now=now)
+    items.tell_missed(missed, account=account, now=now)
 
 
 def _running(account: Account) -> list[Arrangement]:

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from payments.models import Arrangement, Authorization, LedgerEntry, Payment, Postdate
+from payments.models import Arrangement, Authorization, Incident, LedgerEntry, Notice, Payment, Postdate
 from payments.services import life, mirror, settle
 from payments.services.owed import owed
 from settlements.models import IndividualOffer
@@ -366,6 +366,48 @@ def test_after_a_pause_what_fell_into_it_is_due_at_the_end_and_not_charged(shop)
     moved = Postdate.objects.get(number=2, turn=1)
     assert (moved.due_on, moved.executor, moved.method_id) == (dt.date(2027, 3, 4), "consumer", None)
     assert review(at(2027, 2, 4)) == 0
+
+
+def test_after_a_pause_what_nobody_was_told_of_in_time_is_due_at_the_end_and_not_charged_pdc_01(shop):
+    arrangement = three_parts(shop)
+    third = Postdate.objects.get(number=3)
+    assert (third.executor, third.due_on) == ("host", dt.date(2027, 2, 4))
+    notice = Notice.objects.get(postdate=third)
+    life.pause(account=shop.account, until=notice.send_by, reason="hardship", now=at(2027, 1, 20))
+    assert review(at(2027, 2, 2)) == 1
+    third.refresh_from_db()
+    assert third.status == "cancel_req"
+    said = Event.objects.filter(kind="postdate.hold_requested", data__postdate=str(third.pk)).latest("account_seq")
+    assert said.data["hold"] is True
+    assert [cents for _on, cents in fresh(arrangement).due] == [250_00] * 3
+    assert fresh(arrangement).due[-1][0] > "2027-02-04"
+
+
+def test_what_a_broken_settlement_held_past_its_notice_stays_held_and_staff_are_told_pdc_01(shop):
+    publish_rules(failures_to_break=1, breach_cure_days=60)
+    agree_to_email(shop)
+    lines = [(today(), 250_00), (dt.date(2027, 1, 4), 250_00), (dt.date(2027, 2, 4), 250_00)]
+    arrangement = shop.confirm(shop.checkout("parts", lines)).arrangement
+    host_says(shop, 2, "DECLINED", at(2027, 1, 4))
+    paid = Line("H1", None, 250_00, "POSTED", on=dt.date(2027, 2, 3))
+    show(shop, [*HostNews.lines.values(), paid], now=at(2027, 2, 3))
+    assert fresh(arrangement).status == "performing"
+    third = Postdate.objects.get(number=3)
+    assert (third.status, third.held_for) == ("held", "arrangement_broken")
+    incident = Incident.objects.get(kind="held_past_its_day")
+    assert incident.data == {"postdates": [str(third.pk)], "amount_cents": 250_00}
+
+
+@pytest.mark.parametrize("status", ["cease", "open"])
+def test_what_is_agreed_to_while_nothing_planned_may_be_charged_is_held_at_once_sts_07(shop, status):
+    Account.objects.filter(pk=shop.account.pk).update(status=status)
+    three_parts(shop)
+    held = status == "cease"
+    assert set(Postdate.objects.values_list("status", "held_for")) == {
+        ("held", "account_status") if held else ("scheduled", "")
+    }
+    asked = Event.objects.filter(kind="postdate.hold_requested", data__hold=True)
+    assert asked.count() == (2 if held else 0)
 
 
 def test_a_pause_ends_early_when_it_is_resumed(shop):

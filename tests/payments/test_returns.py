@@ -13,6 +13,7 @@ from payments.models import (
     Incident,
     LedgerEntry,
     Method,
+    Notice,
     Payment,
     Postdate,
     ProcessorAccount,
@@ -20,6 +21,7 @@ from payments.models import (
 )
 from payments.processors import Outcome
 from payments.rules import returns as rules
+from payments.rules.notices import predebit_window
 from payments.services import ask, consequences, gate, incidents, returns, settle
 from payments.services.means import means_of_method
 from payments.services.owed import owed
@@ -54,7 +56,7 @@ def sign(account, method, lines, kind="schedule"):
     )  # fmt: skip
 
 
-def plan(account, method, *, executor="portal", kind="plan", cents=100_00, dates=DUE):
+def plan(account, method, *, executor="portal", kind="plan", cents=100_00, dates=DUE, announced=False):
     """Three payments of $100 to come."""
     lines = [(on, cents) for on in dates]
     arrangement = Arrangement.objects.create(
@@ -63,11 +65,17 @@ def plan(account, method, *, executor="portal", kind="plan", cents=100_00, dates
         schedule=[[on.isoformat(), cents] for on in dates], due=[], accepted_at=NOW,
     )  # fmt: skip
     for number, on in enumerate(dates, 1):
-        Postdate.objects.create(
+        planned = Postdate.objects.create(
             arrangement=arrangement, account=account, method=method, number=number, of=len(dates), due_on=on,
             not_before_at=dt.datetime.combine(on, dt.time(13), dt.UTC), amount_cents=cents, executor=executor,
             notifier="portal", created_at=NOW,
         )  # fmt: skip
+        if announced:
+            days = predebit_window(on)
+            Notice.objects.create(
+                postdate=planned, kind="predebit", owner="portal", channel="email", earliest_on=days.earliest,
+                target_on=days.target, latest_on=days.latest, send_by=days.latest, status="due",
+            )  # fmt: skip
     return arrangement
 
 
@@ -278,7 +286,7 @@ def test_a_revocation_at_the_bank_revokes_what_was_signed_r07(account):
 
 def test_a_notification_of_change_holds_the_next_debit_until_it_is_applied_ach_13(account):
     method = bank(account)
-    arrangement = plan(account, method)
+    arrangement = plan(account, method, announced=True)
     for _ in range(2):
         returns.apply_notification_of_change(method=method, code="C01", now=NOW)
     method = fresh(method)
@@ -305,7 +313,7 @@ def test_a_corrected_number_that_cannot_be_changes_nothing(account):
 
 def test_what_fell_due_while_a_change_was_waiting_is_not_charged_late_by_itself(account):
     method = bank(account)
-    arrangement = plan(account, method)
+    arrangement = plan(account, method, announced=True)
     returns.apply_notification_of_change(method=method, code="C03", now=NOW)
     returns.apply_update(method=fresh(method), by="processor", now=dt.datetime(2027, 1, 4, 15, tzinfo=dt.UTC))
     assert statuses(arrangement) == ["held", "scheduled", "scheduled"]

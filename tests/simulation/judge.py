@@ -179,7 +179,12 @@ class Judge(Books):
             return f"after {last['status']} {last['code']}"
         if number >= MOST_TRIES.get(grade, 1):
             return f"class {grade} {last['code']} allows {MOST_TRIES.get(grade, 1)} tries"
-        return "" if then["at"] - last["at"] >= RESTED else f"{then['at'] - last['at']} after the last one"
+        # The processor tells whole seconds.
+        return (
+            ""
+            if then["at"] - last["at"] >= RESTED - timedelta(seconds=1)
+            else f"{then['at'] - last['at']} after the last one"
+        )
 
     def _books(self) -> Iterator[str]:
         """Tie the processor's ledger, our ledger and the hosts' lists to the cent, account by account."""
