@@ -127,7 +127,7 @@ def _act(store, message, behaviour):
 def deliver_due(store):
     """Deliver what is due now; return how many."""
     due = store.rows(
-        "SELECT * FROM messages WHERE due_wall <= ? AND deliver_at <= ? ORDER BY n LIMIT ?",
+        "SELECT * FROM messages WHERE due_wall <= ? AND deliver_at <= ? ORDER BY +n LIMIT ?",
         *(time.time(), store.now(), BATCH),
     )
     for message in due:

@@ -34,7 +34,7 @@ def _next_report(store):
 
 def deliver(store):
     """Bring what is due to its telephone; each state is reported. Return how many there were."""
-    due = store.rows("SELECT * FROM texts WHERE due IS NOT NULL AND due <= ? ORDER BY n LIMIT 500", time.time())
+    due = store.rows("SELECT * FROM texts WHERE due IS NOT NULL AND due <= ? ORDER BY +n LIMIT 500", time.time())
     for text in due:
         status, error = OUTCOMES.get(text["recipient"][-4:], ("delivered", ""))
         with store.write() as db:
