@@ -32,7 +32,7 @@ EXPECTED = {
     "unauthorized_return", "authorization_revoked_at_bank", "debit_not_per_terms", "deceased_reported",
     "account_frozen", "questionable_debit", "entry_rejected", "duplicate_debit", "bank_to_bank_return",
     "return_rate_60", "return_rate_80", "return_rate_100", "held_past_its_day", "debit_after_status",
-    "more_planned_than_owed", "changed_at_host", "processor_refuses", "dispute_lost",
+    "more_planned_than_owed", "changed_at_host", "processor_refuses", "dispute_lost", "reopening_refused",
 }  # fmt: skip
 
 
