@@ -125,7 +125,7 @@ class Site(Stack):
         """Start the site and the worker that sends messages."""
         self.start_web()
         words = ["celery", "-A", "portal", "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
-        self.start("worker", [*words, "-Q", "message", "-c", "2", "-n", "messages@%h"])
+        self.start("worker", [*words, "-Q", "message", "-c", "1", "-n", "messages@%h"])
         self.wait_for("web", "/health/ready", host="localhost")
         self._wait_for_workers(1)
 
