@@ -175,7 +175,8 @@ def schedule_postdates(
         # Agreed to while nothing planned may be charged: held as what was planned before, by whoever executes it.
         for postdate in charged:
             postdate.held_for = HELD_BY_STATUS
-            move(postdate, account, Postdate.Status.HELD, "postdate.hold_requested", now, reason="status", hold=True)
+            about = {"reason": HELD_BY_STATUS, "hold": True}
+            move(postdate, account, Postdate.Status.HELD, "postdate.hold_requested", now, **about)
 
 
 def breach_of(terms: Mapping[str, Any]) -> Breach:

@@ -126,18 +126,11 @@ def facts_of(arrangement_id: UUID, account: Account, by: str, now: datetime) -> 
     row.account = account
     joined = row.postdates.select_related("method__processor_account", "arrangement")
     items = tuple(joined.filter(status__in=Postdate.OPEN, extra=False).order_by("due_on"))
-    got = received([row])[row.pk]
     planned = tuple(
-        Planned(
-            str(item.pk),
-            item.due_on,
-            item.amount_cents,
-            item.status in replan.MOVABLE and item.pk not in got.at_host,
-        )
-        for item in items
+        Planned(str(item.pk), item.due_on, item.amount_cents, item.status in replan.MOVABLE) for item in items
     )
     today = local_date(now, account.consumer.time_zone)
-    counted = got.counted_cents
+    counted = received([row])[row.pk].counted_cents
     at = gate.standing(account, now=now)
     return Facts(row, account, at, items, planned, counted, today, by.startswith("staff:"))
 

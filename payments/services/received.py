@@ -14,8 +14,8 @@ from payments.services.sums import refunded_cents
 
 POSTED = "POSTED"
 """The host's word for a payment that stands (see services.mirror)."""
-GONE = ("DECLINED", "CHARGEBACK", "ACH REVERSAL", "REFUND", "CANCELLED")
-"""Its words for one that does not; with any other (PROCESSED) the money is on its way."""
+UNDER_WAY = "PROCESSED"
+"""Its word for one that it took and has not posted; a word that nobody knows counts for nothing."""
 COUNTED = (Payment.Status.SUCCEEDED, Payment.Status.PENDING)
 
 
@@ -96,11 +96,11 @@ def _host_items(
 ) -> dict[UUID, date]:
     """Count the host's own posted payments; give the host's dates of ours by their id."""
     on_of: dict[UUID, date] = {}
-    items = HostItem.objects.filter(account__in=accounts, kind=HostItem.Kind.PAYMENT).exclude(status__in=GONE)
+    items = HostItem.objects.filter(account__in=accounts, kind=HostItem.Kind.PAYMENT, status__in=(POSTED, UNDER_WAY))
     # Plain columns: a sweep reads the items of every arrangement that runs.
     columns = ("account_id", "portal_id", "matched", "status", "on", "amount_cents", "updated_at")
     for account_id, portal_id, matched, status, on, cents, updated_at in items.values_list(*columns):
-        if status != POSTED:
+        if status == UNDER_WAY:
             for one in spans[account_id] if matched else ():
                 if one.pk in found:
                     found[one.pk].at_host |= {portal_id}

@@ -88,13 +88,10 @@ def release(*, account: Account, now: datetime, reasons: Iterable[str] = RELEASE
     today = local_date(now, account.consumer.time_zone)
     missed = []
     for row in _running(account):
-        for item in _items(row):
-            if item.status != Postdate.Status.HELD or item.held_for not in reasons:
-                continue
-            if item.due_on <= today:
-                missed.append(item)
-            else:
-                missed += items.release_all([item], item.held_for, account=account, now=now)
+        held = [one for one in _items(row) if one.status == Postdate.Status.HELD and one.held_for in reasons]
+        missed += [item for item in held if item.due_on <= today]
+        for reason in reasons:
+            missed += items.release_all(held, reason, account=account, now=now)
     items.tell_missed(missed, account=account, now=now)
 
 

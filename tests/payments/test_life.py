@@ -384,10 +384,7 @@ def test_after_a_pause_what_nobody_was_told_of_in_time_is_due_at_the_end_and_not
 
 
 def test_what_a_broken_settlement_held_past_its_notice_stays_held_and_staff_are_told_pdc_01(shop):
-    publish_rules(failures_to_break=1, breach_cure_days=60)
-    agree_to_email(shop)
-    lines = [(today(), 250_00), (dt.date(2027, 1, 4), 250_00), (dt.date(2027, 2, 4), 250_00)]
-    arrangement = shop.confirm(shop.checkout("parts", lines)).arrangement
+    arrangement = three_parts(shop, failures_to_break=1, breach_cure_days=60)
     host_says(shop, 2, "DECLINED", at(2027, 1, 4))
     paid = Line("H1", None, 250_00, "POSTED", on=dt.date(2027, 2, 3))
     show(shop, [*HostNews.lines.values(), paid], now=at(2027, 2, 3))
@@ -396,6 +393,14 @@ def test_what_a_broken_settlement_held_past_its_notice_stays_held_and_staff_are_
     assert (third.status, third.held_for) == ("held", "arrangement_broken")
     incident = Incident.objects.get(kind="held_past_its_day")
     assert incident.data == {"postdates": [str(third.pk)], "amount_cents": 250_00}
+
+
+@pytest.mark.parametrize("word", ["VOIDED", "SOMETHING NEW"])
+def test_no_other_word_of_a_host_counts_as_on_its_way(shop, word):
+    arrangement = three_parts(shop)
+    host_says(shop, 2, word, at(2027, 1, 4))
+    assert review(at(2027, 1, 5)) == 1
+    assert fresh(arrangement).status == "late"
 
 
 @pytest.mark.parametrize("status", ["cease", "open"])
