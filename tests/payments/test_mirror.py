@@ -15,6 +15,7 @@ from payments.services import owed as owed_now
 from payments.services.owed import owed
 from tests.conftest import NOW
 from tests.payments.conftest import today
+from tests.payments.test_arrange import agree_to_email
 from tests.payments.test_pay import kinds
 
 LATER = NOW + dt.timedelta(days=1)
@@ -203,6 +204,19 @@ def test_what_the_host_plans_for_another_day_or_sum_is_held_until_it_is_as_signe
     show(shop, [], [Line("D1", postdate.pk, 50_00, "PENDING", on=dt.date(2026, 12, 4))])
     postdate.refresh_from_db()
     assert (postdate.status, postdate.held_for) == ("scheduled", "")
+
+
+def test_what_the_host_puts_back_after_the_last_day_for_its_notice_stays_held_and_staff_are_told_pdc_01(shop):
+    agree_to_email(shop)
+    shop.confirm(shop.checkout("parts", [(today(), 700_00), (dt.date(2026, 12, 21), 50_00)]))
+    postdate = Postdate.objects.get()
+    Notice.objects.filter(postdate=postdate).update(status="due", send_by=dt.date(2026, 12, 16))
+    show(shop, [], [Line("D1", postdate.pk, 50_00, "PENDING", on=dt.date(2026, 12, 22))])
+    late = NOW + dt.timedelta(days=17)
+    show(shop, [], [Line("D1", postdate.pk, 50_00, "PENDING", on=dt.date(2026, 12, 21))], now=late)
+    postdate.refresh_from_db()
+    assert (postdate.status, postdate.held_for) == ("held", "changed_at_host")
+    assert Incident.objects.get(kind="held_past_its_day").data["postdates"] == [str(postdate.pk)]
 
 
 def test_what_somebody_else_holds_is_not_let_go_because_the_host_shows_it_as_signed(shop):

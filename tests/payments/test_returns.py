@@ -311,6 +311,19 @@ def test_a_corrected_number_that_cannot_be_changes_nothing(account):
     assert fresh(method).update_pending["code"] == "C02"
 
 
+def test_what_can_no_longer_be_announced_when_a_number_is_put_right_stays_held_and_staff_are_told_pdc_01(account):
+    method = bank(account)
+    arrangement = plan(account, method, announced=True)
+    returns.apply_notification_of_change(method=method, code="C03", now=NOW)
+    returns.apply_update(method=fresh(method), by="processor", now=dt.datetime(2027, 1, 31, 15, tzinfo=dt.UTC))
+    assert statuses(arrangement) == ["held", "held", "scheduled"]
+    second = arrangement.postdates.get(number=2)
+    assert Incident.objects.get(kind="held_past_its_day").data == {
+        "postdates": [str(second.pk)],
+        "amount_cents": 100_00,
+    }
+
+
 def test_what_fell_due_while_a_change_was_waiting_is_not_charged_late_by_itself(account):
     method = bank(account)
     arrangement = plan(account, method, announced=True)
