@@ -5,9 +5,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Account, Consumer, Visit
 
 SESSION_KEY = "visit"
@@ -39,16 +41,18 @@ def begin(request: HttpRequest, *, account: Account, now: datetime) -> Visit:
     return visit
 
 
+@known
+def _open_visit(key: UUID) -> QuerySet[Visit]:
+    return Visit.objects.select_related("consumer", "account__client").filter(pk=key, ended_at__isnull=True)
+
+
 def current(request: HttpRequest, *, now: datetime) -> Visit | None:
     """Return the live visit of this browser at this agency, and note that it was seen; a stale one is ended."""
     try:
         key = UUID(request.session.get(SESSION_KEY, ""))
     except ValueError:
         return None
-    joined = Visit.objects.select_related("consumer", "account__client")
-    try:
-        visit = joined.get(pk=key, ended_at__isnull=True)
-    except Visit.DoesNotExist:
+    if (visit := _open_visit.first(key)) is None:
         return None
     visit.account.agency = request.agency
     idle = now - visit.seen_at

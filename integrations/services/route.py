@@ -8,9 +8,11 @@ from uuid import UUID, uuid5
 
 import msgspec
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from accounts import events
 from accounts.bulk import blank, in_one, write_rows
+from accounts.known import known
 from accounts.models import Account, Event
 from integrations import hosts, wake, webhooks
 from integrations.models import Delivery, HostConnection
@@ -150,14 +152,18 @@ def file_hosts() -> list[UUID]:
     return list(HostConnection.objects.filter(style__in=FILE_STYLES, is_active=True).values_list("pk", flat=True))
 
 
+@known
+def _table(connection_id: UUID) -> QuerySet:
+    return HostConnection.objects.filter(pk=connection_id).values_list("routing", "style", "is_active")
+
+
 def routing_table(account: Account) -> dict:
     """Give the routing table of an account's connection; fills `payments.services.route.table`.
 
     A connection that says nothing has its style's own table; no connection, no route; and one that is switched off
     executes nothing and sends no notices.
     """
-    found = HostConnection.objects.filter(pk=account.connection_id).values_list("routing", "style", "is_active").first()
-    if found is None:
+    if (found := _table.first(account.connection_id)) is None:
         return {}
     routing, style, is_active = found
     table = routing or hosts.defaults(style)["routing"]
@@ -173,8 +179,12 @@ def _without_host(table: dict | list) -> dict | list:
     }
 
 
+@known
+def _lists(connection_id: UUID) -> QuerySet:
+    return HostConnection.objects.filter(pk=connection_id).values_list("payment_statuses", "postdate_statuses")
+
+
 def visible_statuses(account: Account) -> Visible | None:
     """Give the statuses that the tabs of an account show; fills `payments.services.visible.of_connection`."""
-    lists = HostConnection.objects.filter(pk=account.connection_id).values_list("payment_statuses", "postdate_statuses")
-    found = lists.first()
+    found = _lists.first(account.connection_id)
     return Visible(tuple(found[0]), tuple(found[1])) if found else None

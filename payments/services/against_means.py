@@ -2,6 +2,7 @@
 
 from django.db.models import QuerySet
 
+from accounts.known import known
 from payments.models import Method
 from payments.rules import returns
 from payments.rules.attempts import FailedAttempt
@@ -13,16 +14,20 @@ def ruled_out(means: Means) -> bool:
     """Tell whether a bank or network ruled this card or bank account out, here or for another of our consumers."""
     if means.method is not None and means.method.blocked_at is not None:
         return True
-    return bool(means.fingerprint) and ruling_out(means).exists()
+    return bool(means.fingerprint) and _ruling_out.exists(means.kind == Method.Kind.ACH, means.fingerprint)
 
 
-def ruling_out(means: Means) -> QuerySet[Method]:
+def ruling_out(bank: bool, fingerprint: str) -> QuerySet[Method]:
     """List what rules it out: the same card, or the same bank account, wherever we know it."""
-    same = Method.objects.filter(kind=means.kind, fingerprint=means.fingerprint, blocked_at__isnull=False)
-    if means.kind == Method.Kind.ACH:
+    kind = Method.Kind.ACH if bank else Method.Kind.CARD
+    same = Method.objects.filter(kind=kind, fingerprint=fingerprint, blocked_at__isnull=False)
+    if bank:
         # A closed account or a stopped payment rules out one entry of it; what was never authorized, all of them.
         same = same.filter(blocked_reason__in=returns.BLOCKING)
     return same
+
+
+_ruling_out = known(ruling_out)
 
 
 def debits_paused(means: Means | None) -> bool:

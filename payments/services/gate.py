@@ -8,10 +8,11 @@ from uuid import UUID
 from django.db.models import Exists, QuerySet
 
 from accounts.calendars import local_date
+from accounts.known import known
 from accounts.models import Account, Consumer, Event
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.services import consent, licences
-from payments.models import Arrangement, Checkout, Payment
+from payments.models import Arrangement, Checkout, Method, Payment
 from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates
 from payments.rules.notices import check_letters, notice_needed, predebit_window
 from payments.services import authority, tries, velocity
@@ -287,13 +288,16 @@ def _same_terms(terms: Terms, shown: dict) -> bool:
 
 def paid_since(checkout: Checkout) -> bool:
     """Tell whether the account was paid, or may have been, after this checkout began: two tabs, two devices."""
-    return _since(checkout).exists()
+    return _paid_since.exists(checkout.pk, checkout.account_id, checkout.created_at)
 
 
-def _since(checkout: Checkout) -> QuerySet:
-    since = Payment.objects.filter(account_id=checkout.account_id, intended_at__gte=checkout.created_at)
+def _paid(checkout_id: UUID, account_id: UUID, since: datetime) -> QuerySet[Payment]:
+    made = Payment.objects.filter(account_id=account_id, intended_at__gte=since)
     nothing_moved = (Payment.Status.DECLINED, Payment.Status.VOIDED)
-    return since.exclude(status__in=nothing_moved).exclude(idempotency_key=checkout.pk)
+    return made.exclude(status__in=nothing_moved).exclude(idempotency_key=checkout_id)
+
+
+_paid_since = known(_paid)
 
 
 def _paid_or_ruled_out(checkout: Checkout, means: Means | None) -> tuple[bool, bool]:
@@ -301,8 +305,15 @@ def _paid_or_ruled_out(checkout: Checkout, means: Means | None) -> tuple[bool, b
     known = means is not None and means.method is not None and means.method.blocked_at is not None
     if means is None or known or not means.fingerprint:
         return paid_since(checkout), known
-    both = Exists(_since(checkout)), Exists(ruling_out(means))
-    return Checkout.objects.filter(pk=checkout.pk).values_list(*both)[0]
+    bank = means.kind == Method.Kind.ACH
+    return _both.get(checkout.pk, checkout.account_id, checkout.created_at, bank, means.fingerprint)
+
+
+@known
+def _both(checkout_id: UUID, account_id: UUID, since: datetime, bank: bool, fingerprint: str) -> QuerySet:
+    return Checkout.objects.filter(pk=checkout_id).values_list(
+        Exists(_paid(checkout_id, account_id, since)), Exists(ruling_out(bank, fingerprint))
+    )
 
 
 def facts_of(

@@ -10,8 +10,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Account
 from accounts.tenancy import acting_for
 from payments import crash
@@ -31,9 +33,14 @@ ASK_AFTER = timedelta(seconds=5)
 LIMIT = 200
 
 
+@known
+def _with_consumer(checkout_id: UUID) -> QuerySet[Checkout]:
+    return Checkout.objects.select_related("account__consumer").filter(pk=checkout_id)
+
+
 def is_later(checkout: Checkout, *, now: datetime) -> bool:
     """Tell whether confirming this checkout makes an arrangement and no payment; once confirmed it stays so."""
-    found = Checkout.objects.select_related("account__consumer").get(pk=checkout.pk)
+    found = _with_consumer.get(checkout.pk)
     if found.confirmed_at is not None:
         return not Payment.objects.filter(idempotency_key=found.pk).exists()
     today = gate.local_date(now, found.account.consumer.time_zone)

@@ -10,9 +10,11 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
 from accounts.calendars import local_date
+from accounts.known import known
 from accounts.models import Account
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, HostItem, Payment, Postdate
@@ -244,10 +246,15 @@ def may_concern(account: Account) -> bool:
     return Arrangement.objects.filter(account=account).exclude(status=Status.CANCELLED).exists()
 
 
+@known
+def _latest(account_id: UUID) -> QuerySet:
+    rows = Arrangement.objects.filter(account=account_id).exclude(status=Status.CANCELLED)
+    return rows.order_by("-accepted_at", "-pk").values_list("pk", flat=True)
+
+
 def after_money(*, account: Account, now: datetime) -> None:
     """Review the latest arrangement of an account, which the caller has locked, after news of any payment of it."""
-    rows = Arrangement.objects.filter(account=account).exclude(status=Status.CANCELLED)
-    if (row := rows.order_by("-accepted_at", "-pk").values_list("pk", flat=True).first()) is not None:
+    if (row := _latest.first(account.pk)) is not None:
         review_locked(row, account=account, now=now)
 
 

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from accounts.calendars import local_date
 from accounts.crypto import blind_index
+from accounts.known import known
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Authorization, Checkout, HostItem, Method, Payment, Postdate, ProcessorAccount
@@ -72,14 +73,18 @@ def adapter_of(account: ProcessorAccount) -> Processor:
     )
 
 
+@known
+def _fitting(client_id: UUID) -> QuerySet[ProcessorAccount]:
+    fitting = ProcessorAccount.objects.filter(Q(client=client_id) | Q(client=None), is_active=True)
+    return fitting.order_by(F("client").asc(nulls_last=True))
+
+
 def active_processor(account: Account) -> ProcessorAccount:
     """Find the merchant account that takes an account's money: its client's own, else the agency's for all others.
 
     :raises NoProcessor: there is neither.
     """
-    fitting = ProcessorAccount.objects.filter(Q(client=account.client_id) | Q(client=None), is_active=True)
-    found = fitting.order_by(F("client").asc(nulls_last=True)).first()
-    if found is None:
+    if (found := _fitting.first(account.client_id)) is None:
         raise NoProcessor("Neither the client nor the agency has an active merchant account.")
     return found
 

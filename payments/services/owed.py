@@ -7,7 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 
+from accounts.known import known
 from accounts.models import Account
 from payments.models import Arrangement, Dispute, PayLink, Payment, Postdate
 from payments.services.sums import refunded_cents
@@ -88,12 +90,17 @@ def owed_of(accounts: Sequence[Account]) -> dict[UUID, Owed]:
     return found
 
 
+@known
+def _counted(keys: Sequence[UUID]) -> QuerySet[Payment]:
+    rows = Payment.objects.filter(pk__in=keys, status__in=Payment.COUNTED).annotate(back_cents=refunded_cents())
+    return rows.order_by("intended_at", "pk")
+
+
 def _read(keys: Sequence[UUID]) -> Mapping[UUID, list[Payment]]:
     """Read payments by account; what has failed since it was seen is owed again."""
     waiting: dict[UUID, list[Payment]] = defaultdict(list)
     if keys:
-        rows = Payment.objects.filter(pk__in=keys, status__in=Payment.COUNTED).annotate(back_cents=refunded_cents())
-        for payment in rows.order_by("intended_at", "pk"):
+        for payment in _counted(keys):
             waiting[payment.account_id].append(payment)
     return waiting
 

@@ -9,11 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Account
 from payments import crash
 from payments.models import Arrangement, Checkout, Method, Payment
@@ -60,6 +63,12 @@ def watched(checkout: Checkout, *, now: datetime) -> Iterator[None]:
         raise
 
 
+@known
+def _of_checkout(checkout_id: UUID) -> QuerySet[Payment]:
+    joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
+    return joined.filter(idempotency_key=checkout_id)
+
+
 def resume(*, checkout: Checkout, now: datetime) -> Payment | Arrangement | Checkout:
     """Go on with a confirmed checkout, asked for again: after a crash, a lost answer, a double click.
 
@@ -68,9 +77,8 @@ def resume(*, checkout: Checkout, now: datetime) -> Payment | Arrangement | Chec
     """
     if later.is_later(checkout, now=now):
         return later.resume(checkout=checkout, now=now)
-    joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
     for _look in range(RESUME_LOOKS):
-        payment = joined.get(idempotency_key=checkout.pk)
+        payment = _of_checkout.get(checkout.pk)
         if payment.status != Payment.Status.INTENDED:
             return payment
         time.sleep(RESUME_PAUSE)
@@ -100,9 +108,8 @@ def intend(*, checkout: Checkout, agreement: Agreement, now: datetime) -> tuple[
     :raises Refused: with every failing gate; nothing is written.
     """
     account = settle.lock_account(checkout.account_id)
-    joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
-    if (known := joined.filter(idempotency_key=checkout.pk).first()) is not None:
-        return known, False
+    if (before := _of_checkout.first(checkout.pk)) is not None:
+        return before, False
     signed = sign(checkout=checkout, account=account, agreement=agreement, now=now)
     payment = write_intent(signed, account=account, now=now)
     crash.point("before_intent_commit")
@@ -162,9 +169,14 @@ def send(order: Order, *, processor: Processor, fresh: bool) -> Outcome:
     return outcome
 
 
+@known
+def _checkout(key: UUID) -> QuerySet[Checkout]:
+    return Checkout.objects.filter(pk=key)
+
+
 def order_of(payment: Payment) -> Order:
     """Build the one request this payment ever makes, from rows that do not change while it is undecided."""
-    checkout = Checkout.objects.get(pk=payment.idempotency_key)
+    checkout = _checkout.get(payment.idempotency_key)
     method, authorization = payment.method, payment.authorization
     token, store = checkout.confirmation_token, ""
     if authorization.kind == "schedule" and payment.kind == Method.Kind.CARD:

@@ -9,9 +9,11 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events, statuses
 from accounts.calendars import local_date
+from accounts.known import known
 from accounts.models import Account, Visit
 from payments.models import Checkout, LedgerEntry, Method, Payment
 from payments.processors import Outcome
@@ -29,16 +31,25 @@ Status = Payment.Status
 FINAL_NO = (Status.DECLINED, Status.VOIDED)
 
 
+@known
+def _account_id(payment_id: UUID) -> QuerySet:
+    return Payment.objects.filter(pk=payment_id).values_list("account_id", flat=True)
+
+
+@known
+def _to_settle(payment_id: UUID) -> QuerySet[Payment]:
+    joined = Payment.objects.select_related("method__processor_account", "authorization")
+    return joined.select_for_update(of=("self",)).filter(pk=payment_id)
+
+
 @transaction.atomic
 def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime, origin: str = "processor") -> Payment:
     """Bring news of a payment; only a yes or a no of its executor changes what it is.
 
     :param origin: `processor`, or `host` for what the host itself executed or posted; events say which.
     """
-    account_id = Payment.objects.values_list("account_id", flat=True).get(pk=payment_id)
-    account = lock_account(account_id)
-    joined = Payment.objects.select_related("method__processor_account", "authorization")
-    payment = joined.select_for_update(of=("self",)).get(pk=payment_id)
+    account = lock_account(_account_id.get(payment_id))
+    payment = _to_settle.get(payment_id)
     return apply(payment, account=account, outcome=outcome, now=now, origin=origin)
 
 
@@ -125,10 +136,14 @@ def _paid(payment: Payment, account: Account, now: datetime, origin: str) -> Non
     after_money(payment, account, now)
 
 
+@known
+def _checkout(key: UUID) -> QuerySet[Checkout]:
+    return Checkout.objects.select_related("visit", "consumer").filter(pk=key)
+
+
 def _follow_up(payment: Payment, account: Account, now: datetime) -> None:
     """Write what only a first payment that was taken or accepted brings about: arrangement, post-dates, notices."""
-    checkout = Checkout.objects.select_related("visit", "consumer").filter(pk=payment.idempotency_key).first()
-    if checkout is None:
+    if (checkout := _checkout.first(payment.idempotency_key)) is None:
         return
     Visit.objects.filter(pk=checkout.visit_id).update(payment_made_at=now)
     if payment.authorization.kind == "schedule":

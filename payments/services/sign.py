@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Account, Code, Visit
 from accounts.refusals import Refusal
 from payments.models import Authorization, Checkout, Method
@@ -49,6 +53,12 @@ class Agreement:
     language: str
 
 
+@known
+def _to_sign(checkout_id: UUID) -> QuerySet[Checkout]:
+    joined = Checkout.objects.select_related("visit", "consumer", "method__processor_account", "link")
+    return joined.select_for_update(of=("self",)).filter(pk=checkout_id)
+
+
 def sign(
     *,
     checkout: Checkout,
@@ -66,11 +76,7 @@ def sign(
     :param method: the card that was written down already, by another checkout of the same signature.
     :raises Refused: with every failing gate, or because the text changed; nothing is written.
     """
-    checkout = (
-        Checkout.objects.select_related("visit", "consumer", "method__processor_account", "link")
-        .select_for_update(of=("self",))
-        .get(pk=checkout.pk)
-    )
+    checkout = _to_sign.get(checkout.pk)
     checkout.account = account
     at = gate.standing(account, now=now)
     found = gate.refusals(checkout, at, now=now)
@@ -145,12 +151,15 @@ def _evidence(checkout: Checkout, account: Account) -> dict:
     return known | prepared
 
 
+@known
+def _code_used(visit_id: UUID) -> QuerySet[Code]:
+    used = Code.objects.select_related("contact_point").filter(visit=visit_id, used_at__isnull=False)
+    return used.filter(purpose=Code.Purpose.STEP_UP).order_by("-used_at")
+
+
 def evidence_of(visit: Visit, account: Account) -> dict:
     """Say how the person who agreed was known: the facts given, and the masked address that got the code."""
-    code = Code.objects.select_related("contact_point").filter(
-        visit=visit, purpose=Code.Purpose.STEP_UP, used_at__isnull=False
-    )
-    latest = code.order_by("-used_at").first()
+    latest = _code_used.first(visit.pk)
     return {
         "visit": str(visit.pk),
         "visit_started_at": visit.started_at.isoformat(),

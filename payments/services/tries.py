@@ -4,12 +4,12 @@ Called by settle, in the transaction that records the outcome and under the acco
 tells it, so that each change has one event. Only items that the portal executes: a host keeps its own tries.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from accounts.known import known
 from accounts.models import Account
 from payments.models import Method, Payment, Postdate
 from payments.rules import returns
@@ -73,12 +73,16 @@ def attempts_with(
 
     :param item: the post-date judged now, whose own tries are known too where there is no fingerprint.
     """
+    return [attempt_of(payment, item=item) for payment in _failed(kind, fingerprint, item, but)]
+
+
+@known
+def _failed(kind: str, fingerprint: str, item: UUID | None, but: UUID | None) -> QuerySet[Payment]:
     same = Q(method__kind=kind, method__fingerprint=fingerprint) if fingerprint else Q(pk__in=())
     if item is not None:
         same |= Q(postdate_id=item)
     failed = Payment.objects.filter(same, status__in=FAILED, decided_at__isnull=False).exclude(pk=but)
-    latest: Iterable[Payment] = failed.select_related("method").order_by("-decided_at")[:LOOK_BACK]
-    return [attempt_of(payment, item=item) for payment in latest]
+    return failed.select_related("method").order_by("-decided_at")[:LOOK_BACK]
 
 
 def taken(payment: Payment, *, now: datetime) -> bool:

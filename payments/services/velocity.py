@@ -8,9 +8,10 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, TextField, Value
+from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
+from accounts.known import known
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Checkout, Incident, Method, Payment
@@ -57,6 +58,18 @@ def _read(
     account: Account, visit_id: UUID | None, link_id: UUID | None, card: str, now: datetime
 ) -> tuple[list[datetime], list[Tried]]:
     """Read the declines of a visit or link, and the cards tried on the account, in one query."""
+    if not (visit_id or link_id or card):
+        return [], []
+    rows = _tries(account.pk, visit_id, link_id, bool(card), now - DECLINES_WITHIN, now - CARDS_WITHIN)
+    declined = {key: at for what, key, at in sorted(rows, key=lambda row: row[2]) if what == "d"}
+    return list(declined.values()), [Tried(key, at) for what, key, at in rows if what == "c"]
+
+
+@known
+def _tries(
+    account_id: UUID, visit_id: UUID | None, link_id: UUID | None, card: bool, declined: datetime, tried: datetime
+) -> QuerySet:
+    """List as `d` each decline since `declined`, and with a card as `c` each card tried since `tried`."""
     cards = Payment.objects.filter(kind=Method.Kind.CARD, postdate=None)
     parts = []
     if visit_id or link_id:
@@ -65,24 +78,19 @@ def _read(
         charged = cards.filter(
             idempotency_key__in=mine.values("pk"),
             status=Payment.Status.DECLINED,
-            decided_at__gt=now - DECLINES_WITHIN,
+            decided_at__gt=declined,
         )
         # A card that was not kept is a decline too; what was signed for it was revoked in that moment.
-        kept = mine.filter(setup_status=Checkout.Setup.DECLINED, authorization__revoked_at__gt=now - DECLINES_WITHIN)
+        kept = mine.filter(setup_status=Checkout.Setup.DECLINED, authorization__revoked_at__gt=declined)
         parts += [charged.annotate(what=Value("d"), key=press, at=F("decided_at"))]
         parts += [kept.annotate(what=Value("d"), key=press, at=F("authorization__revoked_at"))]
     if card:
-        since = now - CARDS_WITHIN
-        paid = cards.filter(account=account, intended_at__gt=since)
-        kept = Checkout.objects.filter(account=account, confirmed_at__gt=since).exclude(setup_status="")
+        paid = cards.filter(account=account_id, intended_at__gt=tried)
+        kept = Checkout.objects.filter(account=account_id, confirmed_at__gt=tried).exclude(setup_status="")
         parts += [paid.annotate(what=Value("c"), key=F("method__fingerprint"), at=F("intended_at"))]
         parts += [kept.annotate(what=Value("c"), key=F("authorization__method__fingerprint"), at=F("confirmed_at"))]
-    if not parts:
-        return [], []
     first, *others = [part.values_list("what", "key", "at") for part in parts]
-    rows = list(first.union(*others, all=True))
-    declined = {key: at for what, key, at in sorted(rows, key=lambda row: row[2]) if what == "d"}
-    return list(declined.values()), [Tried(key, at) for what, key, at in rows if what == "c"]
+    return first.union(*others, all=True)
 
 
 def tell(

@@ -4,10 +4,12 @@ import functools
 from collections.abc import Callable
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from accounts.access import own_account
+from accounts.known import known
 from accounts.services import consent
 from payments.models import Arrangement, Checkout, Payment
 from payments.services import gate, pay
@@ -16,15 +18,18 @@ from payments.services.gate import Standing
 IN_PARTS = ("parts", "plan")
 
 
+@known
+def _of_key(checkout_id: UUID) -> QuerySet[Checkout]:
+    return Checkout.objects.select_related("method").filter(pk=checkout_id)
+
+
 def on_the_way(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Open a checkout of this visit; a confirmed one leads to its payment, one of another visit to a new choice."""
 
     @functools.wraps(view)
     def inner(request: HttpRequest, checkout_id: UUID) -> HttpResponse:
-        try:
-            checkout = Checkout.objects.select_related("method").get(pk=checkout_id)
-        except Checkout.DoesNotExist:
-            raise Http404 from None
+        if (checkout := _of_key.first(checkout_id)) is None:
+            raise Http404
         # Mostly the account that the visit began with, which was read with the visit.
         checkout.account = own_account(request, checkout.account_id)
         if checkout.group:

@@ -1,14 +1,15 @@
 """Make, withdraw and show settlement offers; the arithmetic is in settlements.rules."""
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from accounts import clock, events
+from accounts.known import known
 from accounts.models import Account, Event
 from accounts.refusals import Refusal
 from accounts.tenancy import ALL_AGENCIES, acting, acting_for
@@ -137,6 +138,16 @@ def terms_for(*, account: Account, owed_cents: int, today: date, now: datetime |
     return offered_to(due={account: (owed_cents, today)}, now=now)[account.pk].settlement
 
 
+@known
+def _standing(accounts: Sequence[UUID]) -> QuerySet[IndividualOffer]:
+    return IndividualOffer.objects.filter(account__in=accounts, status__in=STANDING).order_by("made_at", "pk")
+
+
+@known
+def _default() -> QuerySet[GlobalOffer]:
+    return GlobalOffer.objects.filter(superseded_at=None)
+
+
 def offered_to(
     *, due: Mapping[Account, tuple[int, date]], arranged: Collection[UUID] = (), now: datetime | None = None
 ) -> dict[UUID, Offered]:
@@ -151,11 +162,10 @@ def offered_to(
         # A sweep over all agencies: each account is read by its own agency's rules.
         return _of_agencies(due, now)
     today = {account.pk: day for account, (_owed_cents, day) in due.items()}
-    standing = IndividualOffer.objects.filter(account__in=due, status__in=STANDING).order_by("made_at", "pk")
     # The latest individual offer decides, accepted ones included; one past its last day is none, swept up or not.
     latest = {
         offer.account_id: offer
-        for offer in standing
+        for offer in _standing([account.pk for account in due])
         if offer.status == IndividualOffer.Status.ACCEPTED
         or offer.expires_on is None
         or offer.expires_on >= today[offer.account_id]
@@ -164,7 +174,7 @@ def offered_to(
     default = None
     free = [account for account in due if account.pk not in latest and account.pk not in arranged]
     if any(not in_force.get(account.client_id) for account in free):
-        default = GlobalOffer.objects.filter(superseded_at=None).first()
+        default = _default.first()
     return {
         account.pk: quotes.offered(
             quotes.Facts(

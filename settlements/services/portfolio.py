@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db.models import F, Q, TextField
 from django.db.models.functions import Cast, Coalesce
@@ -117,7 +118,7 @@ class Portfolio:
     def _compile(self) -> dict[str, tuple[bands.Compiled | None, bands.Compiled | None]]:
         """Compile each client's rules, live and draft; what is equal is the same object."""
         clients = [self.client] if self.client else list(self.clients)
-        said = rulesets.values_in_force(clients=clients, now=self.at)
+        said = rulesets.values_in_force(clients=[UUID(one) for one in clients], now=self.at)
         said = {str(client) if client else None: value for client, value in said.items()}
         known: dict[Any, bands.Compiled | None] = {}
 

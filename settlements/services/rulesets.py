@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from accounts import clock, events
+from accounts.known import known
 from accounts.models import Agency, Client
 from accounts.refusals import Refusal, refuse
 from accounts.tenancy import ALL_AGENCIES, acting
@@ -70,15 +71,19 @@ def values_in_force(*, clients: Iterable[UUID], now: datetime) -> dict[UUID | No
     The moment may be long ago: what was published, withdrawn or planned after it does not count.
     """
     assert acting() != ALL_AGENCIES, "the agency's own rules are those of one agency"
+    return {row.client_id: value(row) for row in _latest(list(set(clients)), now)}
+
+
+@known
+def _latest(clients: Sequence[UUID], now: datetime) -> QuerySet[RuleSet]:
     published = RuleSet.objects.filter(
-        Q(client__isnull=True) | Q(client__in=set(clients)),
+        Q(client__isnull=True) | Q(client__in=clients),
         Q(withdrawn_at__isnull=True) | Q(withdrawn_at__gt=now),
         status=RuleSet.Status.PUBLISHED,
         published_at__lte=now,
         effective_at__lte=now,
     )
-    latest = published.order_by("client_id", "-effective_at", "-version").distinct("client_id")
-    return {row.client_id: value(row) for row in latest}
+    return published.order_by("client_id", "-effective_at", "-version").distinct("client_id")
 
 
 def value(row: RuleSet | None) -> rules.RuleSet | None:
