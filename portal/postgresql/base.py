@@ -21,6 +21,7 @@ register_type(_UUID)
 register_type(new_array_type((2951,), "UUID[]", _UUID))
 
 FACTORIES = {"connection_factory": prepared.Connection, "cursor_factory": prepared.Cursor}
+ACT_FOR = "SELECT set_config('portal.agency', %s, false)"
 ASKED_EVERY = 30.0
 """So many seconds a connection that says nothing of itself is believed to be alive without being asked."""
 
@@ -33,6 +34,8 @@ class DatabaseOperations(operations.DatabaseOperations):
     def last_executed_query(self, cursor, sql, params):
         """Tell the statement itself where only its values were sent."""
         whole = super().last_executed_query(cursor, sql, params)
+        if whole is not None and isinstance(cursor, prepared.Cursor):
+            whole = whole.removeprefix(cursor.ahead)
         if whole is None or not whole.startswith(prepared.RUN):
             return whole
         return cursor.mogrify(sql, params).decode(errors="replace")
@@ -75,14 +78,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Tell the connection the acting agency unless it knows."""
         if (wanted := scope.acting()) != self.agency_applied:
             with self.wrap_database_errors, self.connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('portal.agency', %s, false)", [wanted])
+                cursor.execute(ACT_FOR, [wanted])
             self.agency_applied = wanted
 
     def _with_agency(self, execute, sql, params, many, context):
         # An aborted transaction must still reach ROLLBACK TO.
-        if not (isinstance(sql, str) and sql.startswith(("SAVEPOINT", "ROLLBACK", "RELEASE"))):
+        if isinstance(sql, str) and sql.startswith(("SAVEPOINT", "ROLLBACK", "RELEASE")):
+            return execute(sql, params, many, context)
+        if (wanted := scope.acting()) == self.agency_applied:
+            return execute(sql, params, many, context)
+        cursor = context["cursor"].cursor
+        if many or not (isinstance(cursor, prepared.Cursor) and cursor.can_follow(sql)):
             self.sync_agency()
-        return execute(sql, params, many, context)
+            return execute(sql, params, many, context)
+        # In one go with the statement: a page changes from nobody to its agency, a worker from agency to agency.
+        cursor.first = cursor.mogrify(ACT_FOR, [wanted]).decode() + "; "
+        self.agency_applied = None  # until we know that it was done
+        found = execute(sql, params, many, context)
+        self.agency_applied = wanted
+        return found
 
     def _rollback(self):
         self.agency_applied = None

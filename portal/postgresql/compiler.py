@@ -4,12 +4,7 @@ from functools import cache
 
 from django.db import connection
 from django.db.backends.postgresql import compiler
-from django.db.backends.postgresql.compiler import (
-    SQLAggregateCompiler,
-    SQLDeleteCompiler,
-    SQLInsertCompiler,
-    SQLUpdateCompiler,
-)
+from django.db.backends.postgresql.compiler import SQLAggregateCompiler, SQLDeleteCompiler, SQLUpdateCompiler
 from django.db.models import Field
 from django.db.models.expressions import Col
 
@@ -58,6 +53,34 @@ class SQLCompiler(compiler.SQLCompiler):
             return list(super()._order_by_pairs())
         finally:
             self.select = select
+
+
+class SQLInsertCompiler(compiler.SQLInsertCompiler):
+    """Write the insert of one row once for all rows of its model."""
+
+    def as_sql(self):
+        """Give the same statement as Django for plain values of a row that comes back as it is."""
+        query = self.query
+        fields, rows = tuple(query.fields), query.objs
+        if len(rows) != 1 or not fields or query.on_conflict or self.returning_fields:
+            return super().as_sql()
+        values = [self.prepare_value(field, self.pre_save_val(field, rows[0])) for field in fields]
+        if (
+            any(hasattr(value, "as_sql") for value in values)
+            or (sql := insert_of(query.get_meta().db_table, fields)) is None
+        ):
+            return super().as_sql()
+        return [(sql, tuple(values))]
+
+
+@cache
+def insert_of(table: str, fields: tuple[Field, ...]) -> str | None:
+    """Write the insert of one row; None where a field has its own way to stand in a statement."""
+    if any(hasattr(field, "get_placeholder") for field in fields):
+        return None
+    quote = connection.ops.quote_name
+    columns, places = ", ".join(quote(field.column) for field in fields), ", ".join(["%s"] * len(fields))
+    return f"INSERT INTO {quote(table)} ({columns}) VALUES ({places})"  # noqa: S608 - names of our models
 
 
 @cache

@@ -95,22 +95,32 @@ class Cursor(cursor):
     """Send a statement's values alone where its plan is kept."""
 
     connection: Connection
+    first = ahead = ""
+    """What is sent together with the next statement, and ahead of it; what was sent so with the last one."""
+
+    def can_follow(self, query: Any) -> bool:
+        """Tell whether something can be sent together with a statement: its own result is the last one then."""
+        return self.name is None and type(query) is str and query.lstrip().startswith(PREPARABLE)
 
     def execute(self, query: Any, vars: Sequence[Any] | Mapping[str, Any] | None = None) -> None:
         """Run a statement, as psycopg2 does."""
         # A cursor with a name declares it on the server, which takes no prepared statement.
         if not vars or self.name is not None or type(query) is not str or len(vars) > MOST_VALUES:
-            return super().execute(query, vars)
+            return self._send(query, vars)
         values = vars.values() if isinstance(vars, Mapping) else vars
         types = tuple(map(type_of, values))
         if None in types:
-            return super().execute(query, vars)
+            return self._send(query, vars)
         key = (query, types, tuple(vars)) if isinstance(vars, Mapping) else (query, types)
         kept = self.connection.prepared.get(key) or self._keep(key, vars, types)
         if kept is None:
-            return super().execute(query, vars)
+            return self._send(query, vars)
         name, places = kept
-        return super().execute(name, [vars[place] for place in places])
+        return self._send(name, [vars[place] for place in places])
+
+    def _send(self, query: Any, vars: Sequence[Any] | Mapping[str, Any] | None) -> None:
+        self.ahead, self.first = self.first, ""
+        super().execute(self.ahead + query if self.ahead else query, vars)
 
     def _keep(self, key: tuple, given: Sequence[Any] | Mapping[str, Any], types: tuple[str, ...]):
         """Prepare a statement that was asked often enough; give what runs it and the order of its values."""

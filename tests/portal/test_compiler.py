@@ -1,13 +1,17 @@
-"""Our own compiler writes what Django's would, but looks for places in the select list only where they can matter."""
+"""Our own compilers write what Django's would; one looks for places in the select list only where they can matter."""
 
 import pytest
+import time_machine
 from django.apps import apps
 from django.db import connection
 from django.db.backends.postgresql import compiler
-from django.db.models import Count
+from django.db.models import Count, F, Value
+from django.db.models.functions import Upper
+from django.db.models.sql import InsertQuery
 
 from accounts.models import Account, Client
 from accounts.tenancy import ALL_AGENCIES, acting_for
+from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -61,3 +65,35 @@ def test_every_model_is_read_as_django_reads_it(model, joined):
     assert columns == [column for column, _sql, _alias in stock.select]
     assert ours.get_converters(columns) == stock.get_converters(columns)
     assert ours.klass_info["select_fields"] == stock.klass_info["select_fields"]
+
+
+@pytest.mark.parametrize("model", apps.get_models(), ids=lambda model: model._meta.label)
+@time_machine.travel(NOW, tick=False)
+def test_a_row_of_every_model_is_written_as_django_writes_it(model):
+    row, fields = model(), model._meta.local_concrete_fields
+    for _again in range(2):
+        (sql, values), (stock_sql, stock_values) = inserts(model, fields, [row])
+        assert sql == stock_sql
+        assert [(type(one), str(one)) for one in values] == [(type(one), str(one)) for one in stock_values]
+
+
+def test_expressions_and_several_rows_are_written_as_django_writes_them(acting, agency):
+    fields = [Client._meta.get_field(name) for name in ("name", "number")]
+    rows = (
+        [Client(name=Upper(Value("aspen")), number="Z-1")],
+        [Client(name="A", number="1"), Client(name="B", number="2")],
+    )
+    for some in rows:
+        ours, stock = inserts(Client, fields, some)
+        assert ours == stock
+    with pytest.raises(ValueError, match="F\\(\\) expressions"):
+        inserts(Client, fields, [Client(name=F("number"), number="Z-1")])
+
+
+def inserts(model, fields, rows) -> list[tuple]:
+    """Write one statement by our compiler and by Django's."""
+    query = InsertQuery(model)
+    query.insert_values(fields, rows)
+    made = [query.get_compiler("default"), compiler.SQLInsertCompiler(query, connection, "default")]
+    assert type(made[0]) is not type(made[1])
+    return [one.as_sql()[0] for one in made]

@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import Inet, Jsonb
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
-from accounts.tenancy import acting_for
+from accounts.tenancy import ALL_AGENCIES, acting_for
 from portal.postgresql import prepared
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -200,3 +201,64 @@ def test_a_new_index_and_a_new_column_reach_a_plan_that_is_kept():
     name = ask("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'PREPARE%%seven FROM many%%'", [])[0][0]
     plan = "\n".join(line for (line,) in ask(f"EXPLAIN EXECUTE {name} (9)"))
     assert "Index" in plan, plan
+
+
+def agency_of_the_server() -> str:
+    """Ask PostgreSQL, by a cursor that tells it nothing, for whom it acts."""
+    with connection.connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('portal.agency', true)")
+        return cursor.fetchone()[0]
+
+
+def test_a_change_of_agency_goes_along_with_the_statement_that_needs_it(agency, other_agency, monkeypatch):
+    sent = []
+    monkeypatch.setattr(
+        prepared.Cursor,
+        "_send",
+        lambda cursor, query, given: (sent.append((cursor.first, query)), send(cursor, query, given)),
+    )
+    for one in (agency, other_agency, agency):
+        with acting_for(one):
+            for _again in range(OFTEN):
+                assert ask("SELECT current_setting('portal.agency', true), %s + 1", [4]) == [(str(one.pk), 5)]
+                assert agency_of_the_server() == str(one.pk)
+    assert ask("SELECT current_setting('portal.agency', true)") == [("",)]
+    told = [first for first, _query in sent if first]
+    assert [str(one.pk) in first for one, first in zip((agency, other_agency, agency), told[:3], strict=True)] == [
+        True
+    ] * 3
+    assert told[3:] == ["SELECT set_config('portal.agency', '', false); "]
+    assert not any("set_config" in query for _first, query in sent)
+
+
+send = prepared.Cursor._send
+
+
+def test_what_fails_leaves_nobody_believing_that_the_agency_was_changed(agency, other_agency):
+    with acting_for(agency):
+        ask("SELECT 1")
+    with acting_for(other_agency), pytest.raises(DataError):
+        ask("SELECT 1 / %s", [0])
+    assert agency_of_the_server() == str(agency.pk)  # what goes along is undone with what it went along with
+    with acting_for(other_agency):
+        assert ask("SELECT current_setting('portal.agency', true)") == [(str(other_agency.pk),)]
+    with acting_for(agency), transaction.atomic():
+        ask("SELECT 1")
+        with acting_for(other_agency), pytest.raises(DataError), transaction.atomic():
+            ask("SELECT 1 / %s", [0])
+        assert ask("SELECT current_setting('portal.agency', true)") == [(str(agency.pk),)]
+
+
+def test_a_statement_that_must_stand_alone_is_told_the_agency_before(agency):
+    with acting_for(agency):
+        ask("VACUUM accounts_code")
+        assert ask("SELECT current_setting('portal.agency', true)") == [(str(agency.pk),)]
+
+
+def test_a_log_shows_the_statement_and_not_what_went_along(agency):
+    with CaptureQueriesContext(connection) as said:
+        for _again in range(OFTEN):
+            for one in (agency.pk, ALL_AGENCIES):
+                with acting_for(one):
+                    ask("SELECT %s + 1", [4])
+    assert {one["sql"] for one in said.captured_queries} == {"SELECT 4 + 1"}
