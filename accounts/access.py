@@ -5,10 +5,12 @@ from collections.abc import Callable
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from accounts.known import known
 from accounts.models import Account, Visit
 from accounts.services.identify import MAY_IDENTIFY
 
@@ -53,13 +55,27 @@ def step_up_required(request: HttpRequest, *, onward: str = "") -> HttpResponse:
     return response
 
 
-def own_accounts(request: HttpRequest):
+def own_accounts(request: HttpRequest) -> QuerySet[Account]:
     """Return the accounts of the signed-in consumer that may be shown, clients joined."""
-    return (
-        Account.objects.filter(consumer_id=request.visit.consumer_id, status__in=MAY_IDENTIFY)
-        .select_related("client", "consumer", "agency")
-        .order_by("listed_on", "id")
-    )
+    return _of_consumer(request.visit.consumer_id)
+
+
+def _of_consumer(consumer_id: UUID) -> QuerySet[Account]:
+    shown = Account.objects.filter(consumer_id=consumer_id, status__in=MAY_IDENTIFY)
+    return shown.select_related("client", "consumer", "agency").order_by("listed_on", "id")
+
+
+_listed = known(_of_consumer)
+
+
+@known
+def _one_of(consumer_id: UUID, account_id: UUID) -> QuerySet[Account]:
+    return _of_consumer(consumer_id).filter(pk=account_id)
+
+
+def list_accounts(request: HttpRequest) -> list[Account]:
+    """List the same, read at once, the oldest first."""
+    return _listed(request.visit.consumer_id)
 
 
 def own_account(request: HttpRequest, account_id: UUID) -> Account:
@@ -72,7 +88,7 @@ def own_account(request: HttpRequest, account_id: UUID) -> Account:
         account = visit.account
         account.consumer = visit.consumer
     else:
-        account = own_accounts(request).filter(pk=account_id).first()
+        account = _one_of.first(visit.consumer_id, account_id)
     if account is None or account.status not in MAY_IDENTIFY:
         raise Http404
     return account

@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import events
-from accounts.access import identified, own_accounts
+from accounts.access import identified, list_accounts
 from accounts.calendars import local_date
 from accounts.forms import CodeForm, ContactForm, IdentifyForm
 from accounts.models import Code
@@ -167,7 +167,7 @@ def help_page(request: HttpRequest) -> HttpResponse:
     """Say how to reach the agency; after login also how to dispute and until when (RF-30, RF-31)."""
     accounts = []
     if request.visit is not None:
-        accounts = [shown(account, level=request.visit.level) for account in own_accounts(request)]
+        accounts = [shown(account, level=request.visit.level) for account in list_accounts(request)]
         today = local_date(request.now, request.visit.consumer.time_zone)
         for account in accounts:
             if (ends := account["validation_ends_on"]) is not None and ends < today:

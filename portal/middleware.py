@@ -7,11 +7,13 @@ import uuid
 import structlog
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone, translation
 
 from accounts import clock, events
+from accounts.known import known
 from accounts.models import Agency
 from accounts.services import visits
 from accounts.tenancy import ALL_AGENCIES, acting_for
@@ -48,6 +50,11 @@ def client_ip(request) -> str:
     return request.META.get("REMOTE_ADDR", "")  # a socket in the file system has none
 
 
+@known
+def _of_host(slug: str) -> QuerySet[Agency]:
+    return Agency.objects.filter(slug=slug, is_active=True)
+
+
 class AgencyAtTheEdge:
     """Find the agency by host name (consumers) or by the signed-in user (staff), and act for it.
 
@@ -74,7 +81,7 @@ class AgencyAtTheEdge:
         return self._site(request)
 
     def _consumer(self, request, slug: str):
-        request.agency = Agency.objects.filter(slug=slug, is_active=True).first()
+        request.agency = _of_host.first(slug)
         if request.agency is None or request.path.startswith(SITE_PATHS):
             raise_not_found(request)
         with acting_for(request.agency):

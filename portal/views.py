@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.access import identified, own_account, own_accounts
+from accounts.access import identified, list_accounts, own_account
 from accounts.models import Account
 from accounts.sight import shown
 from payments.models import PayLink, Postdate
@@ -38,7 +38,7 @@ def brand(request: HttpRequest) -> HttpResponse:
 @identified
 def home(request: HttpRequest) -> HttpResponse:
     """List the consumer's accounts, each with its next step; where we are not licensed, how to reach us (ST-09)."""
-    standings = gate.standings(list(own_accounts(request)[:MOST_ACCOUNTS]), now=request.now)
+    standings = gate.standings(list_accounts(request)[:MOST_ACCOUNTS], now=request.now)
     if any(at.unlicensed for at in standings):
         lines = [shown(at.account, level=request.visit.level) for at in standings]
         return render(request, "portal/contact_us.html", {"accounts": lines})
