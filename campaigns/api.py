@@ -2,12 +2,14 @@
 
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from accounts import clock, events
+from accounts.known import known
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels, tasks
 from campaigns.channels import texts
@@ -60,15 +62,25 @@ def mail_reply(request: HttpRequest, provider_id: UUID) -> HttpResponse:
     return HttpResponse(status=200)
 
 
+@known
+def _mailer(key: UUID) -> QuerySet[MailProvider]:
+    return MailProvider.objects.filter(pk=key)
+
+
 def _mail_provider(request: HttpRequest, provider_id: UUID) -> MailProvider | HttpResponse:
     """Find whose webhook it is, or say why it is not read any further."""
     with acting_for(ALL_AGENCIES):
-        provider = MailProvider.objects.filter(pk=provider_id).first()
+        provider = _mailer.first(provider_id)
     if provider is None:
         return _problem(404, "unknown_provider")
     if int(request.headers.get("Content-Length") or 0) > WEBHOOK_BYTES:
         return _problem(413, "too_large")
     return provider
+
+
+@known
+def _carrier(key: UUID) -> QuerySet[TextProvider]:
+    return TextProvider.objects.filter(pk=key)
 
 
 @csrf_exempt  # signed by the carrier instead
@@ -80,7 +92,7 @@ def text_webhook(request: HttpRequest, provider_id: UUID, message_id: UUID | Non
     """
     now = clock.now()
     with acting_for(ALL_AGENCIES):
-        provider = TextProvider.objects.filter(pk=provider_id).first()
+        provider = _carrier.first(provider_id)
     if provider is None:
         return _problem(404, "unknown_provider")
     if int(request.headers.get("Content-Length") or 0) > WEBHOOK_BYTES:

@@ -3,13 +3,15 @@
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from accounts.crypto import blind_index, same
 from accounts.keys import digits
+from accounts.known import known
 from accounts.models import Account, Code, Consumer, ContactPoint, Visit
 
 CODES_PER_HOUR = 6
@@ -51,24 +53,33 @@ class NoSender(RuntimeError):
     """Configure a provider first."""
 
 
+@known
+def _addresses(consumer_id: UUID, now: datetime) -> QuerySet[ContactPoint]:
+    unconfirmed = Q(source=ContactPoint.TYPED, route="")
+    return ContactPoint.objects.filter(
+        ~unconfirmed,
+        Q(code_usable_from__isnull=True) | Q(code_usable_from__lte=now),
+        consumer=consumer_id,
+        kind=ContactPoint.Kind.EMAIL,
+        bad_at__isnull=True,
+        removed_at__isnull=True,
+    ).order_by("position", "id")[:5]
+
+
 def contacts_for_codes(consumer: Consumer, *, now: datetime) -> list[ContactPoint]:
     """List the e-mail addresses a code may go to: known by the host or older than a day (AUTH-09), not known bad."""
-    unconfirmed = Q(source=ContactPoint.TYPED, route="")
-    return list(
-        ContactPoint.objects.filter(
-            ~unconfirmed,
-            Q(code_usable_from__isnull=True) | Q(code_usable_from__lte=now),
-            consumer=consumer,
-            kind=ContactPoint.Kind.EMAIL,
-            bad_at__isnull=True,
-            removed_at__isnull=True,
-        ).order_by("position", "id")[:5]
-    )
+    return _addresses(consumer.pk, now)
 
 
 def places(consumer: Consumer, *, now: datetime) -> list[ContactPoint]:
     """List where a code may go: the addresses, then the consumer's own mobiles that may be texted."""
     return contacts_for_codes(consumer, now=now) + (texts_to(consumer, now) if texts_to is not None else [])
+
+
+@known
+def _recent(consumer_id: UUID, since: datetime) -> QuerySet:
+    made = Code.objects.filter(visit__consumer_id=consumer_id, created_at__gt=since)
+    return made.order_by("-created_at").values_list("created_at", "purpose", "visit_id")
 
 
 def send(*, visit: Visit, contact_point: ContactPoint, purpose: str, now: datetime) -> Code:
@@ -83,11 +94,7 @@ def send(*, visit: Visit, contact_point: ContactPoint, purpose: str, now: dateti
     text = f"{secrets.randbelow(10**6):06d}"
     with transaction.atomic():
         _lock(visit)
-        recent = list(
-            Code.objects.filter(visit__consumer_id=visit.consumer_id, created_at__gt=now - timedelta(hours=1))
-            .order_by("-created_at")
-            .values_list("created_at", "purpose", "visit_id")
-        )
+        recent = _recent(visit.consumer_id, now - timedelta(hours=1))
         mine = [at for at, kind, visit_id in recent if kind == purpose and visit_id == visit.pk]
         if mine and (wait := settings.CODE_RESEND_SECONDS - (now - mine[0]).total_seconds()) > 0:
             raise TooSoon(int(wait) + 1)
@@ -102,6 +109,12 @@ def send(*, visit: Visit, contact_point: ContactPoint, purpose: str, now: dateti
     return code
 
 
+@known
+def _live(visit_id: UUID, purpose: str, now: datetime) -> QuerySet[Code]:
+    live = Code.objects.select_for_update().filter(visit=visit_id, purpose=purpose, expires_at__gt=now)
+    return live.order_by("-created_at")
+
+
 def check(*, visit: Visit, purpose: str, text: str, now: datetime, then: Callable[[Code], object]) -> Code:
     """Spend the visit's live code if the digits are right, and do `then` what it was asked for, both or neither.
 
@@ -114,13 +127,7 @@ def check(*, visit: Visit, purpose: str, text: str, now: datetime, then: Callabl
     """
     with transaction.atomic():
         _lock(visit)
-        code = (
-            Code.objects.select_for_update()
-            .filter(visit=visit, purpose=purpose, expires_at__gt=now)
-            .order_by("-created_at")
-            .first()
-        )
-        if code is None:
+        if (code := _live.first(visit.pk, purpose, now)) is None:
             raise CodeExpired
         right = same(code.code_hash, _hash(code, digits(text)))
         if code.used_at is not None:
@@ -142,13 +149,23 @@ def check(*, visit: Visit, purpose: str, text: str, now: datetime, then: Callabl
     return code
 
 
+@known
+def _consumer(key: UUID) -> QuerySet[Consumer]:
+    return Consumer.objects.select_for_update(no_key=True).only("pk").filter(pk=key)
+
+
+@known
+def _account(key: UUID) -> QuerySet[Account]:
+    return Account.objects.select_for_update(no_key=True).only("pk").filter(pk=key)
+
+
 def _lock(visit: Visit) -> None:
     """Let one of the consumer's codes at a time be made or spent: they are counted over all visits.
 
     Then the account, before any code: whoever writes down that a code's message went locks them in this order too.
     """
-    Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=visit.consumer_id)
-    Account.objects.select_for_update(no_key=True).only("pk").get(pk=visit.account_id)
+    _consumer.get(visit.consumer_id)
+    _account.get(visit.account_id)
 
 
 def _hash(code: Code, text: str) -> str:

@@ -5,8 +5,10 @@ from uuid import UUID
 
 from django.core import signing
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Code, Consent, Consumer, ContactPoint, Visit
 
 ESIGN_VERSION = "2026-11"
@@ -59,14 +61,15 @@ def withdraw_esign(*, consumer: Consumer, source: str, ip: str | None, now: date
         events.record("esign.withdrawn", consumer=consumer, now=now)
 
 
+@known
+def _esign(consumer_id: UUID) -> QuerySet[Consent]:
+    lines = Consent.objects.select_related("contact_point").filter(consumer=consumer_id, kind=Consent.Kind.ESIGN)
+    return lines.order_by("-at", "-id")
+
+
 def esign_live(consumer: Consumer) -> Consent | None:
     """Return the consumer's live, demonstrated consent to the current wording whose address still works, if any."""
-    latest = (
-        Consent.objects.select_related("contact_point")
-        .filter(consumer=consumer, kind=Consent.Kind.ESIGN)
-        .order_by("-at", "-id")
-        .first()
-    )
+    latest = _esign.first(consumer.pk)
     if latest is None or not (latest.granted and latest.demonstrated and latest.version == ESIGN_VERSION):
         return None
     point = latest.contact_point

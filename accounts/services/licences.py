@@ -5,6 +5,9 @@ from datetime import date
 from functools import lru_cache
 from uuid import UUID
 
+from django.db.models import QuerySet
+
+from accounts.known import known
 from accounts.licensing import Licensed, lines, missing
 from accounts.models import Account, Agency, Consumer, Licence
 from accounts.refusals import Refusal
@@ -12,16 +15,24 @@ from accounts.refusals import Refusal
 _COLUMNS = Licensed._fields
 
 
+@known
+def _of_agency(agency_id: UUID) -> QuerySet:
+    return Licence.objects.filter(agency_id=agency_id).order_by("starts_on", "pk").values_list(*_COLUMNS)
+
+
 def of_agency(agency_id: UUID) -> list[Licensed]:
     """List the agency's licences, the earliest first."""
-    rows = Licence.objects.filter(agency_id=agency_id).order_by("starts_on", "pk")
-    return [Licensed(*row) for row in rows.values_list(*_COLUMNS)]
+    return [Licensed(*row) for row in _of_agency(agency_id)]
+
+
+@known
+def _asked_for() -> QuerySet:
+    return Licence.objects.filter(agency__licensed_only=True).values_list(*_COLUMNS)
 
 
 def asked_for() -> list[Licensed]:
     """List the licences of the acting agency if it collects only where it is licensed, else nothing."""
-    rows = Licence.objects.filter(agency__licensed_only=True).values_list(*_COLUMNS)
-    return [Licensed(*row) for row in rows]
+    return [Licensed(*row) for row in _asked_for()]
 
 
 def unlicensed(accounts: Sequence[Account], today: Mapping[UUID, date]) -> set[UUID]:

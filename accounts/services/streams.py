@@ -5,12 +5,15 @@ address bad for every stream (EML-05), and so does an opt-out of the address or 
 the law wants in writing goes by letter.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Consumer, ContactPoint, Suppression
 
 STREAMS = tuple(Suppression.Stream.values)
@@ -38,11 +41,16 @@ def reopen(*, contact_point: ContactPoint, now: datetime) -> None:
     Suppression.objects.filter(contact_point=contact_point, ended_at=None).update(ended_at=now)
 
 
+@known
+def _stopped(contact_points: Sequence[UUID]) -> QuerySet:
+    rows = Suppression.objects.filter(contact_point__in=contact_points, ended_at=None)
+    return rows.values_list("contact_point_id", "stream")
+
+
 def stopped(contact_points: set) -> dict:
     """Give the streams that are stopped, by the id of the address."""
     found: dict = {}
-    rows = Suppression.objects.filter(contact_point__in=contact_points, ended_at=None)
-    for point, stream in rows.values_list("contact_point_id", "stream"):
+    for point, stream in _stopped(list(contact_points)):
         found.setdefault(point, set()).add(stream)
     return found
 

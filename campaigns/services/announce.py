@@ -6,11 +6,12 @@ from operator import or_
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from accounts.calendars import format_date, local_date
+from accounts.known import known
 from accounts.models import Account
 from accounts.services import consent
 from accounts.tenancy import ALL_AGENCIES, acting_for
@@ -27,29 +28,43 @@ ZONE = "postdate__account__consumer__time_zone"
 TEMPLATES = {"predebit": "predebit"} | dict.fromkeys(change_notices.KINDS, "change_notice")
 
 
+def _waiting(until: date) -> QuerySet[Notice]:
+    return Notice.objects.filter(
+        owner="portal",
+        channel="email",
+        status=Notice.Status.DUE,
+        postdate__status__in=(Postdate.Status.SCHEDULED, Postdate.Status.HELD),
+        proof__message__isnull=True,
+        target_on__lte=until,
+    )
+
+
+@known
+def _zones(until: date) -> QuerySet:
+    return _waiting(until).order_by().values_list(ZONE, flat=True).distinct()
+
+
+@known
+def _to_lock(account_id: UUID) -> QuerySet[Account]:
+    return Account.objects.select_for_update(no_key=True).only("pk").filter(pk=account_id)
+
+
 def announce(*, now: datetime, limit: int = LIMIT) -> int:
     """Write the e-mail notices whose day has come where the consumer lives; return how many were decided (PDC-01)."""
     with acting_for(ALL_AGENCIES):
-        waiting = Notice.objects.filter(
-            owner="portal",
-            channel="email",
-            status=Notice.Status.DUE,
-            postdate__status__in=(Postdate.Status.SCHEDULED, Postdate.Status.HELD),
-            proof__message__isnull=True,
-            # A day more than UTC knows: some consumers live ahead of it.
-            target_on__lte=now.date() + timedelta(days=1),
-        )
-        zones = set(waiting.order_by().values_list(ZONE, flat=True).distinct())
+        # A day more than UTC knows: some consumers live ahead of it.
+        until = now.date() + timedelta(days=1)
+        zones = set(_zones(until))
         if not zones:
             return 0
         # What can only wait locks nothing, and takes no place from what can go.
         ready = reduce(or_, (_ready(zone, now) for zone in sorted(zones)))
-        ordered = waiting.filter(ready).order_by("latest_on", "pk")
+        ordered = _waiting(until).filter(ready).order_by("latest_on", "pk")
         found = list(ordered.values_list("agency_id", "pk", "postdate__account_id")[:limit])
     count = 0
     for agency_id, key, account_id in found:
         with acting_for(agency_id), transaction.atomic():
-            Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
+            _to_lock.get(account_id)
             count += _announce(key, now=now)
     return count
 
@@ -63,15 +78,18 @@ def _ready(zone: str, now: datetime) -> Q:
     return Q(decided, **{ZONE: zone})
 
 
-def _announce(key: UUID, *, now: datetime) -> bool:
+@known
+def _to_announce(key: UUID) -> QuerySet[Notice]:
     joined = Notice.objects.select_related("postdate__account__consumer", "postdate__method")
-    notice = (
+    return (
         joined.select_related("postdate__account__client", "postdate__account__agency")
         .select_for_update(of=("self",), skip_locked=True)
         .filter(pk=key, status=Notice.Status.DUE, channel="email", proof__message__isnull=True)
-        .first()
     )
-    if notice is None:
+
+
+def _announce(key: UUID, *, now: datetime) -> bool:
+    if (notice := _to_announce.first(key)) is None:
         return False
     postdate = notice.postdate
     consumer = postdate.account.consumer

@@ -1,11 +1,14 @@
 """What each event asks for: a receipt, a copy, a failure with its next step, a change that must be seen."""
 
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from accounts.calendars import format_date, local_date
+from accounts.known import known
 from accounts.models import Event
 from accounts.services import consent, contacts
 from campaigns.services import notices, outbox, texts
@@ -27,11 +30,20 @@ def _by_helper(payment: Payment) -> bool:
     return payment.authorization is not None and wallet.is_helpers(payment.authorization)
 
 
+def _key(event: Event, name: str) -> UUID | None:
+    """Read the id of what an event tells of."""
+    return UUID(key) if (key := event.data.get(name)) else None
+
+
+@known
+def _payment(key: UUID | None) -> QuerySet[Payment]:
+    return Payment.objects.select_related("method", "postdate", "arrangement", "authorization").filter(pk=key)
+
+
 def payment_of(event: Event) -> Payment | None:
     """Read the payment an event tells of; its account comes with the event, as ten tables in one join take PostgreSQL
     longer to plan than to read."""
-    joined = Payment.objects.select_related("method", "postdate", "arrangement", "authorization")
-    payment = joined.filter(pk=event.data.get("payment")).first()
+    payment = _payment.first(_key(event, "payment"))
     if payment is not None and event.account_id == payment.account_id:
         payment.account = event.account
         if event.account.consumer_id == payment.consumer_id:
@@ -91,10 +103,15 @@ def handed_over(event: Event, now: datetime) -> None:
     )
 
 
+@known
+def _authorization(key: UUID | None) -> QuerySet[Authorization]:
+    joined = Authorization.objects.select_related("account__agency", "account__client", "consumer", "method")
+    return joined.filter(pk=key)
+
+
 def copy(event: Event, now: datetime) -> None:
     """The consumer gave an authorization: their copy, at once (EFT-02)."""
-    joined = Authorization.objects.select_related("account__agency", "account__client", "consumer", "method")
-    authorization = joined.filter(pk=event.data.get("authorization")).first()
+    authorization = _authorization.first(_key(event, "authorization"))
     if authorization is None or outbox.never_in_force(authorization) or wallet.is_helpers(authorization):
         return
     account, language = authorization.account, authorization.language[:2]

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.refusals import Refusal, gettext_noop, refuse
 from campaigns.models import AudienceLine, Campaign, MailProvider, TemplateVersion
 from campaigns.rules import audience as rules
@@ -274,6 +276,11 @@ def _key(campaign_id: UUID) -> int:
     return campaign_id.int & (2**63 - 1)
 
 
+@known
+def _sending(campaign_id: UUID) -> QuerySet[Campaign]:
+    return Campaign.objects.filter(pk=campaign_id, status=Status.SENDING)
+
+
 @contextmanager
 def handing_over(campaign_id: UUID):
     """Say whether the campaign still sends, and keep it from being stopped until the hand-over is done.
@@ -283,7 +290,7 @@ def handing_over(campaign_id: UUID):
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock_shared(%s)", [_key(campaign_id)])
         try:
-            yield Campaign.objects.filter(pk=campaign_id, status=Status.SENDING).exists()
+            yield _sending.exists(campaign_id)
         finally:
             cursor.execute("SELECT pg_advisory_unlock_shared(%s)", [_key(campaign_id)])
 

@@ -4,10 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
+from accounts.known import known
 from accounts.tenancy import acting
 from campaigns.channels import texts
 from campaigns.models import Message, TextProvider
@@ -16,9 +19,14 @@ WINDOW = timedelta(seconds=5)
 """The rate is kept over so long: carriers queue a burst of this size, and the worker comes by every two seconds."""
 
 
+@known
+def _active() -> QuerySet[TextProvider]:
+    return TextProvider.objects.filter(is_active=True)
+
+
 def active() -> TextProvider | None:
     """Give the acting agency's carrier, if one is in use."""
-    return TextProvider.objects.filter(is_active=True).first()
+    return _active.first()
 
 
 def standing(provider: TextProvider | None) -> str:
@@ -59,10 +67,15 @@ def room(provider: TextProvider, *, now: datetime) -> int:
     return most if fresh else max(0, most - provider.window_used)
 
 
+@known
+def _to_lock(key: UUID) -> QuerySet[TextProvider]:
+    return TextProvider.objects.select_for_update().filter(pk=key)
+
+
 @transaction.atomic
 def take(provider: TextProvider, wanted: int, *, now: datetime, urgent: int = 0) -> int:
     """Take places of the carrier's rate in this window; what is urgent is counted and never refused."""
-    row = TextProvider.objects.select_for_update().get(pk=provider.pk)
+    row = _to_lock.get(provider.pk)
     if row.window_at is None or not timedelta(0) <= now - row.window_at < WINDOW:
         row.window_at, row.window_used = now, 0
     most = int(row.per_second * WINDOW.total_seconds())

@@ -1,12 +1,16 @@
 """Read the agency's events and write the messages they ask for: once each, in order, at the reader's own pace."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
+from uuid import UUID
 
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 
 from accounts import events
+from accounts.known import Known, known
 from accounts.models import Agency, Event, ReaderPosition
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns.services import answers, joining, statements
@@ -18,13 +22,22 @@ LIMIT = 200
 """Events of one agency in one go, then the next agency has its turn."""
 
 
+@known
+def _positions() -> QuerySet:
+    return ReaderPosition.objects.filter(reader=READER).values_list("agency_id", "sequence")
+
+
+@known
+def _agencies() -> QuerySet:
+    return Agency.objects.filter(last_sequence__gt=0).values_list("pk", "last_sequence")
+
+
 def read(*, now: datetime, limit: int = LIMIT) -> int:
     """Serve every agency's new events; return how many were."""
     with acting_for(ALL_AGENCIES):
         events.assign_sequences()
-        reached = dict(ReaderPosition.objects.filter(reader=READER).values_list("agency_id", "sequence"))
-    known = Agency.objects.filter(last_sequence__gt=0).values_list("pk", "last_sequence")
-    behind = [(key, last) for key, last in known if last > reached.get(key, 0)]
+        reached = dict(_positions())
+    behind = [(key, last) for key, last in _agencies() if last > reached.get(key, 0)]
     count = 0
     for agency_id, last in behind:
         with acting_for(agency_id):
@@ -32,14 +45,35 @@ def read(*, now: datetime, limit: int = LIMIT) -> int:
     return count
 
 
+@known
+def _position() -> QuerySet[ReaderPosition]:
+    return ReaderPosition.objects.filter(reader=READER)
+
+
+@cache
+def _asking(limit: int) -> Known[[int, int], UUID]:
+    """Make the query for so many events that ask for a message; a limit stands in the SQL itself."""
+    return known(
+        lambda after, last: (
+            Event.objects.filter(kind__in=HANDLERS, sequence__gt=after, sequence__lte=last)
+            .order_by("sequence")
+            .values_list("pk", flat=True)[:limit]
+        )
+    )
+
+
+@known
+def _joined(keys: Sequence[UUID]) -> QuerySet[Event]:
+    joined = Event.objects.select_related("account__consumer", "account__client", "account__agency", "consumer")
+    return joined.filter(pk__in=keys).order_by("sequence")
+
+
 def _read_agency(last: int, *, now: datetime, limit: int) -> int:
     """Serve one agency's events up to `last`, each in a transaction with the position it moves."""
-    position, _made = ReaderPosition.objects.get_or_create(reader=READER)
-    mine = Event.objects.filter(kind__in=HANDLERS, sequence__gt=position.sequence, sequence__lte=last)
+    position = _position.first() or ReaderPosition.objects.get_or_create(reader=READER)[0]
     # Most events ask for no message: what belongs to those that do is joined once some are found.
-    found = list(mine.order_by("sequence").values_list("pk", flat=True)[:limit])
-    joined = Event.objects.select_related("account__consumer", "account__client", "account__agency", "consumer")
-    waiting = list(joined.filter(pk__in=found).order_by("sequence")) if found else []
+    found = _asking(limit)(position.sequence, last)
+    waiting = _joined(found) if found else []
     for event in waiting:
         if not _serve(event, at=position.sequence, now=now):
             return 0  # another worker reads this agency
@@ -68,9 +102,13 @@ def _serve(event: Event, *, at: int, now: datetime) -> bool:
     return True
 
 
+@known
+def _standing(at: int) -> QuerySet[ReaderPosition]:
+    return ReaderPosition.objects.select_for_update(skip_locked=True).filter(reader=READER, sequence=at)
+
+
 def _step(event: Event, *, at: int) -> bool:
-    mine = ReaderPosition.objects.select_for_update(skip_locked=True).filter(reader=READER, sequence=at).first()
-    if mine is None:
+    if (mine := _standing.first(at)) is None:
         return False
     ReaderPosition.objects.filter(pk=mine.pk).update(sequence=event.sequence)
     return True

@@ -7,10 +7,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.bulk import blank, write_rows
 from accounts.calendars import local_date, validation_ends_on
+from accounts.known import known
 from accounts.licensing import missing
 from accounts.models import Account, Code, Consent, Consumer, ContactPoint, QuietTime
 from accounts.services import licences, record_consent, streams
@@ -53,8 +54,8 @@ def judge(asked: Sequence[Asked], *, now: datetime) -> list[tuple[Facts, Judgeme
     """Judge contacts of the acting agency; reads a fixed number of times, however many are asked about."""
     if not asked:
         return []
-    known = _Known(asked, now)
-    found = [(facts := known.facts(one), contact.judge(facts)) for one in asked]
+    batch = _Known(asked, now)
+    found = [(facts := batch.facts(one), contact.judge(facts)) for one in asked]
     return found
 
 
@@ -120,9 +121,14 @@ def of_message(message: Message, *, required: Collection[str], now: datetime) ->
     )
 
 
+@known
+def _policies() -> QuerySet[ContactPolicy]:
+    return ContactPolicy.objects.all()
+
+
 def policy_of_agency() -> Policy:
     """Read the acting agency's own hours and numbers, and what its carrier lets it do; else the law's hold."""
-    row = ContactPolicy.objects.first()
+    row = _policies.first()
     texts = carriers.standing(carriers.active())
     if row is None:
         return Policy(texts=texts)
@@ -135,6 +141,25 @@ def policy_of_agency() -> Policy:
     )
 
 
+@known
+def _phones(consumers: Sequence[UUID]) -> QuerySet:
+    return ContactPoint.objects.filter(
+        consumer__in=consumers, kind=ContactPoint.Kind.PHONE, bad_at=None, removed_at=None
+    ).values_list("consumer_id", "value")
+
+
+@known
+def _quiet(consumers: Sequence[UUID]) -> QuerySet[QuietTime]:
+    return QuietTime.objects.filter(consumer__in=consumers, ended_at=None)
+
+
+@known
+def _proven(points: Sequence[UUID]) -> QuerySet:
+    return Code.objects.filter(contact_point__in=points, used_at__isnull=False).values_list(
+        "contact_point_id", flat=True
+    )
+
+
 class _Known:
     """What the database says about a batch of contacts: one query for each kind of fact."""
 
@@ -143,18 +168,11 @@ class _Known:
         self.now = now
         self.policy = policy_of_agency()
         self.licences = licences.asked_for()
-        consumers = {one.consumer.pk for one in asked}
-        accounts = {one.account.pk for one in asked if one.account}
-        self.phones = _grouped(
-            ContactPoint.objects.filter(
-                consumer__in=consumers, kind=ContactPoint.Kind.PHONE, bad_at=None, removed_at=None
-            ).values_list("consumer_id", "value")
-        )
+        consumers = list({one.consumer.pk for one in asked})
+        accounts = list({one.account.pk for one in asked if one.account})
+        self.phones = _grouped(_phones(consumers))
         self.stopped, self.agreed = _ledger(consumers)
-        self.quiet = _grouped(
-            (row.consumer_id, Quiet(row.weekday, row.starts, row.ends))
-            for row in QuietTime.objects.filter(consumer__in=consumers, ended_at=None)
-        )
+        self.quiet = _grouped((row.consumer_id, Quiet(row.weekday, row.starts, row.ends)) for row in _quiet(consumers))
         self.past = _grouped(_past(accounts, now))
         self.spoken = _spoken(accounts)
         self.still = standstill.still(accounts)
@@ -166,13 +184,7 @@ class _Known:
         self.revoked = silence.consumers(spoken) if revocation_scope.at(now) == revocation_scope.ALL else set()
         self.streams = streams.stopped({one.point.pk for one in asked if one.point})
         routeless = {one.point.pk for one in asked if one.point and not one.point.route}
-        self.proven = set(
-            Code.objects.filter(contact_point__in=routeless, used_at__isnull=False).values_list(
-                "contact_point_id", flat=True
-            )
-            if routeless
-            else ()
-        )
+        self.proven = set(_proven(list(routeless)) if routeless else ())
 
     def facts(self, one: Asked) -> Facts:
         consumer, account, point = one.consumer, one.account, one.point
@@ -247,17 +259,20 @@ def _grouped(pairs: Iterable[tuple[UUID, Any]]) -> dict[UUID, list]:
     return found
 
 
-def _ledger(consumers: Collection[UUID]) -> tuple[dict, dict]:
+@known
+def _lines(consumers: Sequence[UUID]) -> QuerySet:
+    lines = Consent.objects.filter(consumer__in=consumers, kind__in=KIND_OF.values()).order_by("at", "id")
+    return lines.values_list("consumer_id", "contact_point_id", "kind", "granted", "at", "source")
+
+
+def _ledger(consumers: Sequence[UUID]) -> tuple[dict, dict]:
     """Read the consent ledger: when each medium was stopped, and when each address was agreed to and still is.
 
     What a host wrote down names no debt and no employer: it makes a route (RF-13) and is no consent to a debt (ST-05).
     """
-    lines = Consent.objects.filter(consumer__in=consumers, kind__in=KIND_OF.values()).order_by("at", "id")
     stopped: dict[tuple[UUID, str], datetime] = {}
     agreed: dict[tuple[UUID | None, str], datetime] = {}
-    for consumer, point, kind, granted, at, source in lines.values_list(
-        "consumer_id", "contact_point_id", "kind", "granted", "at", "source"
-    ):
+    for consumer, point, kind, granted, at, source in _lines(consumers):
         if point is None and not granted:
             stopped[consumer, kind] = at
         elif granted:
@@ -268,36 +283,51 @@ def _ledger(consumers: Collection[UUID]) -> tuple[dict, dict]:
     return stopped, agreed
 
 
-def _past(accounts: Collection[UUID], now: datetime) -> Iterable[tuple[UUID, tuple[UUID | None, Past]]]:
-    """Give what counts as a contact in the last seven days, with its message: what was used, and places still held."""
+@known
+def _contacts(accounts: Sequence[UUID], now: datetime, since: datetime) -> QuerySet:
     held = Q(outcome=ContactDecision.Outcome.OPEN, expires_at__gt=now)
     used = Q(outcome__in=[ContactDecision.Outcome.USED, ContactDecision.Outcome.CONVERSATION])
-    rows = ContactDecision.objects.filter(
-        held | used, account__in=accounts, allowed=True, purpose__in=COUNTED, at__gt=now - WEEK
-    )
-    for account, message, channel, at, outcome in rows.values_list(
-        "account_id", "message_id", "channel", "at", "outcome"
-    ):
+    return ContactDecision.objects.filter(
+        held | used, account__in=accounts, allowed=True, purpose__in=COUNTED, at__gt=since
+    ).values_list("account_id", "message_id", "channel", "at", "outcome")
+
+
+def _past(accounts: Sequence[UUID], now: datetime) -> Iterable[tuple[UUID, tuple[UUID | None, Past]]]:
+    """Give what counts as a contact in the last seven days, with its message: what was used, and places still held."""
+    for account, message, channel, at, outcome in _contacts(accounts, now, now - WEEK):
         yield account, (message, Past(channel, at, outcome == ContactDecision.Outcome.CONVERSATION))
 
 
-def _spoken(accounts: Collection[UUID]) -> set[UUID]:
-    """Say about which accounts something was said to the consumer before, by a message that left."""
+@known
+def _left(accounts: Sequence[UUID]) -> QuerySet:
     left = Message.objects.filter(account__in=accounts, sent_at__isnull=False).exclude(stream="security")
-    return set(left.values_list("account_id", flat=True).distinct())
+    return left.values_list("account_id", flat=True).distinct()
 
 
-def _paused(consumers: Collection[UUID]) -> dict[UUID, list[tuple[date, date]]]:
+def _spoken(accounts: Sequence[UUID]) -> set[UUID]:
+    """Say about which accounts something was said to the consumer before, by a message that left."""
+    return set(_left(accounts))
+
+
+@known
+def _pauses(consumers: Sequence[UUID]) -> QuerySet:
     running = Hardship.objects.filter(consumer__in=consumers, status=Hardship.Status.GRANTED, ends_on__isnull=False)
-    return _grouped(
-        (key, (starts, ends)) for key, starts, ends in running.values_list("consumer_id", "starts_on", "ends_on")
-    )
+    return running.values_list("consumer_id", "starts_on", "ends_on")
 
 
-def _ceased(consumers: Collection[UUID]) -> set[UUID]:
-    """Say who wrote that we shall not communicate with them at all, and was not found to mean something else."""
+def _paused(consumers: Sequence[UUID]) -> dict[UUID, list[tuple[date, date]]]:
+    return _grouped((key, (starts, ends)) for key, starts, ends in _pauses(consumers))
+
+
+@known
+def _wishes(consumers: Sequence[UUID]) -> QuerySet:
     said = InboundMessage.objects.filter(consumer__in=consumers, wish=revocation.CEASE)
-    return set(said.values_list("consumer_id", flat=True))
+    return said.values_list("consumer_id", flat=True)
+
+
+def _ceased(consumers: Sequence[UUID]) -> set[UUID]:
+    """Say who wrote that we shall not communicate with them at all, and was not found to mean something else."""
+    return set(_wishes(consumers))
 
 
 def _covers(account: Account | None, point: ContactPoint | None, agreed_at: datetime | None) -> bool:

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.urls import reverse
 
+from accounts.known import known
 from accounts.models import Account, Agency
 from campaigns.models import Message, Recipient
 from campaigns.services.compose import site_url
@@ -94,13 +96,23 @@ class Personal:
     recipient: Recipient | None = None
 
 
+@known
+def _recipient_of(link_hash: str) -> QuerySet[Recipient]:
+    joined = Recipient.objects.select_related("account__consumer", "campaign", "contact_point", "message")
+    return joined.filter(link_hash=link_hash)
+
+
+@known
+def _message_of(link_hash: str) -> QuerySet[Message]:
+    return Message.objects.select_related("account__consumer", "contact_point").filter(link_hash=link_hash)
+
+
 def follow(token: str, *, now: datetime) -> Personal | None:
     """Find what a personal link was made for; one too old, or whose address was given up, leads nowhere."""
     if not token:
         return None
-    joined = Recipient.objects.select_related("account__consumer", "campaign", "contact_point", "message")
-    recipient = joined.filter(link_hash=hash_of(token)).first()
-    message = recipient.message if recipient else _message_of(token)
+    recipient = _recipient_of.first(hash_of(token))
+    message = recipient.message if recipient else _message_of.first(hash_of(token))
     if message is None or message.account is None:
         return None
     point, account = message.contact_point, recipient.account if recipient else message.account
@@ -108,8 +120,3 @@ def follow(token: str, *, now: datetime) -> Personal | None:
         return None
     # Whoever the address belonged to then must be whose account it is now (RF-11).
     return Personal(account, message.language, recipient) if point.consumer_id == account.consumer_id else None
-
-
-def _message_of(token: str) -> Message | None:
-    joined = Message.objects.select_related("account__consumer", "contact_point")
-    return joined.filter(link_hash=hash_of(token)).first()

@@ -88,7 +88,7 @@ def write(
     now: datetime,
 ) -> Message | None:
     """Put staff's answer to a mail into the outbox, once per cause; the gate judges it when it leaves."""
-    if Message.objects.filter(cause=cause).exists():
+    if outbox.served(cause):
         return None
     key, point = uuid7(), answered.contact_point
     code = links.check_code(key)

@@ -4,9 +4,11 @@ from datetime import date, datetime, time
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
 from accounts.calendars import add_business_days, local_date, strict, utc_of_local
+from accounts.known import known
 from accounts.models import Account, Consumer
 from campaigns.models import Message
 from payments.models import Notice, Postdate, Statement
@@ -36,12 +38,15 @@ def next_business_day(*, consumer: Consumer, now: datetime) -> date:
     return add_business_days(local_date(now, consumer.time_zone), 1, strict)
 
 
+@known
+def _notice(key: UUID) -> QuerySet[Notice]:
+    return Notice.objects.select_related("postdate__account__consumer", "postdate__method").filter(pk=key)
+
+
 def of(message: Message) -> Notice | None:
     """Give the notice that a message is, if it is one."""
     kind, _colon, key = message.cause.partition(":")
-    if kind != "notice":
-        return None
-    return Notice.objects.select_related("postdate__account__consumer", "postdate__method").filter(pk=UUID(key)).first()
+    return _notice.first(UUID(key)) if kind == "notice" else None
 
 
 def proven(*, notice: Notice, message: Message, now: datetime) -> None:

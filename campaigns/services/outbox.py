@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
 from accounts.calendars import local_date
 from accounts.crypto import CannotOpen, seal, unseal
+from accounts.known import known
 from accounts.models import Account, Agency, Code, Consumer, ContactPoint
 from accounts.services import consent, licences
 from accounts.services.contacts import blocked
@@ -90,6 +92,21 @@ def tell(kind: str, message: Message, *, now: datetime, **more: Any) -> None:
     events.record(kind, account=message.account, consumer=message.consumer_id, now=now, data=about(message, **more))
 
 
+@known
+def _of_cause(cause: str) -> QuerySet[Message]:
+    return Message.objects.filter(cause=cause)
+
+
+def served(cause: str) -> bool:
+    """Tell whether a message was written for this cause."""
+    return _of_cause.exists(cause)
+
+
+@known
+def _agency(key: UUID) -> QuerySet[Agency]:
+    return Agency.objects.filter(pk=key)
+
+
 @transaction.atomic
 def queue(
     *,
@@ -113,9 +130,9 @@ def queue(
     :param answers: the consumer is waiting for it on a page, so any hour is right.
     :param waits: it may not leave earlier.
     """
-    if Message.objects.filter(cause=cause).exists():
+    if served(cause):
         return None
-    agency = Agency.objects.get(pk=consumer.agency_id)
+    agency = _agency.get(consumer.agency_id)
     key = uuid7()
     code = links.check_code(key)
     proof = {"check_code": code, "verify_url": site_url(agency, "/verify/")}
@@ -201,9 +218,14 @@ def deliver_code(code: Code, text: str) -> None:
         )
 
 
+@known
+def _live_code(key: UUID | None, now: datetime) -> QuerySet[Code]:
+    return Code.objects.filter(pk=key, used_at=None, expires_at__gt=now)
+
+
 def digits_for(message: Message, *, now: datetime) -> str:
     """Open the six digits of a code message; empty when the code is spent, expired or wiped."""
-    code = Code.objects.filter(pk=code_id(message), used_at=None, expires_at__gt=now).first()
+    code = _live_code.first(code_id(message), now)
     try:
         return unseal(code.sealed_code, context=SEALED_CODE) if code and code.sealed_code else ""
     except CannotOpen:
@@ -297,16 +319,27 @@ def letter(*, consumer: Consumer, account: Account | None, authorization: str, r
     events.record("letter.required", account=account, consumer=consumer, now=now, data=about_it)
 
 
+@known
+def _account_of(message_id: UUID) -> QuerySet:
+    return Message.objects.values_list("account_id", flat=True).filter(pk=message_id)
+
+
+@known
+def _account_to_lock(key: UUID) -> QuerySet[Account]:
+    return Account.objects.select_for_update(no_key=True).only("pk").filter(pk=key)
+
+
+@known
+def _to_lock(message_id: UUID) -> QuerySet[Message]:
+    joined = Message.objects.select_related("contact_point", "consumer", "account")
+    return joined.select_for_update(of=("self",)).filter(pk=message_id)
+
+
 def locked(message_id: UUID) -> Message:
     """Read a message under its lock, its account's first: events lock the account (payments lock it first too)."""
-    account_id = Message.objects.values_list("account_id", flat=True).get(pk=message_id)
-    if account_id is not None:
-        Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
-    return (
-        Message.objects.select_related("contact_point", "consumer", "account")
-        .select_for_update(of=("self",))
-        .get(pk=message_id)
-    )
+    if (account_id := _account_of.get(message_id)) is not None:
+        _account_to_lock.get(account_id)
+    return _to_lock.get(message_id)
 
 
 def _wipe_code(message: Message) -> None:

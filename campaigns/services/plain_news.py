@@ -9,9 +9,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
 from accounts.bulk import update_rows
+from accounts.known import known
 from accounts.models import Account
 from campaigns import channels
 from campaigns.channels import News
@@ -24,12 +26,17 @@ OUR_TOKEN = re.compile(r"(/(?:stop|m)/)[^/\s]+")
 Status = Message.Status
 
 
+@known
+def _waiting(keys: Sequence[UUID]) -> QuerySet[MailEvent]:
+    rows = MailEvent.objects.select_related("provider").select_for_update(skip_locked=True, of=("self",))
+    return rows.filter(pk__in=keys, applied_at=None).order_by("pk")
+
+
 def apply(keys: Sequence[UUID], *, now: datetime) -> set[UUID]:
     """Apply the plain news of messages that left; all news of a message are applied here, in order, or none."""
     with transaction.atomic():
-        waiting = MailEvent.objects.select_related("provider").select_for_update(skip_locked=True, of=("self",))
         told: dict[UUID, list[tuple[MailEvent, News]]] = {}
-        for row in waiting.filter(pk__in=keys, applied_at=None).order_by("pk"):
+        for row in _waiting(keys):
             if (news := _plainly(row)) is not None:
                 told.setdefault(UUID(news.message), []).append((row, news))
         told = {key: rows for key, rows in told.items() if all(_is_plain(news) for _row, news in rows)}
@@ -64,15 +71,29 @@ def _is_plain(news: News) -> bool:
     return news.kind in PLAIN and not news.lost
 
 
+@known
+def _left(keys: Sequence[UUID]) -> QuerySet:
+    left = Message.objects.filter(pk__in=keys).exclude(account=None).exclude(sent_at=None)
+    return left.values_list("pk", "account_id")
+
+
+@known
+def _accounts_to_lock(keys: Sequence[UUID]) -> QuerySet[Account]:
+    return Account.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
+
+
+@known
+def _to_lock(keys: Sequence[UUID]) -> QuerySet[Message]:
+    rows = Message.objects.select_related("contact_point").select_for_update(of=("self",))
+    return rows.filter(pk__in=keys).order_by("pk")
+
+
 def _locked(keys: Iterable[UUID]) -> dict[UUID, Message]:
     """Lock messages that left, about accounts, their accounts first, in the order of their ids as everybody does."""
-    left = Message.objects.filter(pk__in=list(keys)).exclude(account=None).exclude(sent_at=None)
-    wanted = dict(left.values_list("pk", "account_id"))
-    locked = Account.objects.select_for_update(no_key=True).filter(pk__in=set(wanted.values())).order_by("pk")
-    accounts = {account.pk: account for account in locked}
-    rows = Message.objects.select_related("contact_point").select_for_update(of=("self",)).order_by("pk")
+    wanted = dict(_left(list(keys)))
+    accounts = {account.pk: account for account in _accounts_to_lock(list(set(wanted.values())))}
     found = {}
-    for message in rows.filter(pk__in=list(wanted)):
+    for message in _to_lock(list(wanted)):
         message.account = accounts[message.account_id]
         found[message.pk] = message
     return found

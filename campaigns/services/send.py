@@ -7,20 +7,22 @@ has it, and only when it says no does it go out again (docs/messages.md).
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from email.utils import formataddr
+from functools import cache
 from itertools import groupby
 from uuid import UUID
 
 from anymail.exceptions import AnymailAPIError
 from anymail.message import AnymailMessage
 from django.db import DatabaseError, transaction
-from django.db.models import Case, When
+from django.db.models import Case, QuerySet, When
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from accounts.calendars import local_date
+from accounts.known import Known, known
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels
 from campaigns.models import MailProvider, Message, TextProvider
@@ -60,6 +62,8 @@ NOT_TAKEN = frozenset({401, 402, 403, 404, 408, 425, 429})
 BROKE = 500
 """From here on a status says that something broke at the provider: before it took the message, or after."""
 
+CODES_FIRST = (Case(When(stream="security", then=0), default=1), "next_at", "pk")
+
 
 def drain(*, now: datetime, limit: int = BATCH) -> int:
     """Claim and hand over waiting messages of all agencies, codes first; return how many were touched."""
@@ -79,6 +83,16 @@ def drain(*, now: datetime, limit: int = BATCH) -> int:
     return touched
 
 
+@known
+def _domains() -> QuerySet:
+    return MailProvider.objects.filter(is_active=True).values_list("agency_id", "domain")
+
+
+@known
+def _carriers() -> QuerySet[TextProvider]:
+    return TextProvider.objects.filter(is_active=True)
+
+
 @transaction.atomic
 def _claim(*, now: datetime, limit: int) -> tuple[list[Message], list[tuple[Message, str]], int]:
     """Lease what may leave now and write the attempt down; postpone what must wait; give up what has no chance."""
@@ -86,8 +100,8 @@ def _claim(*, now: datetime, limit: int) -> tuple[list[Message], list[tuple[Mess
     if not waiting:
         return [], [], 0
     claimed, hopeless = [], []
-    domains = dict(MailProvider.objects.filter(is_active=True).values_list("agency_id", "domain"))
-    carrying = {row.agency_id: row for row in TextProvider.objects.filter(is_active=True)}
+    domains = dict(_domains())
+    carrying = {row.agency_id: row for row in _carriers()}
     permissions = _permissions([message for message in waiting if not _undecided(message)], now=now)
     for message in waiting:
         with acting_for(message.agency_id):
@@ -119,20 +133,30 @@ def _claim(*, now: datetime, limit: int) -> tuple[list[Message], list[tuple[Mess
     return claimed, hopeless, len(waiting)
 
 
+@cache
+def _due(limit: int) -> Known[[datetime], UUID]:
+    """Make the query for so many; a limit stands in the SQL itself."""
+    return known(
+        lambda now: (
+            Message.objects.select_for_update(skip_locked=True)
+            .filter(status=Message.Status.QUEUED, next_at__lte=now)
+            .exclude(stream="campaigns")  # theirs is services/launch.py
+            .order_by(*CODES_FIRST)[:limit]
+            .values_list("pk", flat=True)
+        )
+    )
+
+
+@known
+def _joined(keys: Sequence[UUID]) -> QuerySet[Message]:
+    joined = Message.objects.select_related("contact_point", "consumer", "account", "agency")
+    return joined.filter(pk__in=keys).order_by(*CODES_FIRST)
+
+
 def _waiting(*, now: datetime, limit: int) -> list[Message]:
     """Lock what may leave now, codes first; a look that finds nothing, as most do, joins nothing."""
-    order = (Case(When(stream="security", then=0), default=1), "next_at", "pk")
-    found = list(
-        Message.objects.select_for_update(skip_locked=True)
-        .filter(status=Message.Status.QUEUED, next_at__lte=now)
-        .exclude(stream="campaigns")  # theirs is services/launch.py
-        .order_by(*order)[:limit]
-        .values_list("pk", flat=True)
-    )
-    if not found:
-        return []
-    joined = Message.objects.select_related("contact_point", "consumer", "account", "agency")
-    return list(joined.filter(pk__in=found).order_by(*order))
+    found = _due(limit)(now)
+    return _joined(found) if found else []
 
 
 def _undecided(message: Message) -> bool:
@@ -163,6 +187,11 @@ def _permissions(waiting: list[Message], *, now: datetime) -> dict[UUID, Judgeme
     return found
 
 
+@known
+def _authorization(key: UUID) -> QuerySet[Authorization]:
+    return Authorization.objects.filter(pk=key)
+
+
 def _hopeless(message: Message, *, now: datetime) -> str:
     """Look once more at what the message carries: say why it must not leave at all, or nothing."""
     if message.stream == "security":
@@ -170,7 +199,7 @@ def _hopeless(message: Message, *, now: datetime) -> str:
     if message.template in ("text_stopped", "email_stopped"):
         return "too_late" if now - message.queued_at > send_texts.CONFIRM_WITHIN else ""
     if message.template == "authorization_copy":
-        signed = Authorization.objects.get(pk=message.attachments[0]["id"])
+        signed = _authorization.get(UUID(message.attachments[0]["id"]))
         return outbox.NEVER_IN_FORCE if outbox.never_in_force(signed) else ""
     if (notice := notices.of(message)) is None:
         return ""
@@ -179,9 +208,14 @@ def _hopeless(message: Message, *, now: datetime) -> str:
     return "too_late" if local_date(now, message.consumer.time_zone) > notice.latest_on else ""
 
 
+@known
+def _provider() -> QuerySet[MailProvider]:
+    return MailProvider.objects.filter(is_active=True)
+
+
 def _hand_over_all(messages: Iterable[Message], *, now: datetime) -> None:
     """Hand an agency's messages over on one kept-alive connection."""
-    provider, began = MailProvider.objects.get(is_active=True), time.monotonic()
+    provider, began = _provider.get(), time.monotonic()
     account = {"api_key": provider.api_key, "api_url": provider.api_url, "domain": provider.domain}
     channel = channels.provider(provider.backend)
     transport = channel.transport(**account)
@@ -276,7 +310,7 @@ def _again_at(message: Message, *, now: datetime) -> datetime | None:
 
 def _text_all(messages: Iterable[Message], *, now: datetime) -> None:
     """Hand an agency's texts over."""
-    provider = TextProvider.objects.get(is_active=True)
+    provider = _carriers.get()
     send_texts.hand_over_all(messages, provider=provider, now=now, again=lambda one: _again_at(one, now=now))
 
 
@@ -323,6 +357,11 @@ def _mail(message: Message, *, provider: MailProvider, now: datetime) -> Anymail
     return mail
 
 
+@known
+def _payment(key: UUID) -> QuerySet[Payment]:
+    return Payment.objects.filter(pk=key)
+
+
 def _paper(item: dict[str, str], *, message: Message, now: datetime) -> tuple[str, bytes]:
     """Make one attachment; its name tells a stranger nothing."""
     language = message.language
@@ -335,10 +374,10 @@ def _paper(item: dict[str, str], *, message: Message, now: datetime) -> tuple[st
                 pdf = sample_pdf(code=digits, agency_name=message.agency.name, language=language)
                 return f"{_('document')}.pdf", pdf
             case "receipt":
-                payment = Payment.objects.get(pk=item["id"])
+                payment = _payment.get(UUID(item["id"]))
                 return f"{_('receipt')}-{payment.reference}.pdf", papers.receipt(payment, language=language)
             case "authorization":
-                authorization = Authorization.objects.get(pk=item["id"])
+                authorization = _authorization.get(UUID(item["id"]))
                 return f"{_('authorization')}.pdf", papers.authorization_copy(authorization)
             case "statement":
                 row = Statement.objects.get(pk=item["id"])

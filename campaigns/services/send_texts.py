@@ -8,10 +8,13 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import requests
 from django.db import DatabaseError
+from django.db.models import QuerySet
 
+from accounts.known import known
 from accounts.models import ContactPoint
 from accounts.services import consent
 from campaigns.channels.texts import NotTaken, Taken, carrier
@@ -94,6 +97,11 @@ def ask(
     return Said(taken=taken)
 
 
+@known
+def _opted_out(point: UUID) -> QuerySet[ContactPoint]:
+    return ContactPoint.objects.filter(pk=point).exclude(opted_out_at=None)
+
+
 def stopped(message: Message) -> bool:
     """Look once more, under the number's lock, whether silence was asked for since the gate judged."""
     point = message.contact_point
@@ -103,7 +111,7 @@ def stopped(message: Message) -> bool:
     if message.template == "text_help":
         # Who asks for help is answered while opted out (SMS-05), not after a STOP that came later.
         return said_at is not None and said_at > message.queued_at
-    if ContactPoint.objects.filter(pk=point.pk).exclude(opted_out_at=None).exists():
+    if _opted_out.exists(point.pk):
         return True
     return said_at is not None and said_at >= message.queued_at
 
@@ -162,12 +170,12 @@ def settle(message: Message, *, provider: TextProvider, session, now: datetime) 
     except NotTaken as no:
         _wait(message, reason=f"{NO_ANSWER}: {no.reason}")
         return ""
-    known = set(
+    others = set(
         Message.objects.filter(provider_id__in=[key for key, _n in found])
         .exclude(pk=message.pk)
         .values_list("provider_id", flat=True)
     )
-    mine = next((Taken(key, segments) for key, segments in found if key not in known), None)
+    mine = next((Taken(key, segments) for key, segments in found if key not in others), None)
     if mine is not None:
         sent(message, mine, now=now)
         return "sent"

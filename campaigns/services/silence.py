@@ -1,13 +1,14 @@
 """Who asked for silence: read for many numbers at once, written into the ledger as widely as the words go."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.models import ContactPoint
 from accounts.services import consent, contacts
 from campaigns.models import InboundMessage
@@ -18,6 +19,14 @@ STARTED = "started"
 """The outcome of a START that opened a number again."""
 
 
+@known
+def _said(numbers: Sequence[str]) -> QuerySet:
+    said = InboundMessage.objects.filter(
+        Q(wish__in=revocation.SILENCING) | Q(wish=revocation.START, outcome=STARTED), sender__in=numbers, channel="text"
+    )
+    return said.order_by("received_at", "id").values_list("sender", "wish", "received_at")
+
+
 def since(numbers: Collection[str]) -> dict[str, datetime]:
     """Say which numbers asked for silence and when; a START that was allowed ended it.
 
@@ -25,11 +34,8 @@ def since(numbers: Collection[str]) -> dict[str, datetime]:
     """
     if not numbers:
         return {}
-    said = InboundMessage.objects.filter(
-        Q(wish__in=revocation.SILENCING) | Q(wish=revocation.START, outcome=STARTED), sender__in=numbers, channel="text"
-    )
     found: dict[str, datetime] = {}
-    for number, wish, at in said.order_by("received_at", "id").values_list("sender", "wish", "received_at"):
+    for number, wish, at in _said(list(numbers)):
         if wish == revocation.START:
             found.pop(number, None)
         else:
@@ -37,10 +43,15 @@ def since(numbers: Collection[str]) -> dict[str, datetime]:
     return found
 
 
+@known
+def _numbers(asked: Sequence[UUID]) -> QuerySet:
+    rows = ContactPoint.objects.filter(consumer__in=asked, kind=ContactPoint.Kind.PHONE)
+    return rows.values_list("consumer_id", "value_key")
+
+
 def consumers(asked: Collection[UUID]) -> set[UUID]:
     """Say which consumers have a number that asked for silence and was not opened again (SMS-04)."""
-    rows = ContactPoint.objects.filter(consumer__in=asked, kind=ContactPoint.Kind.PHONE)
-    numbers = list(rows.values_list("consumer_id", "value_key")) if asked else []
+    numbers = _numbers(list(asked)) if asked else []
     silent = since({number for _consumer, number in numbers})
     return {consumer for consumer, number in numbers if number in silent}
 

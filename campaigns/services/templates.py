@@ -6,8 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, QuerySet
 
+from accounts.known import known
 from accounts.models import Client
 from accounts.refusals import Refusal
 from campaigns.library import READY
@@ -104,10 +105,8 @@ def published(*, template: MessageTemplate) -> TemplateVersion | None:
     return template.versions.filter(status=Status.PUBLISHED).first()
 
 
-def own_words(*, kind: str, client_id: UUID | None, language: str) -> Words | None:
-    """Give the agency's own words for a notice: the client's before everybody's; None, our file is sent."""
-    if kind not in NOTICES:
-        return None
+@known
+def _own(kind: str, client_id: UUID | None) -> QuerySet[TemplateVersion]:
     mine = TemplateVersion.objects.filter(
         Q(template__client=None) | Q(template__client=client_id) if client_id else Q(template__client=None),
         status=Status.PUBLISHED,
@@ -115,7 +114,14 @@ def own_words(*, kind: str, client_id: UUID | None, language: str) -> Words | No
         template__channel=MessageTemplate.Channel.EMAIL,
         template__retired_at=None,
     )
-    row = mine.order_by(F("template__client").desc(nulls_last=True), "-published_at").first()
+    return mine.order_by(F("template__client").desc(nulls_last=True), "-published_at")
+
+
+def own_words(*, kind: str, client_id: UUID | None, language: str) -> Words | None:
+    """Give the agency's own words for a notice: the client's before everybody's; None, our file is sent."""
+    if kind not in NOTICES:
+        return None
+    row = _own.first(kind, client_id)
     return words_of(row).get(language) if row else None
 
 

@@ -13,10 +13,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 
+from accounts.known import known
 from accounts.models import Account, Agency, Consumer, ContactPoint
 from accounts.services import consent
 from accounts.tenancy import uuid7
@@ -90,13 +91,18 @@ def words_of(template: str, *, agency: Agency, language: str, facts: dict[str, A
     """
     ready = READY[template]
     with override(language):
-        known = {"digits": HIDDEN_DIGITS, "link": HIDDEN_LINK, "phone": agency.phone, "hours": agency.hours}
-        text = _(ready.words) % (known | {"agency": shown_name(agency)} | facts)
+        said = {"digits": HIDDEN_DIGITS, "link": HIDDEN_LINK, "phone": agency.phone, "hours": agency.hours}
+        text = _(ready.words) % (said | {"agency": shown_name(agency)} | facts)
         if ready.collector:
             text = f"{text} {COLLECTOR[language]}"
             if barred:
                 text = f"{text} {_(letters.AGE_NOTICE)}"
     return " ".join(text.split())
+
+
+@known
+def _agency(key: UUID) -> QuerySet[Agency]:
+    return Agency.objects.filter(pk=key)
 
 
 def queue(
@@ -112,7 +118,7 @@ def queue(
     answers: bool = False,
 ) -> Message | None:
     """Write a ready text once per cause; None when its cause was served before."""
-    agency = Agency.objects.get(pk=consumer.agency_id)
+    agency = _agency.get(consumer.agency_id)
     language = language if language in ("en", "es") else "en"
     old = READY[template].collector and account is not None and letters.too_old(account, now=now)
     text = words_of(template, agency=agency, language=language, facts=facts or {}, barred=old)
@@ -152,7 +158,7 @@ def write(
     :param text: with marks for what must not be stored.
     :param held: why it must stay here.
     """
-    if Message.objects.filter(cause=cause).exists():
+    if outbox.served(cause):
         return None
     key = uuid7()
     reason = held or outbox.silenced(
@@ -201,15 +207,20 @@ def as_sent(message: Message, *, now: datetime) -> str:
     return text.replace(HIDDEN_LINK, links.link_url(message.agency, links.token_of(message.pk)))
 
 
-def for_codes(consumer: Consumer, now: datetime) -> list[ContactPoint]:
-    """List the numbers that a code may be texted to: the consumer's own, agreed to, not newer than a day (AUTH-09)."""
-    found = ContactPoint.objects.filter(
+@known
+def _numbers(consumer_id: UUID, now: datetime) -> QuerySet[ContactPoint]:
+    return ContactPoint.objects.filter(
         Q(code_usable_from=None) | Q(code_usable_from__lte=now),
-        consumer=consumer,
+        consumer=consumer_id,
         kind=ContactPoint.Kind.PHONE,
         textable=True,
         removed_at=None,
     ).order_by("position", "pk")[:5]
+
+
+def for_codes(consumer: Consumer, now: datetime) -> list[ContactPoint]:
+    """List the numbers that a code may be texted to: the consumer's own, agreed to, not newer than a day (AUTH-09)."""
+    found = _numbers(consumer.pk, now)
     asked = [Asked(channel="text", purpose="receipt", consumer=consumer, point=point, answers=True) for point in found]
     return [one.point for one, (_facts, said) in zip(asked, gate.judge(asked, now=now), strict=True) if said.allowed]
 

@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 
 from accounts.bulk import blank, write_rows
+from accounts.known import Known, known
 from accounts.models import Consumer, ContactPoint
 from accounts.services import consent
 from accounts.tenancy import ALL_AGENCIES, acting_for
@@ -61,12 +64,18 @@ def _scrubbed(value: Any) -> Any:
     return OUR_TOKEN.sub(r"\1", value) if isinstance(value, str) else value
 
 
+@cache
+def _waiting(inbox: type[MailEvent | TextEvent], limit: int) -> Known[[], tuple[UUID, UUID]]:
+    """Make the query for so many of an inbox; a limit stands in the SQL itself."""
+    return known(lambda: inbox.objects.filter(applied_at=None).order_by("pk").values_list("agency_id", "pk")[:limit])
+
+
 def apply(*, now: datetime, limit: int = LIMIT) -> int:
     """Apply what waits in the inboxes, of all agencies, in the order it came; return how much it was."""
     count = 0
     for inbox in (MailEvent, TextEvent):
         with acting_for(ALL_AGENCIES):
-            waiting = list(inbox.objects.filter(applied_at=None).order_by("pk").values_list("agency_id", "pk")[:limit])
+            waiting = _waiting(inbox, limit)()
         for agency_id, group in groupby(sorted(waiting), key=itemgetter(0)):
             with acting_for(agency_id):
                 keys = [key for _agency, key in group]
@@ -97,9 +106,15 @@ def _apply_once(inbox: type[MailEvent | TextEvent], key: UUID, *, now: datetime)
     return True
 
 
-def _open(inbox: type[MailEvent | TextEvent], key: UUID) -> MailEvent | TextEvent | None:
+@known
+def _to_apply(of_text: bool, key: UUID) -> QuerySet[MailEvent | TextEvent]:
+    inbox = TextEvent if of_text else MailEvent
     waiting = inbox.objects.select_related("provider").select_for_update(skip_locked=True, of=("self",))
-    return waiting.filter(pk=key, applied_at=None).first()
+    return waiting.filter(pk=key, applied_at=None)
+
+
+def _open(inbox: type[MailEvent | TextEvent], key: UUID) -> MailEvent | TextEvent | None:
+    return _to_apply.first(inbox is TextEvent, key)
 
 
 def _news(row: MailEvent | TextEvent) -> News:
@@ -148,13 +163,18 @@ def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
     return news.kind
 
 
+@known
+def _message(key: UUID | None, provider_id: str) -> QuerySet:
+    found = Message.objects.filter(pk=key) if key else Message.objects.filter(provider_id=provider_id)
+    return found.values_list("pk", flat=True)
+
+
 def _find(news: News) -> UUID | None:
     """Find the message among the acting agency's own, by our id or by the provider's."""
     try:
-        found = Message.objects.filter(pk=UUID(news.message))
+        return _message.first(UUID(news.message), "")
     except ValueError:
-        found = Message.objects.filter(provider_id=news.provider_id) if news.provider_id else Message.objects.none()
-    return found.values_list("pk", flat=True).first()
+        return _message.first(None, news.provider_id) if news.provider_id else None
 
 
 def _lost(message: Message, news: News, *, at: datetime, now: datetime) -> None:

@@ -1,17 +1,20 @@
 """What messages about an account are made of: ready texts in the consumer's language, and one way to queue them."""
 
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import events
 from accounts.calendars import format_date, local_date
+from accounts.known import known
 from accounts.models import Account, Consumer, ContactPoint
 from accounts.money import format_cents
 from accounts.services import contacts
 from campaigns.models import Message
 from campaigns.services import outbox
-from payments.models import Notice, Payment
+from payments.models import Notice, Payment, Postdate
 from payments.services.means import means_of_method
 
 
@@ -64,18 +67,26 @@ def dates(lines: list[tuple[date, int]], currency: str, language: str, first: in
     ]
 
 
+@known
+def _later(arrangement_id: UUID) -> QuerySet[Postdate]:
+    return Postdate.objects.filter(arrangement=arrangement_id).order_by("number")
+
+
+@known
+def _channels(arrangement_id: UUID) -> QuerySet:
+    return Notice.objects.filter(postdate__arrangement_id=arrangement_id).values_list("channel", flat=True)
+
+
 def plan(payment: Payment, language: str) -> dict:
     """Give what comes after the first payment of an arrangement; nothing for any other payment."""
     if payment.arrangement_id is None or payment.postdate_id is not None:
         return {}
-    later = list(payment.arrangement.postdates.order_by("number"))
-    if not later:
+    if not (later := _later(payment.arrangement_id)):
         return {}
-    owned = Notice.objects.filter(postdate__arrangement_id=payment.arrangement_id).values_list("channel", flat=True)
     return {
         "dates": dates([(item.due_on, item.amount_cents) for item in later], payment.currency, language, first=2),
         "together": "",
-        "notice": owned.first() or "",
+        "notice": _channels.first(payment.arrangement_id) or "",
     }
 
 
