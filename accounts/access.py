@@ -57,20 +57,21 @@ def step_up_required(request: HttpRequest, *, onward: str = "") -> HttpResponse:
 
 def own_accounts(request: HttpRequest) -> QuerySet[Account]:
     """Return the accounts of the signed-in consumer that may be shown, clients joined."""
-    return _of_consumer(request.visit.consumer_id)
+    return accounts_of(request.visit.consumer_id)
 
 
-def _of_consumer(consumer_id: UUID) -> QuerySet[Account]:
+def accounts_of(consumer_id: UUID) -> QuerySet[Account]:
+    """Return the accounts of a consumer that may be shown to them, clients joined."""
     shown = Account.objects.filter(consumer_id=consumer_id, status__in=MAY_IDENTIFY)
     return shown.select_related("client", "consumer", "agency").order_by("listed_on", "id")
 
 
-_listed = known(_of_consumer)
+_listed = known(accounts_of)
 
 
 @known
 def _one_of(consumer_id: UUID, account_id: UUID) -> QuerySet[Account]:
-    return _of_consumer(consumer_id).filter(pk=account_id)
+    return accounts_of(consumer_id).filter(pk=account_id)
 
 
 def list_accounts(request: HttpRequest) -> list[Account]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -49,14 +49,17 @@ def write_rows(model: type[Row], rows: Iterable[Row], *, update: Sequence[str] =
     return written
 
 
-def read_rows(found: models.QuerySet) -> list:
-    """Read instances with all their columns, five times faster than the model's own way; no signal is sent."""
-    names = [line.attname for line in found.model._meta.concrete_fields]
-    return as_read(found.model, names, found.values_list(*names))
+@cache
+def names_of(model: type[models.Model]) -> tuple[str, ...]:
+    """Name all columns of a model, by their attnames."""
+    return tuple(line.attname for line in model._meta.concrete_fields)
 
 
 def as_read(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list:
-    """Make instances, as they are after being read, of values in the order of the names (attnames)."""
+    """Make instances, as they are after being read, of values in the order of the names (attnames).
+
+    Five times faster than the model's own way; no signal is sent.
+    """
     made, alias = [], connection.alias
     for values in rows:
         row = model.__new__(model)

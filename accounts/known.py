@@ -45,7 +45,7 @@ Found = TypeVar("Found")
 AGENCIES = UUID(int=0xA << 120 | 1), UUID(int=0xB << 120 | 2)
 """Nobody's: the two that a query is made for."""
 LONGEST = 10
-"""A list of more values is asked for as any other query."""
+"""A list of more values, of none, or with nothing in it (0, ""), is asked for as any other query."""
 ZONE = "Pacific/Auckland"
 """No query that is made may depend on where one is; nobody is here."""
 
@@ -232,12 +232,14 @@ def _kind(value: Any) -> type | None:
 def _shape(value: Any) -> Any:
     """Say what must be the same for a statement to fit; None where no statement is kept."""
     if value is None or value is True or value is False:
-        return ("is", value)
+        return ("is", str(value))
     if (kind := _kind(value)) is not None:
-        return kind if value else ("is", value)
+        return kind if value else ("is", repr(value))
     if isinstance(value, list | tuple):
         kinds = set(map(_kind, value))
-        return (kinds.pop(), len(value)) if len(kinds) == 1 and len(value) <= LONGEST and None not in kinds else None
+        if len(kinds) != 1 or None in kinds or len(value) > LONGEST or not all(value):
+            return None
+        return kinds.pop(), len(value)
     raise CannotBeKnown(f"A {type(value).__name__} is no value of a known query.")
 
 

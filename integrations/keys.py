@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from accounts.known import known
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import ApiKey
 
@@ -136,6 +137,11 @@ def revoke(*, key: ApiKey, by: str, now: datetime) -> None:
     ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now, revoked_by=by)
 
 
+@known
+def _shown(key_id: UUID) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(pk=key_id, agency__is_active=True)
+
+
 def authenticate(*, text: str, ip: str, now: datetime) -> ApiKey:
     """Find the key that was shown, and note to the minute that it was used.
 
@@ -146,7 +152,7 @@ def authenticate(*, text: str, ip: str, now: datetime) -> ApiKey:
     """
     key_id, secret = _read(text)
     with acting_for(ALL_AGENCIES):
-        key = ApiKey.objects.filter(pk=key_id, agency__is_active=True).first() if key_id else None
+        key = _shown.first(key_id) if key_id else None
     shown = _hash(secret)
     newer = hmac.compare_digest(shown, key.secret_hash if key else _NO_HASH)
     older = hmac.compare_digest(shown, (key.old_secret_hash if key else "") or _NO_HASH)

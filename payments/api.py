@@ -2,10 +2,12 @@
 
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from accounts.known import known
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments import tasks
 from payments.models import ProcessorAccount
@@ -17,6 +19,11 @@ LARGEST_BODY = 256 * 1024
 SIGNATURE = "Stripe-Signature"
 
 
+@known
+def _active(merchant_id: UUID) -> QuerySet[ProcessorAccount]:
+    return ProcessorAccount.objects.filter(pk=merchant_id, is_active=True, agency__is_active=True)
+
+
 @csrf_exempt
 @require_POST
 def webhook(request: HttpRequest, merchant_id: UUID) -> HttpResponse:
@@ -25,7 +32,7 @@ def webhook(request: HttpRequest, merchant_id: UUID) -> HttpResponse:
     The agency is named by the account in the address, and proven by that account's own signature.
     """
     with acting_for(ALL_AGENCIES):
-        merchant = ProcessorAccount.objects.filter(pk=merchant_id, is_active=True, agency__is_active=True).first()
+        merchant = _active.first(merchant_id)
     if merchant is None:
         return HttpResponse(status=404)
     if int(request.headers.get("Content-Length") or 0) > LARGEST_BODY:

@@ -6,15 +6,17 @@ about a debt (RF-11), so every change of a link ends the visits of both sides.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
-from accounts.bulk import blank, read_rows, set_foreign, write_rows
+from accounts.bulk import as_read, blank, names_of, set_foreign, write_rows
 from accounts.calendars import consumer_zone
 from accounts.crypto import indexer
 from accounts.keys import name_key, zip_key
+from accounts.known import known
 from accounts.models import Account, Agency, Consumer, ContactPoint
 from accounts.placement import Contact, Person, Placement
 
@@ -23,6 +25,29 @@ KEYS = ("last_name_key", "ssn_index", "ssn4_index", "dob_index", "zip_index", "t
 HOST_ID = ("connection_id", "host_consumer_id")
 POINT = ("label", "host_status", "textable", "position", "route", "evidence", "removed_at")
 Facts = tuple[str, str, str]
+
+
+@known
+def _people(
+    ids: Sequence[UUID] | None, connection_id: UUID, host_ids: Sequence[str] | None, ssn_indexes: Sequence[str] | None
+) -> QuerySet:
+    found = Consumer.objects.filter(
+        Q(pk__in=ids or ())
+        | Q(connection_id=connection_id, host_consumer_id__in=host_ids or ())
+        | Q(ssn_index__in=ssn_indexes or ())
+    )
+    return found.order_by("pk").values_list(*names_of(Consumer))
+
+
+@known
+def _sizes(consumers: Sequence[UUID]) -> QuerySet:
+    of_these = Account.objects.filter(consumer_id__in=consumers)
+    return of_these.values_list("consumer_id").annotate(Count("pk")).order_by()
+
+
+@known
+def _points(consumers: Sequence[UUID]) -> QuerySet:
+    return ContactPoint.objects.filter(consumer_id__in=consumers).values_list(*names_of(ContactPoint))
 
 
 class People:
@@ -41,20 +66,18 @@ class People:
         people = [self._said(placement)[0] for placement, _account, _is_new in told]
         self.keys = {id(person): self._keys(person) for person in people}
         current_ids = {account.consumer_id for _placement, account, is_new in told if not is_new}
-        found = Consumer.objects.filter(
-            Q(pk__in=current_ids)
-            | Q(connection_id=connection_id, host_consumer_id__in={person.host_consumer_id for person in people} - {""})
-            | Q(ssn_index__in={keys["ssn_index"] for keys in self.keys.values()} - {""})
-        )
+        host_ids = {person.host_consumer_id for person in people} - {""}
+        ssn_indexes = {keys["ssn_index"] for keys in self.keys.values()} - {""}
+        # None and not an empty list: nothing has a statement of its own.
+        found = _people(list(current_ids) or None, connection_id, list(host_ids) or None, list(ssn_indexes) or None)
         self.by_id: dict[UUID, Consumer] = {}
         self.by_host_id: dict[str, Consumer] = {}
         self.by_facts: dict[Facts, list[Consumer]] = defaultdict(list)
-        for consumer in read_rows(found.order_by("pk")):
+        for consumer in as_read(Consumer, names_of(Consumer), found):
             self._remember(consumer)
-        of_these = Account.objects.filter(consumer_id__in=self.by_id)
-        self.sizes = Counter(dict(of_these.values_list("consumer_id").annotate(Count("pk")).order_by()))
+        self.sizes = Counter(dict(_sizes(list(self.by_id))))
         self.points: dict[UUID, dict[tuple[str, str], ContactPoint]] = defaultdict(dict)
-        for point in read_rows(ContactPoint.objects.filter(consumer_id__in=self.by_id)):
+        for point in as_read(ContactPoint, names_of(ContactPoint), _points(list(self.by_id))):
             self.points[point.consumer_id][point.kind, point.value_key] = point
 
     def link(self, placement: Placement, account: Account, *, is_new: bool) -> set[str]:

@@ -5,17 +5,19 @@ are placed by one transaction at a time, and their rows are locked, so `account_
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from accounts import events, statuses
-from accounts.bulk import blank, read_rows, set_foreign, update_rows, write_rows
+from accounts.bulk import as_read, blank, names_of, set_foreign, update_rows, write_rows
 from accounts.keys import reference_key
+from accounts.known import known
 from accounts.models import Account, Agency, Client, Visit
 from accounts.placement import Part, Placement
 from accounts.services import visits
@@ -140,12 +142,39 @@ def _reopens(outcome: Outcome) -> bool:
     return bool(account and outcome.applied and names and statuses.reopens(account.status, outcome.placement.status))
 
 
+@known
+def _agency(agency_id: UUID) -> QuerySet[Agency]:
+    return Agency.objects.filter(pk=agency_id)
+
+
+@known
+def _held(connection_id: UUID, references: Sequence[str]) -> QuerySet:
+    held = Account.objects.select_for_update(no_key=True)
+    held = held.filter(connection_id=connection_id, reference__in=references)
+    return held.order_by("pk").values_list(*names_of(Account))
+
+
+@known
+def _of_numbers(connection_id: UUID, numbers: Sequence[str]) -> QuerySet[Client]:
+    return Client.objects.filter(connection_id=connection_id, number__in=numbers)
+
+
+@known
+def _visiting(consumers: Sequence[UUID]) -> QuerySet:
+    return Visit.objects.filter(consumer_id__in=consumers, ended_at__isnull=True).values_list("consumer_id", flat=True)
+
+
+@known
+def _event_seq(account_id: UUID) -> QuerySet:
+    return Account.objects.filter(pk=account_id).values_list("event_seq", flat=True)
+
+
 class _Chunk:
     """Place up to CHUNK accounts, no reference twice, inside the caller's transaction."""
 
     def __init__(self, connection_id: UUID, placements: list[Placement], now: datetime) -> None:
         self.connection_id, self.placements, self.now = connection_id, placements, now
-        self.agency = Agency.objects.get(pk=acting())
+        self.agency = _agency.get(UUID(acting()))
         self.facts: list[tuple[str, Account, dict[str, Any]]] = []
         self.statuses: list[tuple[Account, str]] = []
 
@@ -154,16 +183,12 @@ class _Chunk:
             # Two pushes of one connection at once would both insert the same new account.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(self.connection_id)])
         references = [placement.reference for placement in self.placements]
-        held = (
-            Account.objects.select_for_update(no_key=True)
-            .filter(connection_id=self.connection_id, reference__in=references)
-            .order_by("pk")
-        )
-        known = {account.reference: account for account in read_rows(held)}
+        held = as_read(Account, names_of(Account), _held(self.connection_id, references))
+        standing = {account.reference: account for account in held}
         outcomes = [
             Outcome(placement, verdict(placement, account), account)
             for placement in self.placements
-            for account in [known.get(placement.reference)]
+            for account in [standing.get(placement.reference)]
         ]
         self._refuse_unknown_clients(outcomes)
         if refuse_reopening and (asked := [outcome for outcome in outcomes if _reopens(outcome)]):
@@ -192,10 +217,9 @@ class _Chunk:
         if not moving:
             return
         numbers = {outcome.placement.client_number for outcome in moving}
-        there = Client.objects.filter(connection_id=self.connection_id, number__in=numbers)
-        known = set(there.values_list("number", flat=True))
+        there = {client.number for client in _of_numbers(self.connection_id, list(numbers))}
         for outcome in moving:
-            if outcome.placement.client_number not in known:
+            if outcome.placement.client_number not in there:
                 outcome.verdict = "unknown_client"
 
     def _apply(self, applied: list[Outcome]) -> None:
@@ -220,8 +244,7 @@ class _Chunk:
         update_rows(Account, sorted((one.account for one in standing), key=lambda account: account.id.int), changed)
         events.write_prepared(told)
         self._tell_statuses()
-        visiting = Visit.objects.filter(consumer_id__in=people.moved, ended_at__isnull=True)
-        for consumer_id in set(visiting.values_list("consumer_id", flat=True)):
+        for consumer_id in set(_visiting(list(people.moved))):
             visits.end_all_of(consumer_id=consumer_id, reason="relinked", now=self.now)
 
     def _tell_statuses(self) -> None:
@@ -230,7 +253,7 @@ class _Chunk:
             for hook in on_status:
                 hook(account=account, before=before, after=account.status, now=self.now)
             # They write events of their own, and more may follow in this transaction.
-            account.event_seq = Account.objects.values_list("event_seq", flat=True).get(pk=account.pk)
+            account.event_seq = _event_seq.get(account.pk)
 
     def _new_account(self, placement: Placement) -> Account:
         return blank(
@@ -250,8 +273,7 @@ class _Chunk:
             elif _names_client(placement.part):
                 # An update that names only the number moves the account; it does not rename the client.
                 names.setdefault(placement.client_number, placement.client_name)
-        known = Client.objects.filter(connection_id=self.connection_id, number__in=names)
-        clients = {client.number: client for client in known}
+        clients = {client.number: client for client in _of_numbers(self.connection_id, list(names))}
         missing = [
             Client(connection_id=self.connection_id, number=number, name=name)
             for number, name in names.items()

@@ -24,7 +24,7 @@ from settlements.rules.quotes import CHOICES, Wish
 
 def payable(pk: UUID) -> Account:
     """Find an account of the acting agency with what its standing is read from."""
-    return one(Account.objects.select_related("consumer", "client", "agency"), pk)
+    return one(Account, pk, "consumer", "client", "agency")
 
 
 def closed(at: Standing, choice: str, now: datetime) -> list[Refusal]:

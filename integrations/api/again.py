@@ -11,9 +11,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 
+from accounts.known import known
 from integrations.api.bodies import Refuse
 from integrations.models import ApiKey, IdempotencyKey
 
@@ -24,6 +26,11 @@ BEGUN = 0
 """The status of a write in steps that has no answer yet."""
 FORGET = 50
 """Answers whose time is over that one write clears away."""
+
+
+@known
+def _kept(key_id: UUID, name: str) -> QuerySet[IdempotencyKey]:
+    return IdempotencyKey.objects.filter(api_key=key_id, key=name)
 
 
 def once(
@@ -38,7 +45,7 @@ def once(
     with transaction.atomic():
         if not _alone(key.pk, name):
             raise _running()
-        kept = IdempotencyKey.objects.filter(api_key=key, key=name).first()
+        kept = _kept.first(key.pk, name)
         if kept is not None and kept.expires_at > now:
             return _again(kept, digest)
         answer = write()
@@ -72,7 +79,7 @@ def in_steps(
     with _holding(key.pk, name) as alone:
         if not alone:
             raise _running()
-        kept = IdempotencyKey.objects.filter(api_key=key, key=name).first()
+        kept = _kept.first(key.pk, name)
         if kept is not None and kept.expires_at > now:
             if kept.status == BEGUN and kept.request_sha256 == digest:
                 said = "The first request with this key ended without an answer: look what became of it."
@@ -158,7 +165,12 @@ def _again(kept: IdempotencyKey, digest: str) -> HttpResponse:
     return answer
 
 
+@known
+def _over(now: datetime) -> QuerySet:
+    over = IdempotencyKey.objects.filter(expires_at__lte=now).order_by("expires_at")
+    return over.values_list("pk", flat=True)[:FORGET]
+
+
 def _forget(now: datetime, kept: IdempotencyKey | None) -> None:
-    over = IdempotencyKey.objects.filter(expires_at__lte=now).order_by("expires_at").values_list("pk", flat=True)
-    gone = {*over[:FORGET], *([kept.pk] if kept else [])}
+    gone = {*_over(now), *([kept.pk] if kept else [])}
     IdempotencyKey.objects.filter(pk__in=gone).delete()

@@ -21,8 +21,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts import events
+from accounts.known import Known, known
 from accounts.refusals import Refusal
-from accounts.tenancy import acting_for
+from accounts.tenancy import Row, acting_for
 from integrations import keys
 from integrations.api.again import once
 from integrations.api.bodies import Form, Refuse, decode, read_body
@@ -225,12 +226,22 @@ def file(content: bytes, *, kind: str, name: str) -> HttpResponse:
     return HttpResponse(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def one(rows: QuerySet, pk: object) -> Model:
+@functools.cache
+def _by_key(model: type[Row], *joined: str) -> Known[[uuid.UUID], Row]:
+    def by_key(pk: uuid.UUID) -> QuerySet[Row]:
+        rows = model.objects.filter(pk=pk)
+        return rows.select_related(*joined) if joined else rows
+
+    return known(by_key)
+
+
+def one(rows: type[Row] | QuerySet, pk: uuid.UUID, *joined: str) -> Model:
     """Find a row of the acting agency; another agency's is not there.
 
+    :param rows: all of a model, with what is joined to it, or some.
     :raises Refuse: 404 `not_found`.
     """
-    row = rows.filter(pk=pk).first()
+    row = rows.filter(pk=pk).first() if isinstance(rows, QuerySet) else _by_key(rows, *joined).first(pk)
     if row is None:
         raise Refuse(404, "not_found", "There is nothing here.")
     return row

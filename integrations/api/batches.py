@@ -96,12 +96,12 @@ REFUSED = {409: "`batch_not_open`, `batch_not_approved`, `batch_not_exported`, `
 
 def stored(pk: UUID) -> PaymentBatch:
     """Find a batch of the acting agency."""
-    return one(PaymentBatch.objects.all(), pk)
+    return one(PaymentBatch, pk)
 
 
 def item(pk: UUID) -> BatchItem:
     """Find an item of a batch of the acting agency."""
-    return one(BatchItem.objects.select_related("batch"), pk)
+    return one(BatchItem, pk, "batch")
 
 
 class Batches(Endpoint):
@@ -171,7 +171,7 @@ class BatchItems(Endpoint):
     )
     def post(self, request: Request, batch_id: UUID) -> HttpResponse:
         row = stored(batch_id)
-        postdate = one(Postdate.objects.all(), self.read(AddForm)["post_date"])
+        postdate = one(Postdate, self.read(AddForm)["post_date"])
         with refusing(batches.Refused):
             made = batches.add(batch=row, postdate=postdate, by=self.by, now=self.now)
         return answer(ItemShown.of(made), status=201)

@@ -75,8 +75,8 @@ class BudgetForms(Endpoint):
     )
     def post(self, request: Request) -> HttpResponse:
         given = self.read(BudgetDraftForm)
-        client = one(Client.objects.all(), given["client"]) if "client" in given else None
-        source = one(AffordabilityForm.objects.all(), given["copy_of"]) if "copy_of" in given else None
+        client = one(Client, given["client"]) if "client" in given else None
+        source = one(AffordabilityForm, given["copy_of"]) if "copy_of" in given else None
         row = budget_forms.draft(client=client, by=self.by, now=self.now, copy_of=source)
         return answer(FormShown.of(row), status=201, headers={"Location": f"/api/v1/budget-forms/{row.pk}"})
 
@@ -87,7 +87,7 @@ class OneBudgetForm(Endpoint):
     @operation("get_budget_form", "Read a budget form", scope="rules:read", answers=FormShown)
     def get(self, request: Request, form_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(FormShown.of(one(AffordabilityForm.objects.all(), form_id)))
+        return answer(FormShown.of(one(AffordabilityForm, form_id)))
 
     @operation(
         "put_budget_form",
@@ -98,7 +98,7 @@ class OneBudgetForm(Endpoint):
         problems={422: "`refused`: every mistake of the definition, with its pointer; `not_a_draft`."},
     )
     def put(self, request: Request, form_id: UUID) -> HttpResponse:
-        row = one(AffordabilityForm.objects.all(), form_id)
+        row = one(AffordabilityForm, form_id)
         given = self.read(DefinitionForm)
         found = budget_forms.save(
             form=row, definition=given["definition"], note=given.get("note", ""), by=self.by, now=self.now
@@ -117,7 +117,7 @@ class OneBudgetForm(Endpoint):
     )
     def delete(self, request: Request, form_id: UUID) -> HttpResponse:
         self.asked()
-        row = one(AffordabilityForm.objects.all(), form_id)
+        row = one(AffordabilityForm, form_id)
         with refusing(budget_forms.Refused):
             budget_forms.discard(form=row)
         row.refresh_from_db()
@@ -138,7 +138,7 @@ class PublishBudgetForm(Endpoint):
         problems={422: "`refused`: `not_a_draft`, or its mistakes."},
     )
     def post(self, request: Request, form_id: UUID) -> HttpResponse:
-        row = one(AffordabilityForm.objects.all(), form_id)
+        row = one(AffordabilityForm, form_id)
         self.read(Nothing)
         with refusing(budget_forms.Refused):
             return answer(FormShown.of(budget_forms.publish(form=row, by=self.by, now=self.now)))

@@ -79,7 +79,7 @@ def as_answers(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def budget_of(pk: UUID) -> Affordability:
     """Find a budget of the acting agency."""
-    return one(Affordability.objects.select_related("account__consumer", "form"), pk)
+    return one(Affordability, pk, "account__consumer", "form")
 
 
 def submitted(row: Affordability) -> Affordability:
@@ -156,7 +156,7 @@ class AccountBudget(Endpoint):
     )
     def delete(self, request: Request, account_id: UUID) -> HttpResponse:
         self.asked()
-        affordability.discard(account=one(Account.objects.all(), account_id))
+        affordability.discard(account=one(Account, account_id))
         return HttpResponse(status=204)
 
 

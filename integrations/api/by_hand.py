@@ -73,7 +73,7 @@ class CameBack(Endpoint):
         problems={409: "`not_by_hand`: only a check or money order that stands can come back."},
     )
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
-        row = one(Payment.objects.all(), payment_id)
+        row = one(Payment, payment_id)
         given = self.read(WhyForm)
         row = made(by_hand.came_back(payment=row, reason=given["reason"], by=self.by, now=self.now))
         return answer(PaymentShown.of(row))

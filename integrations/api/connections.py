@@ -148,7 +148,7 @@ class OneConnection(Endpoint):
     @operation("get_connection", "Read a host connection", scope="agency:read", answers=ConnectionShown)
     def get(self, request: Request, connection_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(connection_shown(one(HostConnection.objects.all(), connection_id)))
+        return answer(connection_shown(one(HostConnection, connection_id)))
 
 
 class TryConnection(Endpoint):
@@ -164,7 +164,7 @@ class TryConnection(Endpoint):
         steps=True,
     )
     def post(self, request: Request, connection_id: UUID) -> HttpResponse:
-        row = one(HostConnection.objects.all(), connection_id)
+        row = one(HostConnection, connection_id)
         self.read(Nothing)
         return answer(check.test_connection(row)._asdict())
 
@@ -181,7 +181,7 @@ class ConnectionHealth(Endpoint):
     )
     def get(self, request: Request, connection_id: UUID) -> HttpResponse:
         self.asked()
-        row = one(HostConnection.objects.all(), connection_id)
+        row = one(HostConnection, connection_id)
         found = next(each for each in health.of_all() if each.receiver.pk == row.pk)
         about = {name: getattr(row, name) for name in ("is_active", "unreachable_since")}
         return answer({"id": row.pk, **about, **{k: v for k, v in found._asdict().items() if k != "receiver"}})
@@ -193,7 +193,7 @@ class ConnectionSettings(Endpoint):
     @operation("get_connection_settings", "Read a connection's settings", scope="agency:read", answers=SettingsShown)
     def get(self, request: Request, connection_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(SettingsShown.of(one(HostConnection.objects.all(), connection_id)))
+        return answer(SettingsShown.of(one(HostConnection, connection_id)))
 
     @operation(
         "put_connection_settings",
@@ -205,7 +205,7 @@ class ConnectionSettings(Endpoint):
         problems={422: "`refused`: `network_invalid`, `status_unknown`, `route_unknown`."},
     )
     def put(self, request: Request, connection_id: UUID) -> HttpResponse:
-        row = one(HostConnection.objects.all(), connection_id)
+        row = one(HostConnection, connection_id)
         values = self.read(SettingsForm)
         values["routing"] = {name: dict(way) for name, way in values["routing"].items()}
         return answer(

@@ -77,7 +77,7 @@ class Consents(Endpoint):
         query=[ConsentQuery],
     )
     def get(self, request: Request, consumer_id: UUID) -> HttpResponse:
-        row = one(Consumer.objects.all(), consumer_id)
+        row = one(Consumer, consumer_id)
         return self.listed(ConsentQuery, row.consents.all(), ConsentShown.of)
 
     @operation(
@@ -111,7 +111,7 @@ class Consents(Endpoint):
         ],
     )  # fmt: skip
     def post(self, request: Request, consumer_id: UUID) -> HttpResponse:
-        row = one(Consumer.objects.all(), consumer_id)
+        row = one(Consumer, consumer_id)
         given = self.read(ConsentForm)
         point = None
         if "contact_point" in given:

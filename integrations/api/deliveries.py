@@ -278,7 +278,7 @@ class HostStretch(_Stretch):
         ],
     )
     def post(self, request: Request, connection_id: UUID) -> HttpResponse:
-        return self.ask(one(HostConnection.objects.all(), connection_id))
+        return self.ask(one(HostConnection, connection_id))
 
 
 class OneRedelivery(Endpoint):
@@ -293,7 +293,7 @@ class OneRedelivery(Endpoint):
     )
     def get(self, request: Request, redelivery_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(RedeliveryShown.of(one(Redelivery.objects.all(), redelivery_id)))
+        return answer(RedeliveryShown.of(one(Redelivery, redelivery_id)))
 
 
 class DeadLettersAgain(Endpoint):

@@ -115,7 +115,7 @@ class Events(Endpoint):
     def get(self, request: Request) -> HttpResponse:
         asked = self.asked(FeedQuery)
         if "account" in asked:
-            one(Account.objects.all(), asked["account"])
+            one(Account, asked["account"])
         after, limit = asked.get("after", 0), asked.get("limit", settings.API_PAGE)
         sieve = asked.get("kinds", []), asked.get("account")
         found = read(after, limit, *sieve, agency_id=self.key.agency_id)

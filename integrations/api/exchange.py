@@ -42,7 +42,7 @@ class ExportRuleSets(Endpoint):
     def get(self, request: Request) -> HttpResponse:
         asked = self.asked(ExportQuery)
         whose = asked.get("client", "agency")
-        client = None if whose in ("agency", "all") else one(Client.objects.all(), _id(whose))
+        client = None if whose in ("agency", "all") else one(Client, _id(whose))
         said = {"client": client, "all_clients": whose == "all", "now": self.now}
         if asked.get("format", "json") == "json":
             return answer(collect.export_json(**said))

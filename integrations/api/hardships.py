@@ -75,7 +75,7 @@ class DocumentShown(Shown):
 
 def pause_of(pk: UUID) -> Hardship:
     """Find a pause of the acting agency."""
-    return one(Hardship.objects.select_related("account", "consumer"), pk)
+    return one(Hardship, pk, "account", "consumer")
 
 
 class Hardships(Endpoint):
@@ -247,5 +247,5 @@ class HardshipDocument(Endpoint):
     )
     def get(self, request: Request, document_id: UUID) -> HttpResponse:
         self.asked()
-        row = one(Evidence.objects.all(), document_id)
+        row = one(Evidence, document_id)
         return file(evidence.content_of(row), kind=DOCUMENT, name=evidence.file_name(row))

@@ -52,7 +52,7 @@ def customer(pk: UUID) -> PastDueCustomer:
 
     :raises Refuse: 409 `no_ledger`.
     """
-    row = one(PastDueCustomer.objects.select_related("connection"), pk)
+    row = one(PastDueCustomer, pk, "connection")
     _is_ledger(row.connection)
     return row
 
@@ -132,7 +132,7 @@ class PullLedger(Endpoint):
         problems={409: "`no_ledger`: this host is not one that is pulled.", **SILENT},
     )
     def post(self, request: Request, connection_id: UUID) -> HttpResponse:
-        row = one(HostConnection.objects.all(), connection_id)
+        row = one(HostConnection, connection_id)
         self.read(Nothing)
         _is_ledger(row)
         try:

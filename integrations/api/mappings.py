@@ -126,7 +126,7 @@ class MakeMapping(Endpoint):
         examples=[example("A small one", MADE)],
     )
     def post(self, request: Request, connection_id: UUID) -> HttpResponse:
-        connection = one(HostConnection.objects.all(), connection_id)
+        connection = one(HostConnection, connection_id)
         row = made(mappings.make(connection=connection, **self.read(MappingForm)))
         return answer(MappingShown.of(row), status=201, headers={"Location": f"/api/v1/mappings/{row.pk}"})
 
@@ -137,7 +137,7 @@ class OneMapping(Endpoint):
     @operation("get_mapping", "Read a mapping", scope="agency:read", answers=MappingShown)
     def get(self, request: Request, mapping_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(MappingShown.of(one(FileFormat.objects.all(), mapping_id)))
+        return answer(MappingShown.of(one(FileFormat, mapping_id)))
 
     @operation(
         "put_mapping",
@@ -150,7 +150,7 @@ class OneMapping(Endpoint):
         examples=[example("Switched off", {**MADE, "is_active": False})],
     )
     def put(self, request: Request, mapping_id: UUID) -> HttpResponse:
-        row = one(FileFormat.objects.all(), mapping_id)
+        row = one(FileFormat, mapping_id)
         return answer(MappingShown.of(made(mappings.change(row=row, **self.read(MappingForm)))))
 
 
@@ -168,6 +168,6 @@ class TryMapping(Endpoint):
         examples=[example("Two rows", {"sample": "case\nA-1\nA-2\n"})],
     )
     def post(self, request: Request, mapping_id: UUID) -> HttpResponse:
-        row = one(FileFormat.objects.all(), mapping_id)
+        row = one(FileFormat, mapping_id)
         sample = self.read(SampleForm)["sample"].encode()
         return answer({"rows": mappings.tried(row=row, sample=sample)})

@@ -86,7 +86,7 @@ class Methods(Endpoint):
         query=[PageQuery],
     )
     def get(self, request: Request, consumer_id: UUID) -> HttpResponse:
-        row = one(Consumer.objects.all(), consumer_id)
+        row = one(Consumer, consumer_id)
         kept = wallet.methods_of(row.pk).values("pk")
         return self.listed(PageQuery, Method.objects.filter(pk__in=kept), MethodShown.of)
 
@@ -97,7 +97,7 @@ class OneMethod(Endpoint):
     @operation("get_method", "Read a way to pay", scope="methods:read", answers=MethodShown)
     def get(self, request: Request, method_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(MethodShown.of(one(Method.objects.all(), method_id)))
+        return answer(MethodShown.of(one(Method, method_id)))
 
     @operation(
         "remove_method",
@@ -108,7 +108,7 @@ class OneMethod(Endpoint):
     )
     def delete(self, request: Request, method_id: UUID) -> HttpResponse:
         self.asked()
-        row = one(Method.objects.all(), method_id)
+        row = one(Method, method_id)
         return answer(MethodShown.of(wallet.remove(method=row, by=self.by, now=self.now)))
 
 
@@ -125,7 +125,7 @@ class DefaultMethod(Endpoint):
         once=True,
     )
     def post(self, request: Request, method_id: UUID) -> HttpResponse:
-        row = one(Method.objects.all(), method_id)
+        row = one(Method, method_id)
         self.read(Nothing)
         wallet.make_default(method=row, now=self.now)
         row.refresh_from_db()
@@ -153,7 +153,7 @@ class OneAuthorization(Endpoint):
     @operation("get_authorization", "Read an authorization", scope="methods:read", answers=AuthorizationShown)
     def get(self, request: Request, authorization_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(authorization_shown(one(Authorization.objects.all(), authorization_id)))
+        return answer(authorization_shown(one(Authorization, authorization_id)))
 
 
 class AuthorizationCopy(Endpoint):
@@ -168,7 +168,7 @@ class AuthorizationCopy(Endpoint):
     )
     def get(self, request: Request, authorization_id: UUID) -> HttpResponse:
         self.asked()
-        row = one(Authorization.objects.select_related("account__agency", "consumer", "method"), authorization_id)
+        row = one(Authorization, authorization_id, "account__agency", "consumer", "method")
         return file(papers.authorization_copy(row), kind=PDF, name=f"authorization-{row.accepted_at:%Y-%m-%d}.pdf")
 
 
@@ -185,7 +185,7 @@ class RevokeAuthorization(Endpoint):
         once=True,
     )
     def post(self, request: Request, authorization_id: UUID) -> HttpResponse:
-        row = one(Authorization.objects.all(), authorization_id)
+        row = one(Authorization, authorization_id)
         self.read(Nothing)
         count = wallet.revoke(authorization=row, by=self.by, now=self.now)
         row.refresh_from_db()

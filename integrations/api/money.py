@@ -139,7 +139,7 @@ class OnePayment(Endpoint):
     @operation("get_payment", "Read a payment", scope="payments:read", answers=PaymentShown)
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(PaymentShown.of(one(Payment.objects.all(), payment_id)))
+        return answer(PaymentShown.of(one(Payment, payment_id)))
 
 
 class Receipt(Endpoint):
@@ -155,8 +155,7 @@ class Receipt(Endpoint):
     )
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
         asked = self.asked(PaperQuery)
-        joined = Payment.objects.select_related("account__agency", "consumer", "method")
-        row = one(joined, payment_id)
+        row = one(Payment, payment_id, "account__agency", "consumer", "method")
         if row.status not in Payment.COUNTED or row.status == Payment.Status.INTENDED:
             raise Refuse(409, "payment_not_made", "There is no receipt: nothing came of this payment.")
         paper = papers.receipt(row, language=asked.get("language", "en"))
@@ -175,7 +174,7 @@ class PaymentEvidence(Endpoint):
     )
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
         self.asked()
-        row = one(Payment.objects.select_related("arrangement", "postdate__arrangement"), payment_id)
+        row = one(Payment, payment_id, "arrangement", "postdate__arrangement")
         return file(evidence.pack(payment=row, now=self.now), kind=ZIP, name=evidence.file_name(row))
 
 
@@ -190,7 +189,7 @@ class ArrangementEvidence(Endpoint):
     )
     def get(self, request: Request, arrangement_id: UUID) -> HttpResponse:
         self.asked()
-        row = one(Arrangement.objects.all(), arrangement_id)
+        row = one(Arrangement, arrangement_id)
         return file(evidence.pack(arrangement=row, now=self.now), kind=ZIP, name=evidence.file_name(row))
 
 
@@ -208,7 +207,7 @@ class VoidPayment(Endpoint):
         problems={409: "`void_at_host`, `void_too_late`, `void_not_possible`."},
     )
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
-        row = one(Payment.objects.all(), payment_id)
+        row = one(Payment, payment_id)
         given = self.read(WhyForm)
         with refusing(refunds.Refused):
             done = refunds.void(payment=row, reason=given["reason"], by=self.by, now=self.now)
@@ -236,7 +235,7 @@ class OneRefund(Endpoint):
     @operation("get_refund", "Read a refund", scope="payments:read", answers=RefundShown)
     def get(self, request: Request, refund_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(RefundShown.of(one(Refund.objects.all(), refund_id)))
+        return answer(RefundShown.of(one(Refund, refund_id)))
 
 
 class AskRefund(Endpoint):
@@ -254,7 +253,7 @@ class AskRefund(Endpoint):
         problems={409: "`refund_at_host`, `refund_not_paid`, `refund_open`.", 422: "`refused`: `refund_too_much`."},
     )
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
-        row = one(Payment.objects.all(), payment_id)
+        row = one(Payment, payment_id)
         given = self.read(RefundForm)
         with refusing(refunds.Refused):
             made = refunds.ask(payment=row, **given, by=self.by, now=self.now, key=self.asked_as)
@@ -277,7 +276,7 @@ class ApproveRefund(Endpoint):
         problems={409: "`refund_second_person`, `refund_decided`; or the payment cannot be given back any more."},
     )
     def post(self, request: Request, refund_id: UUID) -> HttpResponse:
-        row = one(Refund.objects.all(), refund_id)
+        row = one(Refund, refund_id)
         self.read(Nothing)
         with refusing(refunds.Refused):
             done = refunds.approve(refund=row, by=self.by, now=self.now)
@@ -297,7 +296,7 @@ class RejectRefund(Endpoint):
         problems={409: "`refund_decided`."},
     )
     def post(self, request: Request, refund_id: UUID) -> HttpResponse:
-        row = one(Refund.objects.all(), refund_id)
+        row = one(Refund, refund_id)
         given = self.read(WhyForm)
         with refusing(refunds.Refused):
             done = refunds.reject(refund=row, reason=given["reason"], by=self.by, now=self.now)
@@ -352,7 +351,7 @@ class RevokePayLink(Endpoint):
         once=True,
     )
     def post(self, request: Request, link_id: UUID) -> HttpResponse:
-        row = one(PayLink.objects.all(), link_id)
+        row = one(PayLink, link_id)
         self.read(Nothing)
         pay_links.revoke(link=row, by=self.by, now=self.now)
         row.refresh_from_db()
@@ -387,6 +386,6 @@ class CloseIncident(Endpoint):
         once=True,
     )
     def post(self, request: Request, incident_id: UUID) -> HttpResponse:
-        row = one(Incident.objects.all(), incident_id)
+        row = one(Incident, incident_id)
         given = self.read(NoteForm)
         return answer(IncidentShown.of(incidents.close(incident=row, by=self.by, note=given["note"], now=self.now)))

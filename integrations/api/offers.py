@@ -93,7 +93,7 @@ class AccountOffers(Endpoint):
     )
     def get(self, request: Request, account_id: UUID) -> HttpResponse:
         asked = self.asked(PageQuery)
-        account = one(Account.objects.all(), account_id)
+        account = one(Account, account_id)
         limit = asked.get("limit", settings.API_PAGE)
         rows = IndividualOffer.objects.filter(account=account)
         return answer(page(rows, after=asked.get("cursor"), limit=limit, show=offer_shown))
@@ -159,7 +159,7 @@ class WithdrawOffer(Endpoint):
         examples=[example("A reason", {"reason": "Made by mistake."})],
     )
     def post(self, request: Request, offer_id: UUID) -> HttpResponse:
-        offer = one(IndividualOffer.objects.select_related("account"), offer_id)
+        offer = one(IndividualOffer, offer_id, "account")
         given = self.read(WithdrawForm)
         found = individual.withdraw(offer=offer, reason=given["reason"], by=self.by, now=self.now)
         if found and not any(each.field for each in found):

@@ -167,7 +167,7 @@ class OneLicence(Endpoint):
     @operation("get_licence", "Read a licence", scope="agency:read", answers=LicenceShown)
     def get(self, request: Request, licence_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(LicenceShown.of(one(Licence.objects.all(), licence_id)))
+        return answer(LicenceShown.of(one(Licence, licence_id)))
 
     @operation(
         "put_licence",
@@ -178,7 +178,7 @@ class OneLicence(Endpoint):
         problems={422: "`refused`: `ends_too_early`, `state_unknown`."},
     )
     def put(self, request: Request, licence_id: UUID) -> HttpResponse:
-        row = one(Licence.objects.all(), licence_id)
+        row = one(Licence, licence_id)
         return answer(LicenceShown.of(made(licences.write(values=self.read(LicenceForm), row=row))))
 
 

@@ -100,11 +100,11 @@ class OneClient(Endpoint):
     @operation("get_client", "Read a client", scope="accounts:read", answers=ClientInFull)
     def get(self, request: Request, client_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(ClientInFull.of(one(Client.objects.all(), client_id)))
+        return answer(ClientInFull.of(one(Client, client_id)))
 
     @operation("put_client", "Change a client", scope="agency:write", form=ClientForm, answers=ClientInFull)
     def put(self, request: Request, client_id: UUID) -> HttpResponse:
-        row = one(Client.objects.all(), client_id)
+        row = one(Client, client_id)
         return answer(ClientInFull.of(clients.change(client=row, **self.read(ClientForm))))
 
 
@@ -137,7 +137,7 @@ class OneConsumer(Endpoint):
     @operation("get_consumer", "Read a consumer", scope="consumers:read", answers=ConsumerShown)
     def get(self, request: Request, consumer_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(consumer_shown(one(Consumer.objects.all(), consumer_id)))
+        return answer(consumer_shown(one(Consumer, consumer_id)))
 
 
 class ContactPoints(Endpoint):
@@ -152,7 +152,7 @@ class ContactPoints(Endpoint):
         query=[ContactQuery],
     )
     def get(self, request: Request, consumer_id: UUID) -> HttpResponse:
-        row = one(Consumer.objects.all(), consumer_id)
+        row = one(Consumer, consumer_id)
         return self.listed(ContactQuery, row.contact_points.all(), ContactShown.of)
 
 
@@ -169,7 +169,7 @@ class OptOut(Endpoint):
         once=True,
     )
     def post(self, request: Request, contact_point_id: UUID) -> HttpResponse:
-        row = one(ContactPoint.objects.all(), contact_point_id)
+        row = one(ContactPoint, contact_point_id)
         given = self.read(OptOutForm)
         said = {"contact_point": row, "source": "host", "words": given.get("words", ""), "now": self.now}
         if given["scope"] == "campaigns":
@@ -234,7 +234,7 @@ class RemoveContact(Endpoint):
     )
     def delete(self, request: Request, contact_point_id: UUID) -> HttpResponse:
         self.asked()
-        row = one(ContactPoint.objects.select_related("consumer"), contact_point_id)
+        row = one(ContactPoint, contact_point_id, "consumer")
         if row.removed_at is None:
             try:
                 contacts.remove(consumer=row.consumer, contact_point=row, now=self.now)
@@ -259,7 +259,7 @@ class WithdrawEsign(Endpoint):
         problems={409: "`esign_not_live`: there is none."},
     )
     def post(self, request: Request, consumer_id: UUID) -> HttpResponse:
-        row = one(Consumer.objects.all(), consumer_id)
+        row = one(Consumer, consumer_id)
         self.read(Nothing)
         if consent.esign_live(row) is None:
             raise Refuse(409, "esign_not_live", "There is no consent to take back.")
@@ -279,7 +279,7 @@ class EndVisits(Endpoint):
         once=True,
     )
     def post(self, request: Request, consumer_id: UUID) -> HttpResponse:
-        row = made(one(Consumer.objects.all(), consumer_id))
+        row = made(one(Consumer, consumer_id))
         self.read(Nothing)
         visits.end_all_of(consumer_id=row.pk, reason="host", now=self.now)
         return answer(consumer_shown(row))

@@ -117,7 +117,7 @@ class PlaceAccount(OneAccount):
         examples=[example("Its record", {"record": RECORD}), example("It landed", ANSWER, status=200)],
     )
     def put(self, request: Request, account_id: UUID) -> HttpResponse:
-        account = one(Account.objects.all(), account_id)
+        account = one(Account, account_id)
         given = self.read(RecordForm)
         connection = HostConnection.objects.filter(pk=account.connection_id, is_active=True).first()
         if connection is None:
@@ -148,7 +148,7 @@ class ReopenAccount(Endpoint):
         examples=[example("A dismissed case", {"reason": "The bankruptcy case was dismissed."})],
     )
     def post(self, request: Request, account_id: UUID) -> HttpResponse:
-        account = one(Account.objects.all(), account_id)
+        account = one(Account, account_id)
         given = self.read(ReopenForm)
         try:
             reopen.allow(account_id=account.pk, by=self.by, reason=given["reason"], now=self.now)

@@ -138,14 +138,14 @@ def wish_of(given: dict) -> Wish:
         payment=given.get("payment"),
         to_on=given.get("to_on"),
         frequency=given.get("frequency", ""),
-        method=one(Method.objects.all(), method) if method else None,
+        method=one(Method, method) if method else None,
         amount_cents=given.get("amount_cents", 0),
     )
 
 
 def stored(pk: UUID) -> Arrangement:
     """Find an arrangement of the acting agency."""
-    return one(Arrangement.objects.all(), pk)
+    return one(Arrangement, pk)
 
 
 class Arrangements(Endpoint):

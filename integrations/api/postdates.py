@@ -71,7 +71,7 @@ class OnePostdate(Endpoint):
     @operation("get_post_date", "Read a post-date", scope="arrangements:read", answers=PostdateShown)
     def get(self, request: Request, postdate_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(PostdateShown.of(one(Postdate.objects.all(), postdate_id)))
+        return answer(PostdateShown.of(one(Postdate, postdate_id)))
 
 
 class CancelPostdate(Endpoint):
@@ -87,7 +87,7 @@ class CancelPostdate(Endpoint):
         once=True,
     )
     def post(self, request: Request, postdate_id: UUID) -> HttpResponse:
-        row = one(Postdate.objects.all(), postdate_id)
+        row = one(Postdate, postdate_id)
         self.read(Nothing)
         return answer(PostdateShown.of(postdates.request_cancel(postdate=row, now=self.now)))
 
@@ -106,7 +106,7 @@ class MovePostdate(Endpoint):
         problems={409: f"{ENDED} `changes_used_up`, `change_under_way`, `text_changed`.", 422: "`refused`."},
     )
     def post(self, request: Request, postdate_id: UUID) -> HttpResponse:
-        row = one(Postdate.objects.select_related("arrangement"), postdate_id)
+        row = one(Postdate, postdate_id, "arrangement")
         given = self.read(MoveForm)
         wish = Wish(kind="move", payment=row.pk, to_on=given["to_on"])
         said = {"by": self.by, "now": self.now, "text_sha256": given.get("text_sha256", "")}

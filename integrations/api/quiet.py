@@ -61,7 +61,7 @@ class QuietTimes(Endpoint):
         query=[PageQuery],
     )
     def get(self, request: Request, consumer_id: UUID) -> HttpResponse:
-        row = one(Consumer.objects.all(), consumer_id)
+        row = one(Consumer, consumer_id)
         return self.listed(PageQuery, row.quiet_times.all(), QuietShown.of)
 
     @operation(
@@ -77,7 +77,7 @@ class QuietTimes(Endpoint):
         examples=[example("Mornings at work", SAID)],
     )
     def post(self, request: Request, consumer_id: UUID) -> HttpResponse:
-        row = one(Consumer.objects.all(), consumer_id)
+        row = one(Consumer, consumer_id)
         given = self.read(QuietForm)
         try:
             made = quiet.add(consumer=row, **given, source="host", now=self.now)
@@ -100,7 +100,7 @@ class EndQuietTime(Endpoint):
         once=True,
     )
     def post(self, request: Request, quiet_time_id: UUID) -> HttpResponse:
-        row = one(QuietTime.objects.all(), quiet_time_id)
+        row = one(QuietTime, quiet_time_id)
         self.read(Nothing)
         quiet.end(row=row, now=self.now)
         row.refresh_from_db()

@@ -207,7 +207,7 @@ class OneQuote(Endpoint):
     @operation("get_quote", "Read a quote", scope="quotes:read", answers=QuoteShown)
     def get(self, request: Request, quote_id: UUID) -> HttpResponse:
         self.asked()
-        quote = one(Quote.objects.select_related("account"), quote_id)
+        quote = one(Quote, quote_id, "account")
         return answer(quote_shown(quote, quotes.state(quote, now=self.now)))
 
 
@@ -251,7 +251,7 @@ class AcceptQuote(Endpoint):
         ],
     )
     def post(self, request: Request, quote_id: UUID) -> HttpResponse:
-        quote = one(Quote.objects.select_related("account"), quote_id)
+        quote = one(Quote, quote_id, "account")
         given = self.read(AcceptForm)
         try:
             made = agree.accept(

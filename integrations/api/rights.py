@@ -96,7 +96,7 @@ class OneDispute(Endpoint):
     @operation("get_dispute", "Read a dispute", scope="disputes:read", answers=DisputeShown)
     def get(self, request: Request, dispute_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(DisputeShown.of(one(Dispute.objects.all(), dispute_id)))
+        return answer(DisputeShown.of(one(Dispute, dispute_id)))
 
 
 class OpenDispute(Endpoint):
@@ -143,7 +143,7 @@ class ResolveDispute(Endpoint):
         problems={409: "`dispute_not_open`.", 422: "`refused`: `verification_missing`."},
     )
     def post(self, request: Request, dispute_id: UUID) -> HttpResponse:
-        row = one(Dispute.objects.all(), dispute_id)
+        row = one(Dispute, dispute_id)
         given = self.read(ResolveForm)
         made(disputes.resolve(dispute=row, by=self.by, **given, now=self.now))
         return answer(DisputeShown.of(row))
@@ -220,7 +220,7 @@ class AnswerCreditor(Endpoint):
         problems={409: "`creditor_answered`."},
     )
     def post(self, request: Request, creditor_request_id: UUID) -> HttpResponse:
-        row = one(CreditorRequest.objects.all(), creditor_request_id)
+        row = one(CreditorRequest, creditor_request_id)
         given = self.read(AnsweredForm)
         made(disputes.answer_creditor(request=row, by=self.by, sent_on=given["sent_on"], now=self.now))
         return answer(CreditorShown.of(row))

@@ -95,7 +95,7 @@ def rule_set_shown(row: RuleSet) -> dict:
 
 def stored(pk: UUID) -> RuleSet:
     """Find a version of the acting agency."""
-    return one(RuleSet.objects.select_related("client"), pk)
+    return one(RuleSet, pk, "client")
 
 
 def conflict(error: rulesets.Refused) -> Refuse:
@@ -178,7 +178,7 @@ class RuleSets(Endpoint):
     )
     def post(self, request: Request) -> HttpResponse:
         given = self.read(DraftForm)
-        client = one(Client.objects.all(), given["client"]) if given.get("client") else None
+        client = one(Client, given["client"]) if given.get("client") else None
         copied = stored(given["copy_of"]) if "copy_of" in given else None
         if RuleSet.objects.filter(client=client, status__in=RuleSet.OPEN).exists():
             raise Refuse(409, "draft_open", "There is a draft of these rules already: publish or discard it first.")

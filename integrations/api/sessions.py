@@ -69,7 +69,7 @@ class MakeSessionLink(Endpoint):
         examples=[example("Straight to the payment", {"page": "pay", "minutes": 30})],
     )
     def post(self, request: Request, account_id: UUID) -> HttpResponse:
-        account = one(Account.objects.all(), account_id)
+        account = one(Account, account_id)
         given = self.read(SessionLinkForm)
         link, token = made(
             session_links.make(
@@ -114,6 +114,6 @@ class RevokeSessionLink(Endpoint):
         once=True,
     )
     def post(self, request: Request, session_link_id: UUID) -> HttpResponse:
-        row = one(SessionLink.objects.all(), session_link_id)
+        row = one(SessionLink, session_link_id)
         self.read(Nothing)
         return answer(SessionLinkShown.of(session_links.revoke(link=row, by=self.by, now=self.now)))

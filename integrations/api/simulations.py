@@ -56,7 +56,7 @@ class RuleSetSimulations(Endpoint):
         examples=[example("Nothing to say", {})],
     )
     def post(self, request: Request, rule_set_id: UUID) -> HttpResponse:
-        rule_set = one(RuleSet.objects.all(), rule_set_id)
+        rule_set = one(RuleSet, rule_set_id)
         self.read(Nothing)
         try:
             made = simulate.start(rule_set=rule_set, by=self.by, now=self.now)
@@ -71,7 +71,7 @@ class OneSimulation(Endpoint):
     @operation("get_simulation", "Read a simulation", scope="rules:read", answers=SimulationShown)
     def get(self, request: Request, simulation_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(simulation_shown(one(Simulation.objects.all(), simulation_id)))
+        return answer(simulation_shown(one(Simulation, simulation_id)))
 
 
 class StopSimulation(Endpoint):
@@ -81,7 +81,7 @@ class StopSimulation(Endpoint):
         "stop_simulation", "Stop a simulation", scope="rules:write", form=Nothing, answers=SimulationShown, once=True
     )
     def post(self, request: Request, simulation_id: UUID) -> HttpResponse:
-        row = one(Simulation.objects.all(), simulation_id)
+        row = one(Simulation, simulation_id)
         self.read(Nothing)
         return answer(simulation_shown(simulate.stop(simulation=row, now=self.now)))
 
@@ -98,6 +98,6 @@ class ResumeSimulation(Endpoint):
         once=True,
     )
     def post(self, request: Request, simulation_id: UUID) -> HttpResponse:
-        row = one(Simulation.objects.all(), simulation_id)
+        row = one(Simulation, simulation_id)
         self.read(Nothing)
         return answer(simulation_shown(simulate.resume(simulation=row, now=self.now)))

@@ -77,7 +77,7 @@ class StatementLeft(Endpoint):
         problems={422: "`refused`: `sent_in_the_future`, `sent_too_early`."},
     )
     def post(self, request: Request, statement_id: UUID) -> HttpResponse:
-        row = one(Statement.objects.all(), statement_id)
+        row = one(Statement, statement_id)
         given = self.read(LeftForm)
         row = made(statements.left_by_post(statement_id=row.pk, sent_on=given["sent_on"], by=self.by, now=self.now))
         return answer(StatementShown.of(row))

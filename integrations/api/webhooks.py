@@ -102,7 +102,7 @@ WRONG = "`refused`: `url_invalid`, `url_not_https`, `url_has_password`, `kind_un
 
 def stored(pk: UUID) -> WebhookEndpoint:
     """Find an endpoint of the acting agency."""
-    return one(WebhookEndpoint.objects.all(), pk)
+    return one(WebhookEndpoint, pk)
 
 
 class Endpoints(Endpoint):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -11,10 +11,11 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.bulk import in_one, measure_when_grown
 from accounts.crypto import mask
+from accounts.known import known
 from accounts.models import Event
 from accounts.tenancy import uuid7
 from integrations.hosts import Outgoing, Receiver
@@ -160,10 +161,15 @@ def claim(
     return parcels
 
 
+@known
+def _methods(ids: Sequence[UUID]) -> QuerySet[Method]:
+    return Method.objects.filter(pk__in=ids)
+
+
 def write(parcels: list[Parcel], adapter: Receiver) -> list[bytes]:
     """Write the messages of one request; bank numbers are opened here and live only in what is returned."""
     needed = {parcel.method_id for parcel in parcels} - {None} if adapter.executes else set()
-    numbers = {str(method.pk): method for method in Method.objects.filter(pk__in=needed)} if needed else {}
+    numbers = {str(method.pk): method for method in _methods([UUID(one) for one in needed])} if needed else {}
     parts = allocate.of([parcel for parcel in parcels if parcel.kind in getattr(adapter, "allocated", ())])
     return [_written(parcel, adapter, numbers.get(parcel.method_id), parts.get(parcel.id)) for parcel in parcels]
 

@@ -14,11 +14,12 @@ import msgspec
 from django.conf import settings
 from django.db import DatabaseError
 from django.db import connection as database
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from accounts import events
 from accounts.bulk import in_one
 from accounts.crypto import blind_index
+from accounts.known import known
 from accounts.models import Account
 from accounts.services.place import CHUNK, Outcome, place_accounts
 from accounts.tenancy import ALL_AGENCIES, acting_for
@@ -93,6 +94,11 @@ def make_inbound_key(connection: HostConnection) -> str:
     return key
 
 
+@known
+def _active(connection_id: UUID) -> QuerySet[HostConnection]:
+    return HostConnection.objects.filter(pk=connection_id, is_active=True, agency__is_active=True)
+
+
 def authenticate(*, connection_id: UUID, key: str, ip: str) -> HostConnection:
     """Find the connection and check its key in constant time, then the address it calls from.
 
@@ -101,7 +107,7 @@ def authenticate(*, connection_id: UUID, key: str, ip: str) -> HostConnection:
     :raises WrongAddress: the key is right.
     """
     with acting_for(ALL_AGENCIES):
-        connection = HostConnection.objects.filter(pk=connection_id, is_active=True, agency__is_active=True).first()
+        connection = _active.first(connection_id)
     if connection is None:
         raise UnknownConnection(connection_id)
     right = hmac.compare_digest(_hash(key), connection.inbound_key_hash or NO_HASH)
@@ -177,12 +183,17 @@ def note_push(connection: HostConnection, *, stale: int, now: datetime) -> None:
     known.update(last_push_at=now, stale_pushes=F("stale_pushes") + stale)
 
 
+@known
+def _connection(connection_id: UUID | None) -> QuerySet[HostConnection]:
+    return HostConnection.objects.filter(pk=connection_id)
+
+
 def fetch(account: Account, now: datetime) -> bool:
     """Ask the host for one account and place it; False where it did not answer in time (settings.HOST_FRESH_TIMEOUT).
 
     Never raises: the consumer goes on with what we have. Fills `accounts.services.fresh.ask_host`.
     """
-    connection = HostConnection.objects.filter(pk=account.connection_id).first()
+    connection = _connection.first(account.connection_id)
     if not (connection and connection.is_active and connection.fetch_at_login) or connection.unreachable_since:
         return False
     reader = adapter_for(connection)

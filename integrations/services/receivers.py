@@ -1,14 +1,16 @@
 """Whoever is told events, as the drain drives it: a host's adapter or a webhook endpoint, and how it is treated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.tenancy import acting_for
 from integrations import webhooks
 from integrations.hosts import Receiver as Speaker
@@ -64,12 +66,22 @@ def endpoint_of(row: WebhookEndpoint, clock: Clock) -> webhooks.Endpoint:
     )
 
 
+@known
+def _hosts(ids: Sequence[UUID] | None) -> QuerySet[HostConnection]:
+    hosts = HostConnection.objects.all()
+    return hosts if ids is None else hosts.filter(pk__in=ids)
+
+
+@known
+def _endpoints(ids: Sequence[UUID] | None) -> QuerySet[WebhookEndpoint]:
+    endpoints = WebhookEndpoint.objects.all()
+    return endpoints if ids is None else endpoints.filter(pk__in=ids)
+
+
 def look_up(clock: Clock, ids: set[UUID] | None = None) -> dict[UUID, Line]:
     """Read all receivers, or some."""
-    hosts, endpoints = HostConnection.objects.all(), WebhookEndpoint.objects.all()
-    if ids is not None:
-        hosts, endpoints = hosts.filter(pk__in=ids), endpoints.filter(pk__in=ids)
-    return {row.pk: line_to(row, clock) for row in [*hosts, *endpoints]}
+    these = None if ids is None else list(ids)
+    return {row.pk: line_to(row, clock) for row in [*_hosts(these), *_endpoints(these)]}
 
 
 # Circuit --------------------------------------------------------------------------------------------------------

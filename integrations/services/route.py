@@ -2,6 +2,7 @@
 
 import zlib
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
@@ -81,6 +82,12 @@ def _to_endpoints(routed: list[Event], now: datetime) -> list[Delivery]:
     ]
 
 
+@known
+def _of_agencies(agencies: Sequence[UUID]) -> QuerySet:
+    theirs = HostConnection.objects.filter(agency_id__in=agencies, is_active=True).order_by("pk")
+    return theirs.exclude(transport=HostConnection.Transport.FILES).values_list("agency_id", "pk")
+
+
 def _to_hosts(routed: list[Event], now: datetime) -> list[Delivery]:
     accounts = {event.account_id for event in routed if event.account_id}
     consumers = {event.consumer_id for event in routed if event.consumer_id and not event.account_id}
@@ -97,9 +104,7 @@ def _to_hosts(routed: list[Event], now: datetime) -> list[Delivery]:
             for consumer_id, *pair in cursor.fetchall():
                 of_consumer[consumer_id].append(tuple(pair))
     if agencies:
-        theirs = HostConnection.objects.filter(agency_id__in=agencies, is_active=True).order_by("pk")
-        theirs = theirs.exclude(transport=HostConnection.Transport.FILES)
-        for agency_id, connection_id in theirs.values_list("agency_id", "pk"):
+        for agency_id, connection_id in _of_agencies(list(agencies)):
             of_agency[agency_id].append((None, connection_id))
     deliveries = []
     for event in routed:
@@ -147,9 +152,14 @@ def message_id(event_id: UUID, account_id: UUID | None, *, about_account: bool) 
     return event_id if about_account or account_id is None else uuid5(event_id, str(account_id))
 
 
+@known
+def _of_files() -> QuerySet:
+    return HostConnection.objects.filter(style__in=FILE_STYLES, is_active=True).values_list("pk", flat=True)
+
+
 def file_hosts() -> list[UUID]:
     """List the acting agency's connections whose host takes payments in batches."""
-    return list(HostConnection.objects.filter(style__in=FILE_STYLES, is_active=True).values_list("pk", flat=True))
+    return _of_files()
 
 
 @known

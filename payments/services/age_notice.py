@@ -7,13 +7,16 @@ does so by API, and a day counts as their session.
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.html import strip_tags
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Account, Event, Visit
 from accounts.refusals import Refusal, gettext_noop, refuse
 
@@ -44,10 +47,15 @@ def write(language: str) -> Notice:
     return Notice(text, hashlib.sha256(text.encode()).hexdigest())
 
 
+@known
+def _read_since(account_id: UUID, since: datetime) -> QuerySet:
+    within = Event.objects.filter(account=account_id, kind=KIND, occurred_at__gt=since)
+    return within.order_by("-occurred_at").values_list("occurred_at", flat=True)
+
+
 def last_read(account: Account, *, now: datetime) -> datetime | None:
     """Tell when it was acknowledged last, if that still counts for what is agreed outside a visit."""
-    within = Event.objects.filter(account=account, kind=KIND, occurred_at__gt=now - READ_WITHIN)
-    return within.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
+    return _read_since.first(account.pk, now - READ_WITHIN)
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ from payments.services import age_notice, authority, gate, settle, velocity
 from payments.services.arrange import BY_THEMSELVES, Agreed, arrange, breach_of
 from payments.services.authorize import authorize, usable
 from payments.services.gate import SETTLING, Standing
+from payments.services.locks import read_account
 from payments.services.means import Means, means_of_method
 from payments.services.route import Route
 from payments.services.sign import Refused
@@ -39,7 +40,7 @@ def quote(*, account: Account, wish: Wish, by: str, now: datetime) -> Quote | li
 
     :param by: who asks: `staff:<id>`, `consumer:<id>`, `host:<id>`, `key:<id>`.
     """
-    account = Account.objects.select_related("consumer", "client", "agency").get(pk=account.pk)
+    account = read_account(account.pk)
     at = gate.standing(account, now=now)
     if found := closed(at, now=now):
         return found

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db.models import F
+from django.db.models import F, QuerySet
 
+from accounts.known import known
 from accounts.tenancy import acting_for
 from payments import crash
 from payments.models import Authorization, Checkout, Method, Payment, ProcessorAccount, ProcessorEvent
@@ -34,9 +35,14 @@ KEEP_UNUSED_BANK = timedelta(hours=24)
 """A bank account that was typed and never signed for is wiped after this."""
 
 
+@known
+def _with_merchant(payment_id: UUID) -> QuerySet[Payment]:
+    return Payment.objects.select_related("processor_account").filter(pk=payment_id)
+
+
 def look(*, payment_id: UUID, now: datetime) -> Payment:
     """Ask what became of an undecided payment and record it; an expired one is voided first, then released."""
-    payment = Payment.objects.select_related("processor_account").get(pk=payment_id)
+    payment = _with_merchant.get(payment_id)
     undecided = payment.status in (Payment.Status.INTENDED, Payment.Status.PENDING)
     if not undecided or payment.executor != "portal":
         return payment
@@ -150,22 +156,36 @@ def _apply_kept(checkout: str, *, now: datetime) -> str:
     return f"card {found.setup_status}" if found.setup_status != Checkout.Setup.INTENDED else ""
 
 
+@known
+def _by_reference(merchant_id: UUID, ref: str) -> QuerySet[Payment]:
+    return Payment.objects.filter(processor_account=merchant_id, processor_ref=ref)
+
+
+@known
+def _by_key(merchant_id: UUID, payment_id: UUID) -> QuerySet[Payment]:
+    return Payment.objects.filter(processor_account=merchant_id, pk=payment_id)
+
+
 def _payment_of(merchant: ProcessorAccount, *, ours: str, ref: str) -> Payment | None:
     """Find the payment an event is about, of this merchant account only."""
-    mine = Payment.objects.filter(processor_account=merchant)
-    if ref and (found := mine.filter(processor_ref=ref).first()) is not None:
+    if ref and (found := _by_reference.first(merchant.pk, ref)) is not None:
         return found
     try:
-        return mine.filter(pk=UUID(ours)).first() if ours else None
+        return _by_key.first(merchant.pk, UUID(ours)) if ours else None
     except ValueError:
         return None
 
 
-def apply_events(*, now: datetime, limit: int = EVENTS_LIMIT) -> int:
+@known
+def _waiting() -> QuerySet[ProcessorEvent]:
+    joined = ProcessorEvent.objects.select_related("processor_account")
+    return joined.filter(applied_at=None).order_by("id")[:EVENTS_LIMIT]
+
+
+def apply_events(*, now: datetime) -> int:
     """Apply the inbox in the order it came, each event in its own agency; return how many are done."""
     done = 0
-    joined = ProcessorEvent.objects.select_related("processor_account")
-    for event in joined.filter(applied_at=None).order_by("id")[:limit]:
+    for event in _waiting():
         with acting_for(event.agency_id):
             try:
                 outcome = apply_event(event, now=now)
@@ -183,23 +203,29 @@ def apply_events(*, now: datetime, limit: int = EVENTS_LIMIT) -> int:
     return done
 
 
-def sweep(*, now: datetime, limit: int = SWEEP_LIMIT) -> int:
-    """Ask about every payment that stays undecided, void what expired, wipe what was never signed (all agencies)."""
-    asked = 0
-    undecided = Payment.objects.filter(
-        status=Payment.Status.INTENDED, executor="portal", intended_at__lte=now - ASK_AFTER
-    )
+@known
+def _undecided(intended_by: datetime, now: datetime) -> QuerySet:
+    undecided = Payment.objects.filter(status=Payment.Status.INTENDED, executor="portal", intended_at__lte=intended_by)
     # What a due run has in its hands waits for its turn there, perhaps for minutes; asked about, nobody would know it.
     undecided = undecided.exclude(postdate__claimed_until__gt=now)
-    silent = Payment.objects.filter(
-        status=Payment.Status.PENDING, executor="portal", intended_at__lte=now - ASK_PENDING_AFTER
-    )
     # Whoever looks at a page comes before what a due run left behind.
     waiting = undecided.order_by(F("postdate").asc(nulls_first=True), "intended_at")
-    found = list(waiting.values_list("agency_id", "pk")[:limit])
+    return waiting.values_list("agency_id", "pk")[:SWEEP_LIMIT]
+
+
+@known
+def _silent(intended_by: datetime) -> QuerySet:
+    silent = Payment.objects.filter(status=Payment.Status.PENDING, executor="portal", intended_at__lte=intended_by)
+    return silent.order_by("intended_at").values_list("agency_id", "pk")[:SWEEP_LIMIT]
+
+
+def sweep(*, now: datetime) -> int:
+    """Ask about every payment that stays undecided, void what expired, wipe what was never signed (all agencies)."""
+    asked = 0
+    found = _undecided(now - ASK_AFTER, now)
     hourly = now.minute == 0
     if hourly and now.hour % ASK_PENDING_HOURS == 0:
-        found += list(silent.order_by("intended_at").values_list("agency_id", "pk")[:limit])
+        found += _silent(now - ASK_PENDING_AFTER)
     for agency_id, payment_id in found:
         with acting_for(agency_id):
             try:

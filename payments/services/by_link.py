@@ -7,9 +7,12 @@ An agent never types a card into our pages: the field is the processor's.
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from accounts.known import known
 from accounts.models import Account, Visit
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments import crash
@@ -18,6 +21,7 @@ from payments.rules import spoken
 from payments.rules.spoken import HelperParts
 from payments.services import authority, checkout, gate, methods, pay, pay_links, settle
 from payments.services.checkout import Review
+from payments.services.locks import read_account
 from payments.services.means import Means, means_of
 from payments.services.sign import Agreement, Refused, sign
 from settlements.rules.schedules import Line
@@ -120,8 +124,7 @@ def begin_prepared(*, link: PayLink, visit: Visit, now: datetime) -> Checkout | 
 
 def against_telephone(*, link: PayLink, now: datetime) -> list[Refusal]:
     """Say why a payment cannot be taken on the telephone."""
-    joined = Account.objects.select_related("consumer", "client", "agency")
-    at = gate.standing(joined.get(pk=link.account_id), now=now)
+    at = gate.standing(read_account(link.account_id), now=now)
     return [refuse(_SENTENCES["read_the_notice"], "read_the_notice")] if gate.sol_needed(at) else []
 
 
@@ -201,6 +204,17 @@ def confirm(
     return pay.finish(payment, fresh=fresh, now=now)
 
 
+@known
+def _payment(key: UUID) -> QuerySet[Payment]:
+    joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
+    return joined.filter(idempotency_key=key)
+
+
+@known
+def _checkout(key: UUID) -> QuerySet[Checkout]:
+    return Checkout.objects.select_related("method").filter(pk=key)
+
+
 @transaction.atomic(durable=True)
 def intend(*, made: Checkout, agreement: Agreement, said: dict[str, str], now: datetime) -> tuple[Payment, bool]:
     """Write down what was agreed to and the payment that is about to be charged; tell whether it is new.
@@ -208,10 +222,9 @@ def intend(*, made: Checkout, agreement: Agreement, said: dict[str, str], now: d
     :raises Refused: with every failing gate; nothing is written.
     """
     account = settle.lock_account(made.account_id)
-    joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
-    if (known := joined.filter(idempotency_key=made.pk).first()) is not None:
-        return known, False
-    row = Checkout.objects.select_related("method").get(pk=made.pk)
+    if (before := _payment.first(made.pk)) is not None:
+        return before, False
+    row = _checkout.get(made.pk)
     row.account = account
     row.said |= said
     means = means_of(row)

@@ -13,7 +13,9 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db.models import QuerySet
 
+from accounts.known import known
 from accounts.tenancy import acting_for
 from payments import crash
 from payments.models import Payment, Postdate
@@ -109,10 +111,15 @@ def _send(
         busy[merchant] += 1
 
 
+@known
+def _to_send(payment_id: UUID) -> QuerySet[Payment]:
+    joined = Payment.objects.select_related("method", "authorization", "postdate", "processor_account")
+    return joined.filter(pk=payment_id)
+
+
 def _still(pk: UUID, new: set[UUID], now: datetime) -> Payment | None:
     """Read a payment once more before it is sent: what was withdrawn or stopped meanwhile is not charged (EFT-05)."""
-    joined = Payment.objects.select_related("method", "authorization", "postdate", "processor_account")
-    payment = joined.get(pk=pk)
+    payment = _to_send.get(pk)
     if payment.status != Payment.Status.INTENDED or payment.next_action_secret or payment.expires_at <= now:
         # Decided meanwhile, or time is up: the sweep ends it at the processor first.
         return None

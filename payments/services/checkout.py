@@ -8,10 +8,13 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Account, Event, Visit
 from accounts.refusals import Refusal
 from payments.models import Checkout, Payment
@@ -21,6 +24,7 @@ from payments.rules.notices import letter_send_by, notice_needed
 from payments.services import authority, gate, velocity
 from payments.services.arrange import breach_of
 from payments.services.gate import SCHEDULED, SETTLING, Standing, lines_of, no
+from payments.services.locks import read_account
 from payments.services.means import Means, card_policy, disclosures, means_of
 from payments.services.methods import Confirmed, change, take_bank, take_card, take_stored
 from settlements.rules import quotes
@@ -103,8 +107,12 @@ class Review:
 
 def standing_of(*, account: Account, now: datetime) -> Standing:
     """Read what is owed, offered and allowed on an account now."""
-    joined = Account.objects.select_related("consumer", "client", "agency").get(pk=account.pk)
-    return gate.standing(joined, now=now)
+    return gate.standing(read_account(account.pk), now=now)
+
+
+@known
+def _with_agency(account_id: UUID) -> QuerySet[Account]:
+    return Account.objects.select_related("agency").filter(pk=account_id)
 
 
 @transaction.atomic
@@ -114,7 +122,7 @@ def begin(*, visit: Visit, account: Account, now: datetime) -> Checkout:
     The host is told once when a card cannot be offered because what must be shown is missing (CARD-02).
     """
     assert account.consumer_id == visit.consumer_id, "a visit pays its own consumer's accounts"
-    account = Account.objects.select_related("agency").get(pk=account.pk)
+    account = _with_agency.get(account.pk)
     if missing := cards.missing_disclosures(disclosures(account)):
         told = Event.objects.filter(account=account, kind="account.card_disabled", data__missing=list(missing))
         if not told.exists():
@@ -128,10 +136,15 @@ def begin(*, visit: Visit, account: Account, now: datetime) -> Checkout:
     )
 
 
+@known
+def _current(visit_id: UUID, account_id: UUID) -> QuerySet[Checkout]:
+    mine = Checkout.objects.filter(visit=visit_id, account=account_id, confirmed_at=None)
+    return mine.select_related(*_JOINED).order_by("-created_at", "-pk")
+
+
 def current(*, visit: Visit, account: Account) -> Checkout | None:
     """Find the latest checkout of this visit and account that was not confirmed."""
-    mine = Checkout.objects.filter(visit=visit, account=account, confirmed_at=None)
-    return mine.select_related(*_JOINED).order_by("-created_at", "-pk").first()
+    return _current.first(visit.pk, account.pk)
 
 
 def again(*, checkout: Checkout, now: datetime) -> Checkout:
@@ -289,13 +302,18 @@ def authorization_text(checkout: Checkout, language: str, *, now: datetime) -> t
     )
 
 
+@known
+def _whole(checkout_id: UUID) -> QuerySet[Checkout]:
+    return Checkout.objects.select_related(*_JOINED).filter(pk=checkout_id)
+
+
 def review(checkout: Checkout, *, language: str, now: datetime, loaded: bool = False) -> Review:
     """Gather what the review page shows, after all gates; nothing is written.
 
     :param loaded: the caller has just read the checkout with everything joined.
     """
     if not loaded:
-        checkout = Checkout.objects.select_related(*_JOINED).get(pk=checkout.pk)
+        checkout = _whole.get(checkout.pk)
     at, lines, means = gate.standing(checkout.account, now=now), lines_of(checkout), means_of(checkout)
     channel = gate.notice_channel(checkout) if gate.needs_notice(lines, at.today) else ""
     refusals = gate.refusals(checkout, at, now=now, channel=channel)

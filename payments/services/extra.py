@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from accounts import events
-from accounts.models import Account, Visit
+from accounts.models import Visit
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, Checkout, Postdate
 from payments.rules.authorization import IncompleteAuthorization
@@ -23,7 +23,7 @@ from payments.services import authority, checkout, gate, life
 from payments.services.arrange import about_of, breach_of, new_postdate, schedule_postdates
 from payments.services.authorize import authorize, usable
 from payments.services.change import BY_NOBODY, Signer
-from payments.services.locks import lock_account
+from payments.services.locks import lock_account, read_account
 from payments.services.means import means_of_method
 from payments.services.preview import Facts, Preview, Wish, facts_of, preview
 from payments.services.route import Route
@@ -74,7 +74,7 @@ def begin(*, arrangement: Arrangement, visit: Visit, amount_cents: int, now: dat
     seen = preview(arrangement=arrangement, wish=wish, by=f"consumer:{visit.consumer_id}", now=now)
     if seen.refusals:
         return list(seen.refusals)
-    account = Account.objects.select_related("consumer", "client", "agency").get(pk=arrangement.account_id)
+    account = read_account(arrangement.account_id)
     made = checkout.begin(visit=visit, account=account, now=now)
     made.account = account
     at = gate.standing(account, now=now)
@@ -113,7 +113,7 @@ def _route(facts: Facts) -> Route | None:
 
 def look(*, arrangement: Arrangement, amount_cents: int, on: date, by: str, language: str, now: datetime) -> Added:
     """Work out an added amount on the linked card or bank account, with the text to agree to; nothing is written."""
-    account = Account.objects.select_related("consumer", "client", "agency").get(pk=arrangement.account_id)
+    account = read_account(arrangement.account_id)
     return _look(facts_of(arrangement.pk, account, by, now), amount_cents, on, language=language, now=now)
 
 

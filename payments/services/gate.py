@@ -101,12 +101,16 @@ def standing(account: Account, *, now: datetime) -> Standing:
     return standings([account], now=now)[0]
 
 
+@known
+def _running(accounts: Sequence[UUID]) -> QuerySet[Arrangement]:
+    return Arrangement.objects.filter(account__in=accounts, status__in=Arrangement.LIVE)
+
+
 def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
     """Read where several accounts stand, joined as above; the number of queries does not grow with them."""
     due = owed_of(accounts)
-    arranged = [one for one in accounts if due[one.pk].arranged]
-    running = Arrangement.objects.filter(account__in=arranged, status__in=Arrangement.LIVE) if arranged else ()
-    arrangements = {arrangement.account_id: arrangement for arrangement in running}
+    arranged = [one.pk for one in accounts if due[one.pk].arranged]
+    arrangements = {arrangement.account_id: arrangement for arrangement in (_running(arranged) if arranged else ())}
     today = {account.pk: local_date(now, account.consumer.time_zone) for account in accounts}
     paid: dict[UUID, Left] = {}
     for left in plans_left(arrangements.values(), today):

@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Account
 from payments.models import Incident, Payment
 
@@ -45,8 +47,13 @@ def open(
     return row
 
 
+@known
+def _open(kind: str, key: str) -> QuerySet[Incident]:
+    return Incident.objects.filter(kind=kind, key=key, closed_at=None)
+
+
 def _seen(kind: str, key: str, now: datetime) -> Incident | None:
-    row = Incident.objects.filter(kind=kind, key=key, closed_at=None).first()
+    row = _open.first(kind, key)
     if row is not None and row.seen_at < now:
         row.seen_at = now
         row.save(update_fields=["seen_at"])

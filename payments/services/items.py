@@ -10,9 +10,10 @@ from datetime import date, datetime
 from itertools import islice
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.calendars import local_date
+from accounts.known import known
 from accounts.models import Account, Event
 from payments.models import Arrangement, Notice, Postdate
 from payments.rules.life import Due, covered
@@ -148,12 +149,17 @@ def release_all(planned: Iterable[Postdate], reason: str, *, account: Account, n
     return [item for item in held if item.pk not in announced]
 
 
+@known
+def _told(postdates: Sequence[UUID], today: date) -> QuerySet:
+    given = Q(status=Notice.Status.SENT) | Q(status=Notice.Status.DUE, send_by__gte=today)
+    return Notice.objects.filter(given, postdate__in=postdates).values_list("postdate_id", flat=True)
+
+
 def _announced(held: Sequence[Postdate], account: Account, today: date) -> set[UUID]:
     """Find those whose notice was given, can still be given, or is not owed."""
     zone = account.consumer.time_zone
     owed = {item.pk for item in held if notice_needed(local_date(item.created_at, zone), item.due_on)}
-    given = Q(status=Notice.Status.SENT) | Q(status=Notice.Status.DUE, send_by__gte=today)
-    told = Notice.objects.filter(given, postdate__in=owed).values_list("postdate_id", flat=True) if owed else ()
+    told = _told(list(owed), today) if owed else ()
     return {item.pk for item in held}.difference(owed).union(told)
 
 

@@ -23,7 +23,7 @@ from payments.rules.authorization import text_sha256
 from payments.rules.bank import check_bank_account, last4, typed_digits
 from payments.services import methods, velocity
 from payments.services.means import card_policy
-from payments.services.methods import HOLDER_LENGTH, NoProcessor, active_processor, adapter_of, stored_of
+from payments.services.methods import HOLDER_LENGTH, NoProcessor, active_processor, adapter_of, customer_of
 from payments.services.route import NoRoute, route_for
 
 VERSION = "keep 2026-11"
@@ -83,7 +83,7 @@ def add_card(*, account: Account, confirmation_token: str, asked: Asked, now: da
         checkout=str(asked.key),
         consumer=str(account.consumer_id),
         confirmation_token=confirmation_token,
-        customer=_customer(account.consumer_id, merchant),
+        customer=customer_of(account.consumer_id, merchant),
         store="unscheduled",
     )
     outcome = adapter.keep(order)
@@ -158,11 +158,6 @@ def _already(asked: Asked) -> list[Refusal]:
     if text_sha256(asked.text) != asked.text_sha256:
         return [_no("text_changed")]
     return [_no("added_already")] if Method.objects.filter(pk=asked.key).exists() else []
-
-
-def _customer(consumer_id: object, merchant: ProcessorAccount) -> str:
-    known = stored_of(consumer_id).filter(processor_account=merchant).exclude(processor_customer="")
-    return known.values_list("processor_customer", flat=True).first() or ""
 
 
 def _of_card(kept: Card, seen: Card, merchant: ProcessorAccount) -> dict[str, Any]:

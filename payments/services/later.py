@@ -38,11 +38,16 @@ def _with_consumer(checkout_id: UUID) -> QuerySet[Checkout]:
     return Checkout.objects.select_related("account__consumer").filter(pk=checkout_id)
 
 
+@known
+def _charged(key: UUID) -> QuerySet[Payment]:
+    return Payment.objects.filter(idempotency_key=key)
+
+
 def is_later(checkout: Checkout, *, now: datetime) -> bool:
     """Tell whether confirming this checkout makes an arrangement and no payment; once confirmed it stays so."""
     found = _with_consumer.get(checkout.pk)
     if found.confirmed_at is not None:
-        return not Payment.objects.filter(idempotency_key=found.pk).exists()
+        return not _charged.exists(found.pk)
     today = gate.local_date(now, found.account.consumer.time_zone)
     return gate.starts_later(gate.lines_of(found), today)
 
@@ -57,9 +62,19 @@ def confirm(*, checkout: Checkout, agreement: Agreement, now: datetime) -> Arran
     return _finish(found, fresh=fresh, now=now)
 
 
+@known
+def _of_key(checkout_id: UUID) -> QuerySet[Checkout]:
+    return Checkout.objects.filter(pk=checkout_id)
+
+
 def resume(*, checkout: Checkout, now: datetime) -> Arrangement | Checkout:
     """Go on with a confirmed checkout, asked for again: the card is sent again under the same key."""
-    return _finish(Checkout.objects.get(pk=checkout.pk), fresh=False, now=now)
+    return _finish(_of_key.get(checkout.pk), fresh=False, now=now)
+
+
+@known
+def _account_id(checkout_id: UUID) -> QuerySet:
+    return Checkout.objects.filter(pk=checkout_id).values_list("account_id", flat=True)
 
 
 @transaction.atomic(durable=True)
@@ -68,10 +83,10 @@ def intend(*, checkout: Checkout, agreement: Agreement, now: datetime) -> tuple[
 
     :raises Refused: with every failing gate; nothing is written.
     """
-    account = settle.lock_account(Checkout.objects.values_list("account_id", flat=True).get(pk=checkout.pk))
-    known = Checkout.objects.get(pk=checkout.pk)
-    if known.confirmed_at is not None:
-        return known, False
+    account = settle.lock_account(_account_id.get(checkout.pk))
+    before = _of_key.get(checkout.pk)
+    if before.confirmed_at is not None:
+        return before, False
     signed = sign(checkout=checkout, account=account, agreement=agreement, now=now)
     assert signed.later_route is not None, "the gates refuse what has no route"
     found = signed.checkout
@@ -85,13 +100,18 @@ def intend(*, checkout: Checkout, agreement: Agreement, now: datetime) -> tuple[
     return found, True
 
 
+@known
+def _arranged(key: UUID) -> QuerySet[Arrangement]:
+    return Arrangement.objects.filter(key=key)
+
+
 def _finish(checkout: Checkout, *, fresh: bool, now: datetime) -> Arrangement | Checkout:
     if checkout.setup_status == Setup.INTENDED and not checkout.setup_secret and now < checkout.setup_expires_at:
         outcome = _keep(checkout, fresh=fresh)
         crash.point("after_setup")
         checkout = record_setup(checkout_id=checkout.pk, outcome=outcome, now=now)
         crash.point("after_setup_commit")
-    return Arrangement.objects.filter(key=checkout.pk).first() or checkout
+    return _arranged.first(checkout.pk) or checkout
 
 
 def _keep(checkout: Checkout, *, fresh: bool) -> Outcome:
@@ -108,8 +128,13 @@ def _keep(checkout: Checkout, *, fresh: bool) -> Outcome:
     return outcome
 
 
+@known
+def _signed_for(authorization_id: UUID) -> QuerySet[Method]:
+    return Method.objects.select_related("processor_account").filter(authorizations=authorization_id)
+
+
 def _method(checkout: Checkout) -> Method:
-    return Method.objects.select_related("processor_account").get(authorizations=checkout.authorization_id)
+    return _signed_for.get(checkout.authorization_id)
 
 
 def order_of(checkout: Checkout, method: Method) -> KeepOrder:
@@ -123,15 +148,20 @@ def order_of(checkout: Checkout, method: Method) -> KeepOrder:
     )
 
 
+@known
+def _to_settle(checkout_id: UUID) -> QuerySet[Checkout]:
+    joined = Checkout.objects.select_related("authorization", "visit", "consumer")
+    return joined.select_for_update(of=("self",)).filter(pk=checkout_id)
+
+
 @transaction.atomic
 def record_setup(*, checkout_id: UUID, outcome: Outcome, now: datetime) -> Checkout:
     """Bring news of a card that is to be stored: the only door to the end of that try.
 
     Yes makes the arrangement, no revokes what was signed for it; whoever comes second changes nothing.
     """
-    account = settle.lock_account(Checkout.objects.values_list("account_id", flat=True).get(pk=checkout_id))
-    joined = Checkout.objects.select_related("authorization", "visit", "consumer")
-    checkout = joined.select_for_update(of=("self",)).get(pk=checkout_id)
+    account = settle.lock_account(_account_id.get(checkout_id))
+    checkout = _to_settle.get(checkout_id)
     checkout.account = account
     if checkout.setup_status != Setup.INTENDED:
         return checkout
@@ -188,7 +218,7 @@ def look_setup(*, checkout_id: UUID, now: datetime) -> Checkout:
 
     A try whose answer was lost has no reference: sent again under its key it is answered with the one there is.
     """
-    checkout = Checkout.objects.select_related("account__consumer").get(pk=checkout_id)
+    checkout = _with_consumer.get(checkout_id)
     if checkout.setup_status != Setup.INTENDED:
         return checkout
     processor = adapter_of(_method(checkout).processor_account)

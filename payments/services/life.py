@@ -44,9 +44,15 @@ def review(*, arrangement: Arrangement, now: datetime) -> Arrangement:
         return review_locked(arrangement.pk, account=account, now=now)
 
 
+@known
+def _to_review(arrangement_id: UUID) -> QuerySet[Arrangement]:
+    joined = Arrangement.objects.select_related("authorization")
+    return joined.select_for_update(of=("self",)).filter(pk=arrangement_id)
+
+
 def review_locked(arrangement_id: UUID, *, account: Account, now: datetime) -> Arrangement:
     """Do the same under the caller's lock of the account."""
-    row = Arrangement.objects.select_related("authorization").select_for_update(of=("self",)).get(pk=arrangement_id)
+    row = _to_review.get(arrangement_id)
     if row.status == Status.CANCELLED:
         return row
     row.account = account
@@ -70,9 +76,14 @@ def review_locked(arrangement_id: UUID, *, account: Account, now: datetime) -> A
     return row
 
 
+@known
+def _planned(arrangement_id: UUID) -> QuerySet[Postdate]:
+    joined = Postdate.objects.select_related("method__processor_account", "arrangement")
+    return joined.filter(arrangement=arrangement_id).order_by("due_on", "number", "turn")
+
+
 def _items(row: Arrangement) -> list[Postdate]:
-    joined = row.postdates.select_related("method__processor_account", "arrangement")
-    return list(joined.order_by("due_on", "number", "turn"))
+    return _planned(row.pk)
 
 
 def _rested(row: Arrangement, today: date) -> bool:
@@ -97,10 +108,14 @@ def _suspend(row: Arrangement, planned: Sequence[Postdate], *, account: Account,
     events.record("arrangement.suspended", account=account, now=now, data=about_of(row, account, after=after))
 
 
+@known
+def _with_consumer(arrangement_id: UUID) -> QuerySet[Arrangement]:
+    return Arrangement.objects.select_related("account__consumer").filter(pk=arrangement_id)
+
+
 def missing_cents(arrangement: Arrangement, *, now: datetime) -> int:
     """Give what is due on an arrangement by today and was not paid."""
-    joined = Arrangement.objects.select_related("account__consumer")
-    row = joined.get(pk=arrangement.pk)
+    row = _with_consumer.get(arrangement.pk)
     today = local_date(now, row.account.consumer.time_zone)
     return _state(row, _items(row), received([row])[row.pk], today).missing_cents
 
@@ -198,9 +213,13 @@ def _write(
         _over(row, told, planned, account=account, now=now)
 
 
+@known
+def _others(arrangement_id: UUID, account_id: UUID) -> QuerySet[Arrangement]:
+    return Arrangement.objects.filter(account_id=account_id, status__in=Arrangement.LIVE).exclude(pk=arrangement_id)
+
+
 def _another(row: Arrangement) -> bool:
-    others = Arrangement.objects.filter(account_id=row.account_id, status__in=Arrangement.LIVE)
-    return others.exclude(pk=row.pk).exists()
+    return _others.exists(row.pk, row.account_id)
 
 
 def _completed(row: Arrangement, told: dict, got: Received, *, account: Account, now: datetime) -> None:
@@ -241,15 +260,15 @@ def _withdraw_offer(row: Arrangement, account: Account, now: datetime) -> None:
         individual.close(account=account, status="withdrawn", now=now)
 
 
-def may_concern(account: Account) -> bool:
-    """Tell whether news about an account's payments can change an arrangement."""
-    return Arrangement.objects.filter(account=account).exclude(status=Status.CANCELLED).exists()
-
-
 @known
 def _latest(account_id: UUID) -> QuerySet:
     rows = Arrangement.objects.filter(account=account_id).exclude(status=Status.CANCELLED)
     return rows.order_by("-accepted_at", "-pk").values_list("pk", flat=True)
+
+
+def may_concern(account: Account) -> bool:
+    """Tell whether news about an account's payments can change an arrangement."""
+    return _latest.exists(account.pk)
 
 
 def after_money(*, account: Account, now: datetime) -> None:
@@ -258,10 +277,15 @@ def after_money(*, account: Account, now: datetime) -> None:
         review_locked(row, account=account, now=now)
 
 
+@known
+def _shown_on(account_id: UUID, ids: Sequence[UUID]) -> QuerySet:
+    shown = HostItem.objects.filter(account=account_id, kind="payment", portal_id__in=ids)
+    return shown.values_list("on", flat=True)
+
+
 def paid_on(payment: Payment, *, account: Account) -> date:
     """Give the local day of a payment: the host's own date where it shows it, else the day it was decided."""
-    shown = HostItem.objects.filter(account=account, kind="payment", portal_id__in=[payment.pk, payment.postdate_id])
-    on = shown.values_list("on", flat=True).first()
+    on = _shown_on.first(account.pk, [one for one in (payment.pk, payment.postdate_id) if one])
     return on or local_date(payment.decided_at or payment.intended_at, account.consumer.time_zone)
 
 
@@ -349,8 +373,7 @@ def cancel(*, arrangement: Arrangement, by: str, reason: str, now: datetime) -> 
     """
     with transaction.atomic():
         account = lock_account(arrangement.account_id)
-        rows = Arrangement.objects.select_related("authorization").select_for_update(of=("self",))
-        row = rows.get(pk=arrangement.pk)
+        row = _to_review.get(arrangement.pk)
         if row.status not in WATCHED or (row.status == Status.BROKEN and row.ended_at is not None):
             return row
         row.account = account

@@ -1,4 +1,4 @@
-"""The first lock of everything that moves money or plans: the account."""
+"""The account, with all that gates and events need of it: read, or locked first, before money or plans are moved."""
 
 from uuid import UUID
 
@@ -9,9 +9,19 @@ from accounts.models import Account
 
 
 @known
+def _whole(account_id: UUID) -> QuerySet[Account]:
+    return Account.objects.select_related("consumer", "client", "agency").filter(pk=account_id)
+
+
+@known
 def _to_lock(account_id: UUID) -> QuerySet[Account]:
     joined = Account.objects.select_related("consumer", "client", "agency")
     return joined.select_for_update(of=("self",), no_key=True).filter(pk=account_id)
+
+
+def read_account(account_id: UUID) -> Account:
+    """Read an account, with all that gates and events need of it."""
+    return _whole.get(account_id)
 
 
 def lock_account(account_id: UUID) -> Account:

@@ -17,6 +17,7 @@ from payments.processors import NotReadable, Processor, Unreachable, connect
 from payments.rules.bank import check_bank_account, last4, typed_digits
 from payments.rules.cards import check_card
 from payments.services import gate
+from payments.services.locks import read_account
 from payments.services.means import card_policy
 from settlements.rules.schedules import roll
 from settlements.services import offers
@@ -218,12 +219,24 @@ def _validated(
     return {"validation": "instant", "processor_account": merchant, **kept}
 
 
+@known
+def _kept_at(consumer_id: UUID, merchant_id: UUID, method_id: UUID) -> QuerySet[Method]:
+    return stored_of(consumer_id).filter(processor_account=merchant_id, pk=method_id)
+
+
+def _usable(account: Account, method_id: UUID) -> Method | None:
+    try:
+        return _kept_at.first(account.consumer_id, active_processor(account).pk, method_id)
+    except NoProcessor:
+        return None
+
+
 def take_stored(*, checkout: Checkout, method_id: UUID, now: datetime) -> list[Refusal]:
     """Take a card or a bank account that the consumer agreed to keep; needs a confirmed visit (AUTH-02)."""
     if checkout.visit.level < checkout.visit.Level.CONFIRMED:
         return [no("step_up_required", "method")]
     account = _account(checkout)
-    method = usable_for(account).filter(pk=method_id).first()
+    method = _usable(account, method_id)
     if method is None:
         return [no("method_unknown", "method")]
     by_bank = method.kind == Method.Kind.ACH
@@ -262,8 +275,19 @@ def usable_for(account: Account):
     return stored_of(account.consumer_id).filter(processor_account=merchant)
 
 
+@known
+def _customers(consumer_id: UUID, merchant_id: UUID) -> QuerySet:
+    mine = stored_of(consumer_id).filter(processor_account=merchant_id).exclude(processor_customer="")
+    return mine.values_list("processor_customer", flat=True)
+
+
+def customer_of(consumer_id: UUID, merchant: ProcessorAccount) -> str:
+    """Give the name under which a processor keeps a consumer's cards and bank accounts; empty where it keeps none."""
+    return _customers.first(consumer_id, merchant.pk) or ""
+
+
 def _account(checkout: Checkout) -> Account:
-    return Account.objects.select_related("client", "agency", "consumer").get(pk=checkout.account_id)
+    return read_account(checkout.account_id)
 
 
 def not_for_these_lines(checkout: Checkout, account: Account, kind: str, now: datetime) -> list[Refusal]:
@@ -291,18 +315,43 @@ def wipe_unused(methods, *, now: datetime) -> int:
     return never.update(routing="", number="", wiped_at=now, removed_at=now)
 
 
+@known
+def _to_wipe(method_id: UUID) -> QuerySet[Method]:
+    return Method.objects.filter(pk=method_id, kind=Method.Kind.ACH, wiped_at=None, stored=False)
+
+
+def _unposted(method_id: UUID) -> QuerySet[Payment]:
+    return Payment.objects.filter(method_id=method_id, status__in=Payment.COUNTED, acknowledged_at=None)
+
+
+def _planned(method_id: UUID) -> QuerySet[Postdate]:
+    return Postdate.objects.filter(method_id=method_id, status__in=Postdate.OPEN)
+
+
+def _shown() -> QuerySet:
+    return HostItem.objects.filter(matched=True, portal_id__isnull=False).values("portal_id")
+
+
+@known
+def _unposted_not_shown(method_id: UUID) -> QuerySet[Payment]:
+    return _unposted(method_id).exclude(pk__in=_shown())
+
+
+@known
+def _planned_not_shown(method_id: UUID) -> QuerySet[Postdate]:
+    return _planned(method_id).exclude(pk__in=_shown())
+
+
 def wipe_acknowledged(*, method_id: UUID, now: datetime, in_batches: bool = False) -> bool:
     """Wipe a bank account once its executor shows everything it was signed for; one that the consumer keeps stays.
 
     :param in_batches: the executor gets it in files: what is shown and not yet executed needs the number still.
     """
-    if not Method.objects.filter(pk=method_id, kind=Method.Kind.ACH, wiped_at=None, stored=False).exists():
+    if not _to_wipe.exists(method_id):
         return False
-    shown = HostItem.objects.filter(matched=True, portal_id__isnull=False).values("portal_id")
-    payments = Payment.objects.filter(method_id=method_id, status__in=Payment.COUNTED, acknowledged_at=None)
-    postdates = Postdate.objects.filter(method_id=method_id, status__in=Postdate.OPEN)
-    if in_batches and (postdates.exists() or payments.filter(status=Payment.Status.PENDING).exists()):
+    pending = _unposted(method_id).filter(status=Payment.Status.PENDING)
+    if in_batches and (_planned(method_id).exists() or pending.exists()):
         return False
-    if payments.exclude(pk__in=shown).exists() or postdates.exclude(pk__in=shown).exists():
+    if _unposted_not_shown.exists(method_id) or _planned_not_shown.exists(method_id):
         return False
     return bool(Method.objects.filter(pk=method_id).update(routing="", number="", wiped_at=now))

@@ -12,8 +12,10 @@ from typing import Protocol
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Account
 from payments.models import HostItem, Payment, Postdate
 from payments.processors import Outcome
@@ -41,6 +43,16 @@ class HostLine(Protocol):
     updated_at: datetime
 
 
+@known
+def _payments(account_id: UUID, keys: Sequence[UUID]) -> QuerySet[Payment]:
+    return Payment.objects.filter(account=account_id, pk__in=keys)
+
+
+@known
+def _postdates(account_id: UUID, keys: Sequence[UUID]) -> QuerySet[Postdate]:
+    return Postdate.objects.filter(account=account_id, pk__in=keys)
+
+
 @transaction.atomic
 def mirror(
     *, account: Account, payments: Sequence[HostLine] | None, postdates: Sequence[HostLine] | None, now: datetime
@@ -51,11 +63,11 @@ def mirror(
     """
     told = [kind for kind, lines in (("payment", payments), ("postdate", postdates)) if lines is not None]
     payments, postdates = payments or (), postdates or ()
-    named = {line.portal_id for line in (*payments, *postdates) if line.portal_id}
+    named = list({line.portal_id for line in (*payments, *postdates) if line.portal_id})
     if named:
         account = settle.lock_account(account.pk)
-    mine = {row.pk: row for row in Payment.objects.filter(account=account, pk__in=named)} if named else {}
-    planned = {row.pk: row for row in Postdate.objects.filter(account=account, pk__in=named)} if named else {}
+    mine = {row.pk: row for row in _payments(account.pk, named)} if named else {}
+    planned = {row.pk: row for row in _postdates(account.pk, named)} if named else {}
     changed = _show(account, payments, postdates, {*mine, *planned}, told)
     if not (mine or planned):
         if not (changed and life.may_concern(account)):
@@ -78,6 +90,11 @@ def mirror(
         wipe_acknowledged(method_id=method_id, in_batches=batches.in_files(account), now=now)
 
 
+@known
+def _standing(account_id: UUID, kinds: Sequence[str]) -> QuerySet[HostItem]:
+    return HostItem.objects.filter(account=account_id, kind__in=kinds)
+
+
 def _show(
     account: Account,
     payments: Sequence[HostLine],
@@ -86,8 +103,7 @@ def _show(
     told: Sequence[str],
 ) -> bool:
     """Make the rows of the tabs equal to the list, with as few statements as needed; tell whether any differed."""
-    rows = HostItem.objects.filter(account=account, kind__in=told)
-    standing = {(item.kind, item.host_id): item for item in rows}
+    standing = {(item.kind, item.host_id): item for item in _standing(account.pk, told)}
     wanted = {("payment", line.host_id): line for line in payments}
     wanted |= {("postdate", line.host_id): line for line in postdates}
     made, changed = [], []
@@ -118,11 +134,16 @@ def _show(
     return bool(standing or made or changed)
 
 
+@known
+def _by_keys(keys: Sequence[UUID]) -> QuerySet[Payment]:
+    return Payment.objects.filter(idempotency_key__in=keys)
+
+
 def _taken_of(postdate_ids: Sequence[UUID]) -> dict[UUID, Payment]:
     """Find the payments that a host made of post-dates, by the post-date."""
     if not postdate_ids:
         return {}
-    return {payment.idempotency_key: payment for payment in Payment.objects.filter(idempotency_key__in=postdate_ids)}
+    return {payment.idempotency_key: payment for payment in _by_keys(postdate_ids)}
 
 
 def _told_of_payment(line: HostLine, payment: Payment) -> bool:
@@ -155,10 +176,15 @@ def _was_seen(line: HostLine, postdate: Postdate) -> bool:
     return postdate.acknowledged_at is not None and postdate.host_id == line.host_id
 
 
+@known
+def _to_move(payment_id: UUID) -> QuerySet[Payment]:
+    joined = Payment.objects.select_related("method__processor_account", "authorization")
+    return joined.select_for_update(of=("self",)).filter(pk=payment_id)
+
+
 def _payment(line: HostLine, account: Account, now: datetime) -> None:
     """Acknowledge one of our payments and move it as the host says."""
-    joined = Payment.objects.select_related("method__processor_account", "authorization")
-    payment = joined.select_for_update(of=("self",)).get(pk=line.portal_id)
+    payment = _to_move.get(line.portal_id)
     if line.status not in FINAL:
         return
     first_shown = payment.acknowledged_at is None
@@ -196,10 +222,10 @@ def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
     if line.status not in FINAL:
         _seen(postdate, line, now)
         return
-    taken = Payment.objects.filter(idempotency_key=postdate.pk).first()
+    taken = _by_keys.first([postdate.pk])
     if line.status == DECLINED:
         key = uuid.uuid5(postdate.pk, line.updated_at.isoformat())
-        if not Payment.objects.filter(idempotency_key=key).exists():
+        if not _by_keys.exists([key]):
             _fail(postdate, line, account, key, now)
         return
     if taken is None:
@@ -224,8 +250,7 @@ def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
 
 
 def _payment_of(taken: Payment, line: HostLine, account: Account, now: datetime) -> None:
-    joined = Payment.objects.select_related("method__processor_account", "authorization")
-    _move(joined.select_for_update(of=("self",)).get(pk=taken.pk), line, account, now)
+    _move(_to_move.get(taken.pk), line, account, now)
 
 
 def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -> Payment:
@@ -297,6 +322,11 @@ def _set(postdate: Postdate, status: str, line: HostLine, now: datetime) -> None
     postdate.save(update_fields=["status", "decided_at", "acknowledged_at", "host_id"])
 
 
-def _lock(postdate_id: UUID) -> Postdate:
+@known
+def _to_lock(postdate_id: UUID) -> QuerySet[Postdate]:
     joined = Postdate.objects.select_related("method__processor_account", "arrangement__authorization")
-    return joined.select_for_update(of=("self",)).get(pk=postdate_id)
+    return joined.select_for_update(of=("self",)).filter(pk=postdate_id)
+
+
+def _lock(postdate_id: UUID) -> Postdate:
+    return _to_lock.get(postdate_id)

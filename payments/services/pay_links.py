@@ -9,11 +9,13 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts import events
+from accounts.known import known
 from accounts.models import Account, Visit
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Checkout, PayLink, Payment
@@ -52,10 +54,15 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+@known
+def _by_hash(token_hash: str) -> QuerySet[PayLink]:
+    joined = PayLink.objects.select_related("account__consumer", "account__client", "account__agency", "payment")
+    return joined.filter(token_hash=token_hash, kind=PayLink.Kind.HELPER)
+
+
 def find(token: str) -> PayLink | None:
     """Look up a helper's link by its token, in the acting agency."""
-    joined = PayLink.objects.select_related("account__consumer", "account__client", "account__agency", "payment")
-    return joined.filter(token_hash=hash_of(token), kind=PayLink.Kind.HELPER).first()
+    return _by_hash.first(hash_of(token))
 
 
 def against_helper(
@@ -190,7 +197,7 @@ def about_of(link: PayLink) -> dict:
 def revoke(*, link: PayLink, by: str, now: datetime, reason: str = "") -> bool:
     """Take a link back; one that is used or revoked stays what it is."""
     account = lock_account(link.account_id)
-    row = PayLink.objects.select_for_update().get(pk=link.pk)
+    row = _to_lock.get(link.pk)
     if state(row, now=now) not in (OPEN, CLOSED) or row.revoked_at is not None:
         return False
     row.revoked_at, row.revoked_by = now, by[:80]
@@ -199,40 +206,63 @@ def revoke(*, link: PayLink, by: str, now: datetime, reason: str = "") -> bool:
     return True
 
 
+@known
+def _live(account_id: UUID, now: datetime) -> QuerySet[PayLink]:
+    return PayLink.objects.filter(account=account_id, revoked_at=None, expires_at__gt=now).order_by("-made_at")
+
+
 def open_of(account: Account, *, now: datetime) -> list[PayLink]:
     """List the links of an account that can still be paid."""
-    live = PayLink.objects.filter(account=account, revoked_at=None, expires_at__gt=now).order_by("-made_at")
-    return [link for link in live if state(link, now=now) == OPEN]
+    return [link for link in _live(account.pk, now) if state(link, now=now) == OPEN]
+
+
+@known
+def _status(key: UUID) -> QuerySet:
+    return Payment.objects.filter(idempotency_key=key).values_list("status", flat=True)
 
 
 def state(link: PayLink, *, now: datetime) -> str:
     """Say what became of a link: open, being decided, paid, or closed."""
     used = used_by(link)
     if used is not None:
-        payment = Payment.objects.filter(idempotency_key=used.pk).only("status").first()
-        undecided = payment is not None and payment.status == Payment.Status.INTENDED
+        undecided = _status.first(used.pk) == Payment.Status.INTENDED
         return DECIDING if undecided or used.setup_status == Checkout.Setup.INTENDED else PAID
     return CLOSED if link.revoked_at is not None or link.expires_at <= now else OPEN
 
 
-def used_by(link: PayLink) -> Checkout | None:
-    """Find the confirmed checkout that uses a link up; one that took nothing does not."""
+@known
+def _using(link_id: UUID, account_id: UUID) -> QuerySet[Checkout]:
     failed = Payment.objects.filter(status__in=(Payment.Status.DECLINED, Payment.Status.VOIDED))
     ended = Q(setup_status__in=(Checkout.Setup.DECLINED, Checkout.Setup.VOIDED))
-    confirmed = Checkout.objects.filter(link=link, confirmed_at__isnull=False).exclude(ended)
-    mine = failed.filter(account_id=link.account_id)
-    return confirmed.exclude(pk__in=mine.values("idempotency_key")).first()
+    confirmed = Checkout.objects.filter(link=link_id, confirmed_at__isnull=False).exclude(ended)
+    mine = failed.filter(account_id=account_id)
+    return confirmed.exclude(pk__in=mine.values("idempotency_key"))
+
+
+def used_by(link: PayLink) -> Checkout | None:
+    """Find the confirmed checkout that uses a link up; one that took nothing does not."""
+    return _using.first(link.pk, link.account_id)
+
+
+@known
+def _to_lock(link_id: UUID) -> QuerySet[PayLink]:
+    return PayLink.objects.select_for_update().filter(pk=link_id)
 
 
 def against_use(checkout: Checkout, *, now: datetime) -> list[Refusal]:
     """Say whether the link of a checkout, whose account is locked, can still be used by it."""
-    link = PayLink.objects.select_for_update().get(pk=checkout.link_id)
+    link = _to_lock.get(checkout.link_id)
     return [] if state(link, now=now) == OPEN else [closed()]
+
+
+@known
+def _link(link_id: UUID) -> QuerySet[PayLink]:
+    return PayLink.objects.filter(pk=link_id)
 
 
 def use(checkout: Checkout, *, account: Account, now: datetime, payment: Payment | None = None) -> None:
     """Write down who used a link, in the transaction that confirms the checkout."""
-    link = PayLink.objects.get(pk=checkout.link_id)
+    link = _link.get(checkout.link_id)
     if payment is not None:
         PayLink.objects.filter(pk=link.pk).update(payment=payment)
     told = about_of(link) | {"payment": str(payment.pk) if payment else None, "said": checkout.said}

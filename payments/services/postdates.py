@@ -4,7 +4,9 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from accounts.known import known
 from accounts.models import Account, Event
 from payments.models import BatchItem, Postdate
 from payments.services import incidents, items, life, replan
@@ -16,11 +18,21 @@ CHANGED_AT_HOST = "changed_at_host"
 """Holds what the host planned otherwise than it was signed; the incident is called the same."""
 
 
+@known
+def _account_id(postdate_id: UUID) -> QuerySet:
+    return Postdate.objects.filter(pk=postdate_id).values_list("account_id", flat=True)
+
+
+@known
+def _to_lock(postdate_id: UUID) -> QuerySet[Postdate]:
+    joined = Postdate.objects.select_related("method__processor_account", "arrangement")
+    return joined.select_for_update(of=("self",)).filter(pk=postdate_id)
+
+
 def _locked(postdate_id: UUID) -> tuple[Postdate, Account]:
     """Lock the account, then the post-date."""
-    account = lock_account(Postdate.objects.values_list("account_id", flat=True).get(pk=postdate_id))
-    joined = Postdate.objects.select_related("method__processor_account", "arrangement")
-    return joined.select_for_update(of=("self",)).get(pk=postdate_id), account
+    account = lock_account(_account_id.get(postdate_id))
+    return _to_lock.get(postdate_id), account
 
 
 @transaction.atomic

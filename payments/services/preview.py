@@ -5,7 +5,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from accounts.calendars import add_months, local_date
+from accounts.known import known
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, Method, Postdate
@@ -17,6 +20,7 @@ from payments.services import authority, gate, life, replan
 from payments.services.arrange import BY_THEMSELVES, breach_of
 from payments.services.authorize import usable
 from payments.services.gate import Standing
+from payments.services.locks import read_account
 from payments.services.means import means_of_method
 from payments.services.owed import owed
 from payments.services.received import received
@@ -117,15 +121,26 @@ class Facts:
 
 def preview(*, arrangement: Arrangement, wish: Wish, now: datetime, by: str, language: str = "en") -> Preview:
     """Work out what a change comes to, with its effect on the settlement; nothing is written."""
-    account = Account.objects.select_related("consumer", "client", "agency").get(pk=arrangement.account_id)
+    account = read_account(arrangement.account_id)
     return work_out(facts_of(arrangement.pk, account, by, now), wish, language)
 
 
+@known
+def _row(arrangement_id: UUID) -> QuerySet[Arrangement]:
+    return Arrangement.objects.select_related("authorization", "method__processor_account").filter(pk=arrangement_id)
+
+
+@known
+def _open(arrangement_id: UUID, extra: bool) -> QuerySet[Postdate]:
+    joined = Postdate.objects.select_related("method__processor_account", "arrangement")
+    mine = joined.filter(arrangement=arrangement_id, status__in=Postdate.OPEN, extra=extra)
+    return mine.order_by("due_on")
+
+
 def facts_of(arrangement_id: UUID, account: Account, by: str, now: datetime) -> Facts:
-    row = Arrangement.objects.select_related("authorization", "method__processor_account").get(pk=arrangement_id)
+    row = _row.get(arrangement_id)
     row.account = account
-    joined = row.postdates.select_related("method__processor_account", "arrangement")
-    items = tuple(joined.filter(status__in=Postdate.OPEN, extra=False).order_by("due_on"))
+    items = tuple(_open(arrangement_id, False))
     planned = tuple(
         Planned(str(item.pk), item.due_on, item.amount_cents, item.status in replan.MOVABLE) for item in items
     )
@@ -155,8 +170,7 @@ def _against(facts: Facts, wish: Wish) -> list[Refusal]:
         most = limit_of(row.terms, "max_changes")
         if most is not None and row.changes >= most and not facts.by_staff:
             found.append(_no("changes_used_up", count=row.changes))
-        added = row.postdates.filter(extra=True, status__in=Postdate.OPEN)
-        if any(item.replacement for item in facts.items) or added.exists():
+        if any(item.replacement for item in facts.items) or _open.exists(row.pk, True):
             found.append(_no("change_under_way"))
     return found
 

@@ -1,13 +1,16 @@
 """What was paid towards arrangements: by us, by the host, early, in part or by another method; set-wise."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from accounts.calendars import local_date
+from accounts.known import known
 from payments.models import Arrangement, HostItem, Payment, Postdate
 from payments.rules.changes import NEAR_DAYS
 from payments.services.sums import refunded_cents
@@ -44,6 +47,12 @@ class Received:
             self.last_on = max(self.last_on or on, on)
 
 
+@known
+def _payments(accounts: Sequence[UUID]) -> QuerySet[Payment]:
+    rows = Payment.objects.filter(account__in=accounts, status__in=(*COUNTED, Payment.Status.INTENDED))
+    return rows.annotate(back_cents=refunded_cents()).select_related("consumer")
+
+
 def received(arrangements: Iterable[Arrangement]) -> dict[UUID, Received]:
     """Add up what was paid towards each arrangement since it was accepted, in three queries for all of them.
 
@@ -51,16 +60,11 @@ def received(arrangements: Iterable[Arrangement]) -> dict[UUID, Received]:
     posted payment in the host's list that is not one of ours. `account__consumer` is read for the local dates.
     """
     wanted = {one.pk: one for one in arrangements}
-    accounts = {one.account_id for one in wanted.values()}
+    accounts = list({one.account_id for one in wanted.values()})
     spans = _spans(accounts)
     found = {pk: Received() for pk in wanted}
     posted_on = _host_items(accounts, spans, wanted, found)
-    payments = (
-        Payment.objects.filter(account__in=accounts, status__in=(*COUNTED, Payment.Status.INTENDED))
-        .annotate(back_cents=refunded_cents())
-        .select_related("consumer")
-    )
-    for payment in payments:
+    for payment in _payments(accounts):
         key = payment.arrangement_id or _at(spans[payment.account_id], payment.intended_at)
         if key not in found:
             continue
@@ -78,11 +82,16 @@ def received(arrangements: Iterable[Arrangement]) -> dict[UUID, Received]:
     return found
 
 
-def _spans(accounts: set[UUID]) -> dict[UUID, list[Arrangement]]:
+@known
+def _arranged(accounts: Sequence[UUID]) -> QuerySet[Arrangement]:
+    rows = Arrangement.objects.filter(account__in=accounts).order_by("-accepted_at", "-pk")
+    return rows.select_related("consumer").only("account", "accepted_at", "consumer__time_zone")
+
+
+def _spans(accounts: Sequence[UUID]) -> dict[UUID, list[Arrangement]]:
     """List each account's arrangements, the latest first: a payment belongs to the first accepted before it."""
     spans: dict[UUID, list[Arrangement]] = defaultdict(list)
-    rows = Arrangement.objects.filter(account__in=accounts).order_by("-accepted_at", "-pk")
-    for row in rows.select_related("consumer").only("account", "accepted_at", "consumer__time_zone"):
+    for row in _arranged(accounts):
         spans[row.account_id].append(row)
     return spans
 
@@ -91,15 +100,19 @@ def _at(spans: list[Arrangement], moment) -> UUID | None:
     return next((one.pk for one in spans if one.accepted_at <= moment), None)
 
 
+@known
+def _shown(accounts: Sequence[UUID]) -> QuerySet:
+    items = HostItem.objects.filter(account__in=accounts, kind=HostItem.Kind.PAYMENT, status__in=(POSTED, UNDER_WAY))
+    # Plain columns: a sweep reads the items of every arrangement that runs.
+    return items.values_list("account_id", "portal_id", "matched", "status", "on", "amount_cents", "updated_at")
+
+
 def _host_items(
-    accounts: set[UUID], spans: dict[UUID, list[Arrangement]], wanted: dict, found: dict[UUID, Received]
+    accounts: Sequence[UUID], spans: dict[UUID, list[Arrangement]], wanted: dict, found: dict[UUID, Received]
 ) -> dict[UUID, date]:
     """Count the host's own posted payments; give the host's dates of ours by their id."""
     on_of: dict[UUID, date] = {}
-    items = HostItem.objects.filter(account__in=accounts, kind=HostItem.Kind.PAYMENT, status__in=(POSTED, UNDER_WAY))
-    # Plain columns: a sweep reads the items of every arrangement that runs.
-    columns = ("account_id", "portal_id", "matched", "status", "on", "amount_cents", "updated_at")
-    for account_id, portal_id, matched, status, on, cents, updated_at in items.values_list(*columns):
+    for account_id, portal_id, matched, status, on, cents, updated_at in _shown(accounts):
         if status == UNDER_WAY:
             for one in spans[account_id] if matched else ():
                 if one.pk in found:
@@ -130,6 +143,12 @@ class Left(NamedTuple):
     at_host: frozenset[UUID]
 
 
+@known
+def _planned(arrangements: Sequence[UUID]) -> QuerySet[Postdate]:
+    charged = Postdate.objects.filter(arrangement__in=arrangements, method__isnull=False)
+    return charged.filter(status__in=Postdate.OPEN).only("account_id", "due_on", "amount_cents", "status")
+
+
 def plans_left(arrangements: Iterable[Arrangement], today: Mapping[UUID, date]) -> list[Left]:
     """Work out what is left of the arrangements that somebody charges; none of the others is listed.
 
@@ -138,9 +157,8 @@ def plans_left(arrangements: Iterable[Arrangement], today: Mapping[UUID, date]) 
     wanted = list(arrangements)
     if not wanted:
         return []
-    planned = Postdate.objects.filter(arrangement__in=wanted, status__in=Postdate.OPEN, method__isnull=False)
     open_: dict[UUID, list[Postdate]] = defaultdict(list)
-    for one in planned.only("account_id", "due_on", "amount_cents", "status"):
+    for one in _planned([row.pk for row in wanted]):
         open_[one.account_id].append(one)
     near = {
         account_id: sum(one.amount_cents for one in rows if one.due_on <= today[account_id] + timedelta(days=NEAR_DAYS))

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
+from accounts.known import known
 from payments.models import HostItem, Incident, Payment, Postdate, ProcessorAccount
 from payments.processors import Movement, Unreachable
 from payments.services import incidents
@@ -107,14 +108,12 @@ def _compare(
     return found
 
 
-def _ours(
-    merchant: ProcessorAccount, charges: Iterable[Movement], begin: datetime, until: datetime
-) -> dict[str, Payment]:
-    """Read the payments of the day, and those that the processor's charges name, by our id and by its reference."""
-    named = [pk for one in charges if (pk := _uuid(one.payment))]
-    refs = [one.intent for one in charges if one.intent]
-    rows = (
-        Payment.objects.filter(processor_account=merchant, executor="portal")
+@known
+def _charged(
+    merchant_id: UUID, begin: datetime, until: datetime, named: Sequence[UUID], refs: Sequence[str]
+) -> QuerySet[Payment]:
+    return (
+        Payment.objects.filter(processor_account=merchant_id, executor="portal")
         .filter(Q(intended_at__gte=begin, intended_at__lt=until) | Q(pk__in=named) | Q(processor_ref__in=refs))
         .select_related("account")
         .annotate(
@@ -122,8 +121,16 @@ def _ours(
             back_cents=Sum("entries__amount_cents", filter=Q(entries__book="debt", entries__reason="refund")),
         )
     )
+
+
+def _ours(
+    merchant: ProcessorAccount, charges: Iterable[Movement], begin: datetime, until: datetime
+) -> dict[str, Payment]:
+    """Read the payments of the day, and those that the processor's charges name, by our id and by its reference."""
+    named = [pk for one in charges if (pk := _uuid(one.payment))]
+    refs = [one.intent for one in charges if one.intent]
     ours: dict[str, Payment] = {}
-    for row in rows:
+    for row in _charged(merchant.pk, begin, until, named, refs):
         ours[str(row.pk)] = row
         if row.processor_ref:
             ours[row.processor_ref] = row
@@ -183,28 +190,40 @@ def _at_processor(kind: str, charge: Movement) -> Difference:
     return Difference(kind, charge.ref, data=about | {"currency": charge.currency, "named": charge.payment[:80]})
 
 
-def _hosts(begin: datetime, until: datetime) -> list[Difference]:
-    """Compare what we took, and what the host shows of it, with each other."""
+@known
+def _not_shown(decided_before: datetime) -> QuerySet[Payment]:
     waiting = Payment.objects.filter(
         status__in=(Payment.Status.SUCCEEDED, Payment.Status.PENDING),
         acknowledged_at=None,
-        decided_at__lt=until - HOST_POSTS_WITHIN,
+        decided_at__lt=decided_before,
     )
     # A debit takes banking days: one that the host shows as on its way is not lost.
     shows = HostItem.objects.filter(kind=HostItem.Kind.PAYMENT, account=OuterRef("account"), portal_id=OuterRef("pk"))
     waiting = waiting.exclude(Exists(shows), status=Payment.Status.PENDING)
+    return waiting.select_related("account").order_by("decided_at")[:MOST_WAITING]
+
+
+@known
+def _shown(begin: datetime, until: datetime) -> QuerySet[HostItem]:
+    ours = HostItem.objects.filter(kind=HostItem.Kind.PAYMENT, portal_id__isnull=False)
+    return ours.filter(updated_at__gte=begin, updated_at__lt=until)
+
+
+@known
+def _named(ids: Sequence[UUID]) -> QuerySet[Payment]:
+    rows = Payment.objects.filter(Q(pk__in=ids) | Q(postdate_id__in=ids)).select_related("account")
+    return rows.order_by("intended_at")
+
+
+def _hosts(begin: datetime, until: datetime) -> list[Difference]:
+    """Compare what we took, and what the host shows of it, with each other."""
     found = [
         Difference("host_not_posted", str(one.pk), one, {"amount_cents": one.amount_cents, "reference": one.reference})
-        for one in waiting.select_related("account").order_by("decided_at")[:MOST_WAITING]
+        for one in _not_shown(until - HOST_POSTS_WITHIN)
     ]
-    shown = HostItem.objects.filter(
-        kind=HostItem.Kind.PAYMENT, portal_id__isnull=False, updated_at__gte=begin, updated_at__lt=until
-    )
-    items = list(shown)
-    wanted = [one.portal_id for one in items]
-    rows = Payment.objects.filter(Q(pk__in=wanted) | Q(postdate_id__in=wanted)).select_related("account")
+    items = _shown(begin, until)
     ours: dict[UUID, Payment] = {}
-    for row in rows.order_by("intended_at"):
+    for row in _named([one.portal_id for one in items]):
         ours[row.pk] = row
         if row.postdate_id:
             ours[row.postdate_id] = row

@@ -160,6 +160,11 @@ def _follow_up(payment: Payment, account: Account, now: datetime) -> None:
         offers.accept(account=account, terms=checkout.terms, now=now, about={"payment": str(payment.pk)})
 
 
+@known
+def _terms(key: UUID) -> QuerySet:
+    return Checkout.objects.filter(pk=key).values_list("terms", flat=True)
+
+
 def after_money(payment: Payment, account: Account, now: datetime) -> None:
     """Tell a settlement that is complete by one payment, and an account that owes nothing any more."""
     about = {"payment": str(payment.pk), "reference": payment.reference, "currency": payment.currency}
@@ -167,7 +172,7 @@ def after_money(payment: Payment, account: Account, now: datetime) -> None:
         individual.close(account=account, status="completed", now=now)
         told = about | {"total_cents": payment.amount_cents}
         events.record("settlement.completed", account=account, now=now, data=told)
-        terms = Checkout.objects.values_list("terms", flat=True).filter(pk=payment.idempotency_key).first() or {}
+        terms = _terms.first(payment.idempotency_key) or {}
         paid_on = life.paid_on(payment, account=account)
         contact_plans.request_when_final(
             terms, account=account, paid_on=paid_on, about={"payment": str(payment.pk)}, now=now
@@ -368,9 +373,8 @@ def snapshot(payment: Payment, account: Account, now: datetime, **more: object) 
 
 
 def _both(payment_id: UUID) -> tuple[Payment, Account]:
-    account = lock_account(Payment.objects.values_list("account_id", flat=True).get(pk=payment_id))
-    joined = Payment.objects.select_related("method__processor_account", "authorization")
-    return joined.select_for_update(of=("self",)).get(pk=payment_id), account
+    account = lock_account(_account_id.get(payment_id))
+    return _to_settle.get(payment_id), account
 
 
 def _move(

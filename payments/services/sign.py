@@ -17,7 +17,7 @@ from payments.services import gate, pay_links
 from payments.services.checkout import authorization_text
 from payments.services.gate import Standing
 from payments.services.means import Means, means_of
-from payments.services.methods import active_processor, stored_of
+from payments.services.methods import active_processor, customer_of
 from payments.services.route import Route
 from settlements.rules.schedules import Line
 
@@ -131,13 +131,11 @@ def _method(checkout: Checkout, means: Means, *, kept: bool, now: datetime) -> M
     if means.method is not None:
         return means.method
     merchant = active_processor(checkout.account)
-    known = stored_of(checkout.consumer_id).filter(processor_account=merchant).exclude(processor_customer="")
-    customer = known.values_list("processor_customer", flat=True).first() if kept else None
     return Method.objects.create(
         consumer_id=checkout.consumer_id,
         kind=Method.Kind.CARD,
         processor_account=merchant,
-        processor_customer=customer or "",
+        processor_customer=customer_of(checkout.consumer_id, merchant) if kept else "",
         created_at=now,
         **checkout.card,
     )

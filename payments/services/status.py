@@ -6,11 +6,14 @@ The table is `accounts.statuses`; the gates ask the same one again inside each c
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import statuses
 from accounts.calendars import local_date
+from accounts.known import known
 from accounts.models import Account
 from payments.models import Arrangement, Payment, Postdate
 from payments.services import incidents, items, life
@@ -95,10 +98,20 @@ def release(*, account: Account, now: datetime, reasons: Iterable[str] = RELEASE
     items.tell_missed(missed, account=account, now=now)
 
 
+@known
+def _watched(account_id: UUID) -> QuerySet[Arrangement]:
+    return Arrangement.objects.filter(account=account_id, status__in=life.WATCHED).order_by("accepted_at", "pk")
+
+
 def _running(account: Account) -> list[Arrangement]:
-    return list(Arrangement.objects.filter(account=account, status__in=life.WATCHED).order_by("accepted_at", "pk"))
+    return _watched(account.pk)
+
+
+@known
+def _planned(arrangement_id: UUID) -> QuerySet[Postdate]:
+    joined = Postdate.objects.select_related("method__processor_account", "arrangement")
+    return joined.filter(arrangement=arrangement_id).order_by("due_on", "number", "turn")
 
 
 def _items(row: Arrangement) -> list[Postdate]:
-    joined = row.postdates.select_related("method__processor_account", "arrangement")
-    return list(joined.order_by("due_on", "number", "turn"))
+    return _planned(row.pk)

@@ -15,8 +15,10 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.calendars import format_date
+from accounts.known import known
 from accounts.models import Account, Visit
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.tenancy import acting_for, uuid7
@@ -145,11 +147,16 @@ def merchant_of(account: Account) -> UUID | None:
         return None
 
 
+@known
+def _of_group(group: UUID, visit_id: UUID | None, consumer_id: UUID | None) -> QuerySet[Checkout]:
+    mine = Checkout.objects.filter(group=group).select_related(*_JOINED)
+    mine = mine.filter(visit=visit_id) if visit_id is not None else mine.filter(consumer_id=consumer_id)
+    return mine.order_by("account_id")
+
+
 def load(*, group: UUID, visit: Visit | None = None, consumer_id: UUID | None = None) -> list[Checkout]:
     """Read the checkouts of a group, of this visit or of this consumer, in the order they are charged."""
-    mine = Checkout.objects.filter(group=group).select_related(*_JOINED)
-    mine = mine.filter(visit=visit) if visit is not None else mine.filter(consumer_id=consumer_id)
-    return list(mine.order_by("account_id"))
+    return _of_group(group, visit.pk if visit is not None else None, consumer_id)
 
 
 def ways(*, checkouts: Sequence[Checkout], now: datetime) -> tuple[checkout.Way, ...]:
@@ -343,16 +350,26 @@ def sweep(*, now: datetime, limit: int = LEFT_LIMIT) -> int:
     return went_on
 
 
+@known
+def _payments(group: UUID) -> QuerySet[Payment]:
+    joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
+    return joined.filter(group=group).order_by("account_id")
+
+
 def payments_of(group: UUID) -> list[Payment]:
     """List the payments of a group in the order they are charged."""
-    joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
-    return list(joined.filter(group=group).order_by("account_id"))
+    return _payments(group)
+
+
+@known
+def _token(key: UUID) -> QuerySet:
+    return Checkout.objects.filter(pk=key).values_list("confirmation_token", flat=True)
 
 
 def go_on(*, group: UUID, fresh: bool, now: datetime) -> list[Payment]:
     """Charge what is still to be charged, one after the other, and record what came of each."""
     first, *others = payments_of(group)
-    token = Checkout.objects.values_list("confirmation_token", flat=True).get(pk=first.idempotency_key)
+    token = _token.get(first.idempotency_key)
     first = pay.finish(first, fresh=fresh, now=now)
     if token and first.status == Payment.Status.INTENDED:
         # The others are charged by the card that the first one keeps: they wait until it is decided.

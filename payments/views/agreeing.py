@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import confirmed, own_account, own_accounts
+from accounts.access import confirmed, own_account
+from accounts.known import known
 from accounts.money import from_cents
 from accounts.refusals import Refusal
 from accounts.sight import shown
@@ -15,6 +17,7 @@ from payments.models import Arrangement, Checkout
 from payments.services import agree as services
 from payments.services import gate
 from payments.sight import breach, language, may_promise, planned, problems, promise_until
+from payments.views.own import of_own
 from payments.views.way import on_the_way
 from settlements.models import Quote
 from settlements.rules.quotes import Wish
@@ -61,12 +64,17 @@ def _by(request: HttpRequest) -> str:
     return f"consumer:{request.visit.consumer_id}"
 
 
+@known
+def _quote(consumer_id: UUID, quote_id: UUID) -> QuerySet[Quote]:
+    joined = Quote.objects.select_related("account__consumer", "account__client", "account__agency")
+    return of_own(joined, consumer_id).filter(pk=quote_id)
+
+
 @require_http_methods(["GET", "POST"])
 @confirmed
 def agree(request: HttpRequest, quote_id: UUID) -> HttpResponse:
     """Show once more what is agreed, and what happens if it is not kept; agreeing twice is agreeing once."""
-    joined = Quote.objects.select_related("account__consumer", "account__client", "account__agency")
-    quote = joined.filter(pk=quote_id, account__in=own_accounts(request).order_by()).first()
+    quote = _quote.first(request.visit.consumer_id, quote_id)
     if quote is None:
         raise Http404
     if quote.status == Quote.Status.ACCEPTED:

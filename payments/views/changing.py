@@ -5,14 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import confirmed, own_accounts
+from accounts.access import confirmed
 from accounts.calendars import local_date
+from accounts.known import known
 from accounts.sight import shown
 from payments.forms import AdjustForm, RefusableForm
 from payments.models import Arrangement, Method, Postdate
@@ -24,6 +26,7 @@ from payments.services.change import Preview, Signer, Wish
 from payments.services.means import means_of_method
 from payments.services.preview import limit_of
 from payments.sight import language, local, say
+from payments.views.own import own_arrangement
 
 KINDS = ("move", "skip", "method", "frequency", "cancel")
 """What has a page; paying extra or off is a payment like any other."""
@@ -77,7 +80,7 @@ class ChangeForm(RefusableForm):
 @confirmed
 def change(request: HttpRequest, arrangement_id: UUID, kind: str) -> HttpResponse:
     """Ask what is to change, show what it comes to, and make it when the consumer agrees."""
-    row = _mine(request, arrangement_id)
+    row = own_arrangement(request, arrangement_id)
     if kind not in KINDS:
         raise Http404
     at = gate.standing(row.account, now=request.now)
@@ -88,14 +91,6 @@ def change(request: HttpRequest, arrangement_id: UUID, kind: str) -> HttpRespons
     if request.method == "POST":
         return asking.confirm()
     return asking.show()
-
-
-def _mine(request: HttpRequest, arrangement_id: UUID) -> Arrangement:
-    joined = ("account__client", "account__consumer", "account__agency", "method", "authorization")
-    mine = Arrangement.objects.select_related(*joined).filter(account__in=own_accounts(request).order_by())
-    if (row := mine.filter(pk=arrangement_id).first()) is None:
-        raise Http404
-    return row
 
 
 class _Asking:
@@ -196,10 +191,15 @@ def _number(typed: str) -> int | None:
     return int(typed) if typed.isdecimal() and len(typed) < 6 else None
 
 
+@known
+def _after(arrangement_id: UUID, day: date) -> QuerySet[Postdate]:
+    rows = Postdate.objects.filter(arrangement=arrangement_id, status__in=replan.MOVABLE, due_on__gt=day)
+    return rows.order_by("due_on", "number")
+
+
 def _movable(row: Arrangement, today: date) -> list[Postdate]:
     """List what can be moved; what is charged today or tomorrow is on its way."""
-    rows = row.postdates.filter(status__in=replan.MOVABLE, due_on__gt=today + timedelta(days=NEAR_DAYS))
-    return list(rows.order_by("due_on", "number"))
+    return _after(row.pk, today + timedelta(days=NEAR_DAYS))
 
 
 def _others(row: Arrangement) -> list[Method]:

@@ -1,7 +1,9 @@
 """The first steps of the way to a payment: what to pay, and how to be told before each later payment."""
 
+from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -11,6 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import confirmed, identified, own_account, step_up_required
+from accounts.known import known
 from accounts.models import Account, Code, ContactPoint, Visit
 from accounts.money import from_cents
 from accounts.services import codes, consent, visits
@@ -73,6 +76,11 @@ def choose(request: HttpRequest, account_id: UUID) -> HttpResponse:
     return render(request, "payments/choose.html", context, status=422 if form.errors else 200)
 
 
+@known
+def _of_visit(visit_id: UUID, account_id: UUID, checkout_id: UUID) -> QuerySet[Checkout]:
+    return Checkout.objects.filter(pk=checkout_id, account=account_id, visit=visit_id)
+
+
 def _begun(request: HttpRequest, account: Account) -> Checkout | None:
     """Find the checkout whose choice is being changed, if the page says so and it is of this visit."""
     named = request.POST.get("checkout") or request.GET.get("checkout") or ""
@@ -80,7 +88,7 @@ def _begun(request: HttpRequest, account: Account) -> Checkout | None:
         key = UUID(named)
     except ValueError:
         return None
-    return Checkout.objects.filter(pk=key, account=account, visit=request.visit).first()
+    return _of_visit.first(request.visit.pk, account.pk, key)
 
 
 def _amount_of(checkout: Checkout) -> str:
@@ -182,9 +190,13 @@ def _address(request: HttpRequest) -> ContactPoint | None:
     return next((point for point in known if point.opted_out_at is None), None)
 
 
+@known
+def _live(visit_id: UUID, now: datetime) -> QuerySet[Code]:
+    return Code.objects.filter(visit=visit_id, purpose=Code.Purpose.ESIGN, used_at=None, expires_at__gt=now)
+
+
 def _sent(request: HttpRequest) -> bool:
-    live = {"purpose": Code.Purpose.ESIGN, "used_at": None, "expires_at__gt": request.now}
-    return Code.objects.filter(visit=request.visit, **live).exists()
+    return _live.exists(request.visit.pk, request.now)
 
 
 def _agreed(request: HttpRequest, checkout: Checkout, form: PaperlessForm) -> bool:

@@ -5,14 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import confirmed, own_accounts
+from accounts.access import confirmed
 from accounts.money import InvalidAmount
 from accounts.refusals import Refusal
 from accounts.sight import shown
@@ -26,6 +26,7 @@ from payments.services.means import means_of_method
 from payments.services.preview import Preview, Wish, facts_of, preview
 from payments.services.sign import Refused
 from payments.sight import language, problems, say
+from payments.views.own import own_arrangement
 
 
 class ExtraForm(RefusableForm):
@@ -52,7 +53,7 @@ class ExtraForm(RefusableForm):
 @confirmed
 def pay(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
     """Show what can be paid on a plan today, each with its effect, before anything is begun."""
-    row = _mine(request, arrangement_id)
+    row = own_arrangement(request, arrangement_id)
     at = gate.standing(row.account, now=request.now)
     if gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, row.account):
         return redirect(reverse("payments:age_notice", args=[row.account_id]) + f"?plan={row.pk}")
@@ -86,14 +87,6 @@ def pay(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
         "refusals": problems([one for one in found if one.field not in form.where]),
     }
     return render(request, "payments/plan_pay.html", context, status=422 if wrong else 200)
-
-
-def _mine(request: HttpRequest, arrangement_id: UUID) -> Arrangement:
-    joined = ("account__client", "account__consumer", "account__agency", "method", "authorization")
-    mine = Arrangement.objects.select_related(*joined).filter(account__in=own_accounts(request).order_by())
-    if (row := mine.filter(pk=arrangement_id).first()) is None:
-        raise Http404
-    return row
 
 
 def _option(seen: Preview | None, cents: int) -> dict[str, Any] | None:

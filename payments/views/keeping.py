@@ -2,12 +2,14 @@
 
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import confirmed, own_accounts
+from accounts.access import confirmed
+from accounts.known import known
 from accounts.sight import shown
 from payments.models import Checkout
 from payments.rules import cards
@@ -15,19 +17,25 @@ from payments.services import checkout as services
 from payments.services import gate, later
 from payments.services.means import means_of
 from payments.sight import language
+from payments.views.own import of_own
 from payments.views.paying import with_processor
 from payments.views.way import to_payment_of
 
 Setup = Checkout.Setup
 
 
+@known
+def _own(consumer_id: UUID, checkout_id: UUID) -> QuerySet[Checkout]:
+    mine = Checkout.objects.select_related("account__consumer", "account__client", "account__agency", "method")
+    mine = mine.select_related("authorization__method__processor_account")
+    return of_own(mine, consumer_id).filter(pk=checkout_id)
+
+
 @require_http_methods(["GET", "POST"])
 @confirmed
 def card(request: HttpRequest, checkout_id: UUID) -> HttpResponse:
     """Ask the bank's own question, wait for an answer, or say that the card was not kept and nothing is planned."""
-    mine = Checkout.objects.select_related("account__consumer", "account__client", "account__agency", "method")
-    mine = mine.select_related("authorization__method__processor_account")
-    checkout = mine.filter(pk=checkout_id, account__in=own_accounts(request).order_by()).first()
+    checkout = _own.first(request.visit.consumer_id, checkout_id)
     if checkout is None or checkout.confirmed_at is None:
         raise Http404
     if request.method == "POST" and request.POST.get("action") == "again":

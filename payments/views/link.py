@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,7 +19,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import confirmed, identified, own_account, own_accounts, step_up_required
+from accounts.access import confirmed, identified, own_account, step_up_required
+from accounts.known import known
 from accounts.models import Visit
 from accounts.money import InvalidAmount, from_cents
 from accounts.refusals import Refusal
@@ -31,6 +33,7 @@ from payments.services.sign import Refused
 from payments.sight import language, problems, say
 from payments.views.checkout import PAGE_CHOICE
 from payments.views.outcome import pdf, state_of
+from payments.views.own import of_own
 from payments.views.paying import with_processor
 
 CARD_REFUSED = ("visa_credit_not_accepted", "card_funding_unknown", "visa_not_accepted", "card_brand_not_accepted")
@@ -128,13 +131,17 @@ def _taken_back(request: HttpRequest, account_id: UUID) -> HttpResponse:
     return redirect("payments:helper", account_id)
 
 
+@known
+def _prepared(consumer_id: UUID, link_id: UUID) -> QuerySet[PayLink]:
+    joined = PayLink.objects.select_related("account__consumer", "account__client", "account__agency")
+    return of_own(joined.filter(pk=link_id, kind=PayLink.Kind.AGENT), consumer_id)
+
+
 @require_http_methods(["GET", "POST"])
 @identified
 def prepared(request: HttpRequest, link_id: UUID) -> HttpResponse:
     """Show what an agent prepared for this consumer, and lead on to the same pages as any other payment."""
-    joined = PayLink.objects.select_related("account__consumer", "account__client", "account__agency")
-    mine = joined.filter(account__in=own_accounts(request).order_by(), kind=PayLink.Kind.AGENT)
-    link = mine.filter(pk=link_id).first()
+    link = _prepared.first(request.visit.consumer_id, link_id)
     if link is None:
         raise Http404
     found: list[Refusal] = []
@@ -244,9 +251,14 @@ def _harmless(found: list[Refusal]) -> list[dict[str, str]]:
     return list({line["code"]: line for line in lines}.values())
 
 
-def _own_checkout(link: PayLink, checkout_id: UUID) -> Checkout | None:
+@known
+def _by_link(link_id: UUID, checkout_id: UUID) -> QuerySet[Checkout]:
     joined = ("account__consumer", "account__client", "account__agency", "method", "link")
-    made = Checkout.objects.filter(pk=checkout_id, link=link).select_related(*joined).first()
+    return Checkout.objects.filter(pk=checkout_id, link=link_id).select_related(*joined)
+
+
+def _own_checkout(link: PayLink, checkout_id: UUID) -> Checkout | None:
+    made = _by_link.first(link.pk, checkout_id)
     return made if made is not None and made.said.get("channel") == by_link.HELPER else None
 
 
@@ -293,10 +305,13 @@ def link_review(request: HttpRequest, link: PayLink, token: str, checkout_id: UU
     return render(request, "payments/link_review.html", context, status=422 if found or form.errors else 200)
 
 
+@known
+def _payment(key: UUID) -> QuerySet[Payment]:
+    return Payment.objects.select_related("processor_account", "method", "authorization").filter(idempotency_key=key)
+
+
 def _outcome(request: HttpRequest, made: Checkout, token: str) -> HttpResponse:
-    payment = Payment.objects.select_related("processor_account", "method", "authorization").get(
-        idempotency_key=made.pk
-    )
+    payment = _payment.get(made.pk)
     if request.method == "POST":
         if payment.next_action_secret:
             ask.look(payment_id=payment.pk, now=request.now)
@@ -327,13 +342,18 @@ def _outcome(request: HttpRequest, made: Checkout, token: str) -> HttpResponse:
     return render(request, "payments/link_result.html", context)
 
 
+@known
+def _received(key: UUID) -> QuerySet[Payment]:
+    joined = Payment.objects.select_related("method", "authorization", "account__agency", "consumer")
+    return joined.filter(idempotency_key=key)
+
+
 @require_safe
 @with_link
 def link_receipt(request: HttpRequest, link: PayLink, token: str, checkout_id: UUID) -> HttpResponse:
     """Give a helper the receipt, with what they agreed to and nothing of the debt."""
     made = _own_checkout(link, checkout_id)
-    joined = Payment.objects.select_related("method", "authorization", "account__agency", "consumer")
-    payment = joined.filter(idempotency_key=checkout_id).first() if made is not None else None
+    payment = _received.first(checkout_id) if made is not None else None
     if payment is None or state_of(payment) not in ("succeeded", "given_back"):
         return _closed(request)
     return pdf(

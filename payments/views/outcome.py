@@ -1,15 +1,16 @@
 """What became of a payment, its papers, and another try after a decline."""
 
 import datetime as dt
-from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import identified, own_accounts, step_up_required
+from accounts.access import identified, step_up_required
+from accounts.known import known
 from accounts.models import Visit
 from accounts.services import codes, consent
 from accounts.sight import shown
@@ -17,32 +18,43 @@ from payments.models import Authorization, Checkout, Payment
 from payments.services import ask, gate, papers, together, wallet
 from payments.services import checkout as services
 from payments.sight import language, local, method_label
+from payments.views.own import of_own
 from payments.views.paying import with_processor
 
 Status = Payment.Status
 
 
-def _own_payment(request: HttpRequest, **named: Any) -> Payment:
+@known
+def _payment(consumer_id: UUID, payment_id: UUID) -> QuerySet[Payment]:
     joined = ("account__client", "account__consumer", "account__agency", "consumer", "method", "authorization")
-    mine = Payment.objects.select_related(*joined, "processor_account")
-    payment = mine.filter(account__in=own_accounts(request).order_by(), **named).first()
+    rows = Payment.objects.select_related(*joined, "processor_account")
+    return of_own(rows, consumer_id).filter(pk=payment_id)
+
+
+def _own_payment(request: HttpRequest, payment_id: UUID) -> Payment:
+    payment = _payment.first(request.visit.consumer_id, payment_id)
     if payment is None:
         raise Http404
     return payment
+
+
+@known
+def _checkout(key: UUID, visit_id: UUID) -> QuerySet[Checkout]:
+    return Checkout.objects.filter(pk=key, visit=visit_id)
 
 
 def _may_see(request: HttpRequest, payment: Payment) -> bool:
     """Let level 1 see only what it paid in this very visit; what came before opens with a code (AUTH-02)."""
     if request.visit.level >= Visit.Level.CONFIRMED:
         return True
-    return Checkout.objects.filter(pk=payment.idempotency_key, visit=request.visit).exists()
+    return _checkout.exists(payment.idempotency_key, request.visit.pk)
 
 
 @require_http_methods(["GET", "POST"])
 @identified
 def result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     """Say what became of a payment: the page that a confirmed checkout always leads to."""
-    payment = _own_payment(request, pk=payment_id)
+    payment = _own_payment(request, payment_id)
     if not _may_see(request, payment):
         return step_up_required(request)
     if request.method == "POST":
@@ -118,10 +130,10 @@ def _papers_go_to(request: HttpRequest) -> str:
 @identified
 def again(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     """Begin anew with the same choice after a payment that took nothing; only the way to pay is asked again."""
-    payment = _own_payment(request, pk=payment_id)
+    payment = _own_payment(request, payment_id)
     if payment.status not in (Status.DECLINED, Status.VOIDED):
         return redirect("payments:result", payment_id)
-    old = Checkout.objects.filter(pk=payment.idempotency_key, visit=request.visit).first()
+    old = _checkout.first(payment.idempotency_key, request.visit.pk)
     if old is None:
         return redirect("payments:choose", payment.account_id)
     old.account, old.visit = payment.account, request.visit
@@ -133,7 +145,7 @@ def again(request: HttpRequest, payment_id: UUID) -> HttpResponse:
 @identified
 def receipt(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     """Give the receipt as PDF; of a payment that took nothing there is none."""
-    payment = _own_payment(request, pk=payment_id)
+    payment = _own_payment(request, payment_id)
     if not _may_see(request, payment):
         return step_up_required(request)
     if not _stands(state_of(payment)) and state_of(payment) != "given_back":
@@ -141,13 +153,17 @@ def receipt(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     return pdf(papers.receipt(payment, language=language()), f"{payment.reference}.pdf")
 
 
+@known
+def _authorization(consumer_id: UUID, authorization_id: UUID) -> QuerySet[Authorization]:
+    joined = ("account__agency", "account__client", "consumer", "method")
+    return of_own(Authorization.objects.select_related(*joined), consumer_id).filter(pk=authorization_id)
+
+
 @require_safe
 @identified
 def authorization(request: HttpRequest, authorization_id: UUID) -> HttpResponse:
     """Give the copy of what was signed as PDF, in the language it was signed in (EFT-02)."""
-    joined = ("account__agency", "account__client", "consumer", "method")
-    mine = Authorization.objects.select_related(*joined).filter(account__in=own_accounts(request).order_by())
-    row = mine.filter(pk=authorization_id).first()
+    row = _authorization.first(request.visit.consumer_id, authorization_id)
     if row is None or wallet.is_helpers(row):
         raise Http404
     signed_now = row.evidence.get("visit") == str(request.visit.pk)

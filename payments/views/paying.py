@@ -1,9 +1,12 @@
 """The second half of the way to a payment: how to pay, and the review that every charge goes through (A11Y-01)."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -11,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import identified, step_up_required
 from accounts.calendars import local_date
+from accounts.known import known
 from accounts.models import Visit
 from accounts.refusals import Refusal
 from accounts.sight import shown
@@ -36,6 +40,11 @@ STRIPE_FRAMES = "https://hooks.stripe.com"
 """Where the real processor shows a bank's own check; its script and API have hosts of their own."""
 
 
+@known
+def _kept(consumer_id: UUID, merchant_id: UUID, kinds: Sequence[str]) -> QuerySet[Method]:
+    return methods.stored_of(consumer_id).filter(processor_account=merchant_id, kind__in=kinds)[:10]
+
+
 @require_http_methods(["GET", "POST"])
 @identified
 @on_the_way
@@ -45,8 +54,7 @@ def method(request: HttpRequest, checkout: Checkout) -> HttpResponse:
     merchant = _merchant(checkout)
     ways = _ways(checkout, request)
     works = [way["code"] for way in ways if way["available"]]
-    kept = methods.stored_of(checkout.consumer_id).filter(processor_account=merchant, kind__in=works)
-    stored = list(kept[:10]) if sure and merchant else []
+    stored = _kept(checkout.consumer_id, merchant.pk, works) if sure and merchant else []
     ways += [{"code": "stored", "available": True}] if stored else []
     offered = [way["code"] for way in ways if way["available"]]
     selected = request.POST.get("way") or request.GET.get("way") or (offered[0] if offered else "")

@@ -5,13 +5,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.access import confirmed, own_accounts
+from accounts.access import confirmed
 from accounts.calendars import local_date
+from accounts.known import known
 from accounts.money import from_cents
 from accounts.sight import shown
 from payments.models import Arrangement, Payment, Postdate
@@ -21,6 +22,7 @@ from payments.services.means import means_of_method
 from payments.services.received import Received, received
 from payments.sight import breach, language, progress
 from payments.views import changing
+from payments.views.own import own_arrangement
 
 PAID = {
     Payment.Status.SUCCEEDED: "paid",
@@ -38,17 +40,18 @@ PLANNED = {
 }
 
 
+@known
+def _postdates(arrangement_id: UUID) -> QuerySet[Postdate]:
+    return Postdate.objects.filter(arrangement=arrangement_id).order_by("due_on", "number")
+
+
 @require_safe
 @confirmed
 def plan(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
     """Show an arrangement of one's own; anybody else's does not exist."""
-    joined = ("account__client", "account__consumer", "account__agency", "method")
-    mine = Arrangement.objects.select_related(*joined).filter(account__in=own_accounts(request).order_by())
-    row = mine.filter(pk=arrangement_id).first()
-    if row is None:
-        raise Http404
+    row = own_arrangement(request, arrangement_id)
     today = local_date(request.now, row.account.consumer.time_zone)
-    planned, got = list(row.postdates.order_by("due_on", "number")), received([row])[row.pk]
+    planned, got = _postdates(row.pk), received([row])[row.pk]
     context = {
         "account": shown(row.account, level=request.visit.level),
         "plan": _about(row, today, paid_cents=got.counted_cents + got.under_way_cents(planned))
@@ -94,12 +97,17 @@ def _next(on: date, cents: int) -> dict[str, Any]:
     return {"on": on, "amount_cents": cents, "amount": f"{from_cents(cents)}"}
 
 
+@known
+def _payments(arrangement_id: UUID) -> QuerySet[Payment]:
+    own = Q(arrangement=arrangement_id) | Q(postdate__arrangement=arrangement_id)
+    return Payment.objects.filter(own, status__in=PAID).order_by("intended_at")
+
+
 def _items(row: Arrangement, planned: Sequence[Postdate], got: Received, today: date) -> list[dict[str, Any]]:
     """List the payments of an arrangement by date, each with its state."""
     # What was planned anew stays as a cancelled row with its reason; its place is taken by the new one.
     postdates = [one for one in planned if not (one.held_for and one.status == Postdate.Status.CANCELLED)]
-    own = Q(arrangement=row) | Q(postdate__arrangement=row)
-    payments = list(Payment.objects.filter(own, status__in=PAID).order_by("intended_at"))
+    payments = _payments(row.pk)
     by_postdate = {payment.postdate_id: payment for payment in payments}
     items = [_paid(payment, row) for payment in payments if payment.postdate_id is None]
     items += [_planned(postdate, by_postdate.get(postdate.pk), got, today) for postdate in postdates]

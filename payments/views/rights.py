@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import identified, own_account
 from accounts.calendars import local_date
+from accounts.known import known
 from accounts.models import Account
 from accounts.money import InvalidAmount
 from accounts.no_promise import shown_in
@@ -66,12 +68,17 @@ def _about(request: HttpRequest, account: Account) -> dict[str, Any]:
     }
 
 
+@known
+def _disputes(account_id: UUID) -> QuerySet[Dispute]:
+    return Dispute.objects.filter(account=account_id).order_by("-opened_at")
+
+
 @require_http_methods(["GET", "POST"])
 @identified
 def wrong(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Dispute a debt or a part of it, or see that it is disputed and what happens next."""
     account = own_account(request, account_id)
-    last = Dispute.objects.filter(account=account).order_by("-opened_at").first()
+    last = _disputes.first(account.pk)
     open_ = last is not None and last.status == Dispute.Status.OPEN
     form = DisputeForm(request.POST if request.method == "POST" and not open_ else None)
     if request.method == "POST":

@@ -1,23 +1,38 @@
 """The tabs of an account: what the host shows, and nothing else; and cancelling a post-date."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import confirmed, own_account, own_accounts
+from accounts.access import confirmed, own_account
+from accounts.known import known
 from accounts.sight import shown
 from payments.models import HostItem, Notice, Payment, Postdate
 from payments.services import postdates as services
 from payments.services import visible
 from payments.services.means import means_of_method
 from payments.sight import language
+from payments.views.own import of_own
 
 ROWS = 200
 """Lines of a tab: years of weekly payments."""
+
+
+@known
+def _payments_at_host(account_id: UUID, statuses: Sequence[str]) -> QuerySet[HostItem]:
+    items = HostItem.objects.filter(account=account_id, kind=HostItem.Kind.PAYMENT, status__in=statuses)
+    return items.order_by("-on", "-updated_at")[:ROWS]
+
+
+@known
+def _payments(keys: Sequence[UUID]) -> QuerySet[Payment]:
+    return Payment.objects.select_related("method").filter(pk__in=keys)
 
 
 @require_safe
@@ -25,11 +40,8 @@ ROWS = 200
 def history(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Show the Payments tab: the host's payments with a status that its connection makes visible."""
     account = own_account(request, account_id)
-    items = HostItem.objects.filter(
-        account=account, kind=HostItem.Kind.PAYMENT, status__in=visible.statuses(account).payments
-    )
-    rows = list(items.order_by("-on", "-updated_at")[:ROWS])
-    own = _own(Payment, rows)
+    rows = _payments_at_host(account.pk, visible.statuses(account).payments)
+    own = _own(_payments, rows)
     context = {
         "account": shown(account, level=request.visit.level),
         "payments": [_payment(item, own.get(item.portal_id)) for item in rows],
@@ -37,10 +49,10 @@ def history(request: HttpRequest, account_id: UUID) -> HttpResponse:
     return render(request, "payments/history.html", context)
 
 
-def _own(model: Any, items: list[HostItem]) -> dict[UUID, Any]:
+def _own(read: Callable[[list[UUID]], list], items: Sequence[HostItem]) -> dict[UUID, Any]:
     """Find the rows of ours that the host's items name, their methods joined."""
     keys = [item.portal_id for item in items if item.portal_id]
-    return {row.pk: row for row in model.objects.select_related("method").filter(pk__in=keys)} if keys else {}
+    return {row.pk: row for row in read(keys)} if keys else {}
 
 
 def _payment(item: HostItem, own: Payment | None) -> dict[str, Any]:
@@ -66,17 +78,30 @@ def _method(item: HostItem, own: Payment | Postdate | None) -> str:
     return _("Card ending %(last4)s") % {"last4": item.last4}
 
 
+@known
+def _postdates_at_host(account_id: UUID, statuses: Sequence[str]) -> QuerySet[HostItem]:
+    items = HostItem.objects.filter(account=account_id, kind=HostItem.Kind.POSTDATE, status__in=statuses)
+    return items.order_by("on", "updated_at")[:ROWS]
+
+
+@known
+def _postdates(keys: Sequence[UUID]) -> QuerySet[Postdate]:
+    return Postdate.objects.select_related("method").filter(pk__in=keys)
+
+
+@known
+def _notices(postdates: Sequence[UUID]) -> QuerySet:
+    return Notice.objects.filter(postdate__in=postdates).values_list("postdate_id", "channel")
+
+
 @require_safe
 @confirmed
 def postdates(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Show the Post Dates tab: the host's planned payments with a visible status."""
     account = own_account(request, account_id)
-    items = HostItem.objects.filter(
-        account=account, kind=HostItem.Kind.POSTDATE, status__in=visible.statuses(account).postdates
-    )
-    rows = list(items.order_by("on", "updated_at")[:ROWS])
-    own = _own(Postdate, rows)
-    by_mail = dict(Notice.objects.filter(postdate__in=own).values_list("postdate_id", "channel")) if own else {}
+    rows = _postdates_at_host(account.pk, visible.statuses(account).postdates)
+    own = _own(_postdates, rows)
+    by_mail = dict(_notices(list(own))) if own else {}
     context = {
         "account": shown(account, level=request.visit.level),
         "postdates": [_postdate(item, own.get(item.portal_id), by_mail) for item in rows],
@@ -99,13 +124,17 @@ def _postdate(item: HostItem, own: Postdate | None, by_mail: dict[UUID, str]) ->
     }
 
 
+@known
+def _postdate_of(consumer_id: UUID, postdate_id: UUID) -> QuerySet[Postdate]:
+    joined = ("account__client", "account__consumer", "method", "arrangement")
+    return of_own(Postdate.objects.select_related(*joined), consumer_id).filter(pk=postdate_id)
+
+
 @require_http_methods(["GET", "POST"])
 @confirmed
 def cancel_postdate(request: HttpRequest, postdate_id: UUID) -> HttpResponse:
     """Ask once more, then hold the post-date here and ask its host to cancel it (PDC-07)."""
-    joined = ("account__client", "account__consumer", "method", "arrangement")
-    mine = Postdate.objects.select_related(*joined).filter(account__in=own_accounts(request).order_by())
-    row = mine.filter(pk=postdate_id).first()
+    row = _postdate_of.first(request.visit.consumer_id, postdate_id)
     if row is None:
         raise Http404
     if request.method == "POST":

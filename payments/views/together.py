@@ -3,12 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import identified, own_accounts, step_up_required
+from accounts.known import known
 from accounts.models import Account, Visit
 from accounts.money import InvalidAmount
 from accounts.refusals import Refusal
@@ -22,6 +24,7 @@ from payments.services.sign import Refused
 from payments.services.together import Share
 from payments.sight import cannot_pay, language, local, method_label, problems, say
 from payments.views.outcome import state_of
+from payments.views.own import of_own
 from payments.views.paying import CONFIRMED_WAYS, with_processor
 
 CHOICES = ("none", "settlement", "full", "amount")
@@ -316,10 +319,15 @@ def result(request: HttpRequest, group: UUID) -> HttpResponse:
     return render(request, "payments/together_result.html", context)
 
 
-def _own_payments(request: HttpRequest, group: UUID) -> list[Payment]:
+@known
+def _of_group(consumer_id: UUID, group: UUID) -> QuerySet[Payment]:
     joined = ("account__client", "account__consumer", "account__agency", "method", "authorization")
-    mine = Payment.objects.filter(group=group, account__in=own_accounts(request).order_by())
-    found = list(mine.select_related(*joined).order_by("account_id"))
+    mine = Payment.objects.select_related(*joined).filter(group=group)
+    return of_own(mine, consumer_id).order_by("account_id")
+
+
+def _own_payments(request: HttpRequest, group: UUID) -> list[Payment]:
+    found = _of_group(request.visit.consumer_id, group)
     if not found:
         raise Http404
     return found

@@ -47,13 +47,21 @@ def on_the_way(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
     return inner
 
 
+@known
+def _payment(key: UUID) -> QuerySet:
+    return Payment.objects.filter(idempotency_key=key).values_list("pk", flat=True)
+
+
+@known
+def _arrangement(key: UUID) -> QuerySet:
+    return Arrangement.objects.filter(key=key).values_list("pk", flat=True)
+
+
 def to_payment_of(checkout: Checkout) -> HttpResponse:
     """Lead to what a confirmed checkout became: its one payment, its arrangement, or the card that is being stored."""
-    payments = Payment.objects.values_list("pk", flat=True)
-    if (payment_id := payments.filter(idempotency_key=checkout.pk).first()) is not None:
+    if (payment_id := _payment.first(checkout.pk)) is not None:
         return redirect("payments:result", payment_id)
-    arrangements = Arrangement.objects.values_list("pk", flat=True)
-    if (arrangement_id := arrangements.filter(key=checkout.pk).first()) is not None:
+    if (arrangement_id := _arrangement.first(checkout.pk)) is not None:
         return redirect("payments:plan", arrangement_id)
     return redirect("payments:card", checkout.pk)
 

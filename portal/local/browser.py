@@ -5,11 +5,13 @@ import functools
 import http.client
 import re
 import time
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from .stack import Stack
 
+KEPT_SECONDS = 1.0  # the server itself closes a connection that rests for two
 PATIENCE = 20.0  # seconds for something that takes milliseconds, on a loaded machine
 
 
@@ -82,9 +84,14 @@ class Page:
 
 
 class Browser:
-    """A consumer's browser at one agency: connects to 127.0.0.1 and names the agency in the Host header."""
+    """A consumer's browser at one agency: connects to 127.0.0.1 and names the agency in the Host header.
 
-    def __init__(self, stack: Stack, slug: str) -> None:
+    :param keeps: use a connection again, as browsers do; not where servers are killed, which would lose answers by it.
+    """
+
+    def __init__(self, stack: Stack, slug: str, *, keeps: bool = False) -> None:
+        self.keeps, self.used_at = keeps, 0.0
+        self.connection: http.client.HTTPConnection | None = None
         self.port = stack.port
         self.host = f"{slug}.localhost:{stack.port}"
         self.cookies: dict[str, str] = {}
@@ -99,11 +106,25 @@ class Browser:
         fields = {name: value for name, value in form["fields"].items() if value is not None} | values
         return self._ask("POST", urljoin(self.page.path, form["action"] or self.page.path), fields)
 
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[http.client.HTTPConnection]:
+        mine, self.connection = self.connection, None
+        if mine is not None and time.monotonic() - self.used_at > KEPT_SECONDS:
+            mine.close()
+            mine = None
+        mine = mine or http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            yield mine
+            if self.keeps:
+                self.connection, self.used_at = mine, time.monotonic()
+        finally:
+            if self.connection is not mine:
+                mine.close()
+
     def _ask(self, method: str, path: str, fields: dict | None) -> Page:
         began = time.perf_counter()
         for _hop in range(8):
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-            with contextlib.closing(connection):
+            with self._connected() as connection:
                 headers = {
                     "Host": self.host,
                     "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),

@@ -166,6 +166,14 @@ def test_none_nothing_and_truth_have_statements_of_their_own(acting, account):
     assert (listed(day, True, account.reference), listed(day, True, "C-9")) == ([account], [])
 
 
+def test_no_and_nought_are_two_values(acting, account):
+    @known
+    def paid(what) -> QuerySet[Account]:
+        return Account.objects.filter(status="paid" if what is False else "open", balance_cents__gte=0)
+
+    assert [paid(what) for what in (False, 0, False, 0)] == [[], [account], [], [account]]
+
+
 def test_lists_of_any_length_are_asked_for(agency):
     with acting_for(agency):
         keys = [make_account(agency, reference=f"R-{number:02}").pk for number in range(13)]
@@ -173,6 +181,18 @@ def test_lists_of_any_length_are_asked_for(agency):
             assert [row.pk for row in of_keys(keys[:count])] == keys[:count]
         assert [row.pk for row in of_keys([keys[0], keys[0]])] == keys[:1]
         assert of_keys([NOBODY]) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [(["", "C-1"], ["C-2", "C-3"]), (["C-2", "C-3"], ["", "C-1"]), ([""], ["C-1"])]
+)
+def test_a_list_with_nothing_in_it_is_no_other_lists_statement(agency, first, then):
+    with acting_for(agency):
+        for number in (1, 2, 3):
+            make_account(agency, reference=f"C-{number}")
+        asked = known(lambda words: Account.objects.filter(reference__in=words).values_list("reference", flat=True))
+        for words in (first, then, first):
+            assert sorted(asked(words)) == sorted(set(words) - {""})
 
 
 def test_what_can_find_nothing_is_not_asked(acting, account, django_assert_num_queries):

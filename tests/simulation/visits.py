@@ -26,7 +26,7 @@ class Visit:
 
     def __init__(self, world: World, person: Person) -> None:
         self.world, self.person = world, person
-        self.browser = Browser(world.site, person.agency)
+        self.browser = Browser(world.site, person.agency, keeps=True)
 
     # Getting in -----------------------------------------------------------------------------------------------------
 
