@@ -1,12 +1,10 @@
 """Write the notices whose day has come where the consumer lives: before a debit, and before a changed one."""
 
 from datetime import date, datetime, timedelta
-from functools import reduce
-from operator import or_
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
@@ -24,24 +22,35 @@ from payments.services.means import means_of_method
 
 LIMIT = 200
 """Notices in one go, then whatever else waits has its turn."""
-ZONE = "postdate__account__consumer__time_zone"
+READY = """
+FROM payments_notice notice
+JOIN payments_postdate postdate ON postdate.id = notice.postdate_id
+JOIN accounts_account account ON account.id = postdate.account_id
+JOIN accounts_consumer consumer ON consumer.id = account.consumer_id
+CROSS JOIN LATERAL (SELECT %(now)s AT TIME ZONE consumer.time_zone AS now) there
+WHERE notice.owner = 'portal' AND notice.channel = 'email' AND notice.status = 'due'
+    AND notice.target_on <= %(tomorrow)s AND NOT notice.proof ? 'message'
+    AND (postdate.status IN ('scheduled', 'held') AND notice.latest_on < there.now::date
+        OR postdate.status = 'scheduled' AND notice.target_on <= there.now::date
+            AND there.now::time >= %(opens)s AND there.now::time < %(closes)s)
+"""
+"""Notices about which there is something to do now where the consumer lives: to send, or too late to be sent.
+
+What can only wait is not among them: it locks nothing, and takes no place from what can go.
+"""
+NEXT = f"SELECT notice.agency_id, notice.id, account.id {READY} ORDER BY notice.latest_on, notice.id LIMIT %(limit)s"
 TEMPLATES = {"predebit": "predebit"} | dict.fromkeys(change_notices.KINDS, "change_notice")
 
 
-def _waiting(until: date) -> QuerySet[Notice]:
-    return Notice.objects.filter(
-        owner="portal",
-        channel="email",
-        status=Notice.Status.DUE,
-        postdate__status__in=(Postdate.Status.SCHEDULED, Postdate.Status.HELD),
-        proof__message__isnull=True,
-        target_on__lte=until,
-    )
-
-
-@known
-def _zones(until: date) -> QuerySet:
-    return _waiting(until).order_by().values_list(ZONE, flat=True).distinct()
+def ready_at(now: datetime) -> dict:
+    """Give the values of `READY`."""
+    # A day more than UTC knows: some consumers live ahead of it.
+    return {
+        "now": now,
+        "tomorrow": now.date() + timedelta(days=1),
+        "opens": notices.OPENS.isoformat(),
+        "closes": notices.CLOSES.isoformat(),
+    }
 
 
 @known
@@ -51,31 +60,15 @@ def _to_lock(account_id: UUID) -> QuerySet[Account]:
 
 def announce(*, now: datetime, limit: int = LIMIT) -> int:
     """Write the e-mail notices whose day has come where the consumer lives; return how many were decided (PDC-01)."""
-    with acting_for(ALL_AGENCIES):
-        # A day more than UTC knows: some consumers live ahead of it.
-        until = now.date() + timedelta(days=1)
-        zones = set(_zones(until))
-        if not zones:
-            return 0
-        # What can only wait locks nothing, and takes no place from what can go.
-        ready = reduce(or_, (_ready(zone, now) for zone in sorted(zones)))
-        ordered = _waiting(until).filter(ready).order_by("latest_on", "pk")
-        found = list(ordered.values_list("agency_id", "pk", "postdate__account_id")[:limit])
+    with acting_for(ALL_AGENCIES), connection.cursor() as cursor:
+        cursor.execute(NEXT, ready_at(now) | {"limit": limit})
+        found = cursor.fetchall()
     count = 0
     for agency_id, key, account_id in found:
         with acting_for(agency_id), transaction.atomic():
             _to_lock.get(account_id)
             count += _announce(key, now=now)
     return count
-
-
-def _ready(zone: str, now: datetime) -> Q:
-    """Find the notices of a time zone about which there is something to do now: to send, or too late to be sent."""
-    today = local_date(now, zone)
-    decided = Q(latest_on__lt=today)
-    if notices.in_hours(zone=zone, now=now):
-        decided |= Q(postdate__status=Postdate.Status.SCHEDULED, target_on__lte=today)
-    return Q(decided, **{ZONE: zone})
 
 
 @known

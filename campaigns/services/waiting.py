@@ -1,12 +1,12 @@
 """Look whether there is anything for the message worker to do: most looks, every two seconds, find nothing."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection
 
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from campaigns.services import fulfil
+from campaigns.services import announce, fulfil
 
 
 class Waiting(NamedTuple):
@@ -19,7 +19,7 @@ class Waiting(NamedTuple):
 
 
 # One statement instead of ten. Messages of campaigns are services/launch.py's.
-LOOK = """
+LOOK = f"""
 SELECT EXISTS (SELECT FROM campaigns_message WHERE status = 'queued' AND next_at <= %(now)s AND stream <> 'campaigns'),
     EXISTS (SELECT FROM campaigns_mailevent WHERE applied_at IS NULL)
         OR EXISTS (SELECT FROM campaigns_textevent WHERE applied_at IS NULL),
@@ -27,16 +27,13 @@ SELECT EXISTS (SELECT FROM campaigns_message WHERE status = 'queued' AND next_at
         OR EXISTS (SELECT FROM accounts_agency agency WHERE last_sequence > coalesce((
             SELECT sequence FROM accounts_readerposition place
             WHERE place.agency_id = agency.id AND place.reader = %(reader)s), 0)),
-    EXISTS (SELECT FROM payments_notice notice JOIN payments_postdate postdate ON postdate.id = notice.postdate_id
-        WHERE notice.status = 'due' AND notice.owner = 'portal' AND notice.channel = 'email'
-            AND notice.target_on <= %(tomorrow)s AND NOT notice.proof ? 'message'
-            AND postdate.status IN ('scheduled', 'held'))
-"""
+    EXISTS (SELECT {announce.READY})
+"""  # noqa: S608 - our own statement
 
 
 def look(*, now: datetime) -> Waiting:
     """Look for work of all agencies."""
-    given = {"now": now, "reader": fulfil.READER, "tomorrow": now.date() + timedelta(days=1)}
+    given = announce.ready_at(now) | {"reader": fulfil.READER}
     with acting_for(ALL_AGENCIES), connection.cursor() as cursor:
         cursor.execute(LOOK, given)
         return Waiting(*cursor.fetchone())
