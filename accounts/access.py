@@ -3,13 +3,13 @@
 import functools
 from collections.abc import Callable
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from accounts.calendars import zone_of
 from accounts.known import known
 from accounts.models import Account, Visit
 from accounts.services.identify import MAY_IDENTIFY
@@ -22,7 +22,7 @@ def identified(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
     def inner(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         if request.visit is None:
             return redirect("accounts:session_ended" if "visit" in request.session else "accounts:start")
-        with timezone.override(ZoneInfo(request.visit.consumer.time_zone)):
+        with timezone.override(zone_of(request.visit.consumer.time_zone)):
             response = view(request, *args, **kwargs)
         response["Cache-Control"] = "no-store"
         return response

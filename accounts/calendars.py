@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -151,6 +151,16 @@ def consumer_zone(zip_code: str, *, fallback: str) -> str:
     return zone_of_zip(zip_code) or fallback
 
 
+@cache
+def zone_of(name: str) -> ZoneInfo:
+    """Give a zone by its name, and keep it.
+
+    Python keeps the last eight by itself, and the United States alone have more: each turn of a sweep over consumers
+    everywhere would read a file. What is kept here is found by `ZoneInfo(name)` too.
+    """
+    return ZoneInfo(name)
+
+
 def local_date(now: datetime, zone: str) -> date:
     """Give the consumer's own date at an instant: 2026-12-01T00:05Z is 30 November in New York (PDC-02)."""
     return _local(now, zone).date()
@@ -163,7 +173,7 @@ def local_time(now: datetime, zone: str) -> time:
 
 def _local(now: datetime, zone: str) -> datetime:
     assert now.tzinfo is not None, "an instant knows its zone"
-    return now.astimezone(ZoneInfo(zone))
+    return now.astimezone(zone_of(zone))
 
 
 def utc_of_local(day: date, at: time, zone: str) -> datetime:
@@ -173,7 +183,7 @@ def utc_of_local(day: date, at: time, zone: str) -> datetime:
     twice in autumn is its first occurrence.
     """
     assert at.tzinfo is None, "the zone is given beside the time"
-    return datetime.combine(day, at.replace(fold=0), ZoneInfo(zone)).astimezone(UTC)
+    return datetime.combine(day, at.replace(fold=0), zone_of(zone)).astimezone(UTC)
 
 
 def shared_window(

@@ -1,4 +1,7 @@
+import gc
+import weakref
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 import zipcodes
@@ -229,3 +232,14 @@ def test_a_date_reads_in_full_in_both_languages():
     assert calendars.format_date(on("2023-06-30"), "es-us") == "30 de junio de 2023"
     with pytest.raises(ValueError, match="fr"):
         calendars.format_date(on("2023-06-30"), "fr")
+
+
+def test_a_zone_is_read_from_its_file_once_however_many_others_are_asked_for():
+    # Without a sweep through more zones than Python keeps by itself, this would hold anyway.
+    local_date(datetime(2026, 12, 1, tzinfo=UTC), "America/Boise")
+    kept = weakref.ref(ZoneInfo("America/Boise"))
+    for zone in sorted(available_timezones())[:50]:
+        ZoneInfo(zone)
+    gc.collect()
+    assert kept() is not None
+    assert ZoneInfo("America/Boise") is kept()

@@ -155,7 +155,7 @@ def status(page):
 
 
 def resting(locator):
-    """Give the place of something once it has stood still for a tenth of a second: the field above it finds its height."""
+    """Give the place of something once it stood still for a tenth of a second, as the field above finds its height."""
     box = None
     while box != (box := locator.bounding_box()):
         locator.page.wait_for_timeout(100)
@@ -206,7 +206,7 @@ def test_a_press_that_leaves_the_field_meets_its_button_though_a_mistake_is_said
     box = resting(page.get_by_role("button"))
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 2)  # by its edge, on a hurried thumb
     # The clock stands, so that the press takes as long as a thumb's on a busy machine too.
-    page.clock.pause_at(dt.datetime.now() + dt.timedelta(seconds=5))
+    page.clock.pause_at(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5))
     page.mouse.down()
     page.clock.run_for(100)
     page.mouse.up()
