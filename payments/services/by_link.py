@@ -205,12 +205,6 @@ def confirm(
 
 
 @known
-def _payment(key: UUID) -> QuerySet[Payment]:
-    joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
-    return joined.filter(idempotency_key=key)
-
-
-@known
 def _checkout(key: UUID) -> QuerySet[Checkout]:
     return Checkout.objects.select_related("method").filter(pk=key)
 
@@ -222,7 +216,7 @@ def intend(*, made: Checkout, agreement: Agreement, said: dict[str, str], now: d
     :raises Refused: with every failing gate; nothing is written.
     """
     account = settle.lock_account(made.account_id)
-    if (before := _payment.first(made.pk)) is not None:
+    if (before := pay.of_checkout.first(made.pk)) is not None:
         return before, False
     row = _checkout.get(made.pk)
     row.account = account

@@ -77,13 +77,13 @@ def review_locked(arrangement_id: UUID, *, account: Account, now: datetime) -> A
 
 
 @known
-def _planned(arrangement_id: UUID) -> QuerySet[Postdate]:
+def planned_of(arrangement_id: UUID) -> QuerySet[Postdate]:
     joined = Postdate.objects.select_related("method__processor_account", "arrangement")
     return joined.filter(arrangement=arrangement_id).order_by("due_on", "number", "turn")
 
 
 def _items(row: Arrangement) -> list[Postdate]:
-    return _planned(row.pk)
+    return planned_of(row.pk)
 
 
 def _rested(row: Arrangement, today: date) -> bool:

@@ -176,15 +176,9 @@ def _was_seen(line: HostLine, postdate: Postdate) -> bool:
     return postdate.acknowledged_at is not None and postdate.host_id == line.host_id
 
 
-@known
-def _to_move(payment_id: UUID) -> QuerySet[Payment]:
-    joined = Payment.objects.select_related("method__processor_account", "authorization")
-    return joined.select_for_update(of=("self",)).filter(pk=payment_id)
-
-
 def _payment(line: HostLine, account: Account, now: datetime) -> None:
     """Acknowledge one of our payments and move it as the host says."""
-    payment = _to_move.get(line.portal_id)
+    payment = settle.to_settle.get(line.portal_id)
     if line.status not in FINAL:
         return
     first_shown = payment.acknowledged_at is None
@@ -250,7 +244,7 @@ def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
 
 
 def _payment_of(taken: Payment, line: HostLine, account: Account, now: datetime) -> None:
-    _move(_to_move.get(taken.pk), line, account, now)
+    _move(settle.to_settle.get(taken.pk), line, account, now)
 
 
 def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -> Payment:

@@ -64,7 +64,7 @@ def watched(checkout: Checkout, *, now: datetime) -> Iterator[None]:
 
 
 @known
-def _of_checkout(checkout_id: UUID) -> QuerySet[Payment]:
+def of_checkout(checkout_id: UUID) -> QuerySet[Payment]:
     joined = Payment.objects.select_related("method__processor_account", "authorization", "processor_account")
     return joined.filter(idempotency_key=checkout_id)
 
@@ -78,7 +78,7 @@ def resume(*, checkout: Checkout, now: datetime) -> Payment | Arrangement | Chec
     if later.is_later(checkout, now=now):
         return later.resume(checkout=checkout, now=now)
     for _look in range(RESUME_LOOKS):
-        payment = _of_checkout.get(checkout.pk)
+        payment = of_checkout.get(checkout.pk)
         if payment.status != Payment.Status.INTENDED:
             return payment
         time.sleep(RESUME_PAUSE)
@@ -108,7 +108,7 @@ def intend(*, checkout: Checkout, agreement: Agreement, now: datetime) -> tuple[
     :raises Refused: with every failing gate; nothing is written.
     """
     account = settle.lock_account(checkout.account_id)
-    if (before := _of_checkout.first(checkout.pk)) is not None:
+    if (before := of_checkout.first(checkout.pk)) is not None:
         return before, False
     signed = sign(checkout=checkout, account=account, agreement=agreement, now=now)
     payment = write_intent(signed, account=account, now=now)

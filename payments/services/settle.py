@@ -37,7 +37,7 @@ def _account_id(payment_id: UUID) -> QuerySet:
 
 
 @known
-def _to_settle(payment_id: UUID) -> QuerySet[Payment]:
+def to_settle(payment_id: UUID) -> QuerySet[Payment]:
     joined = Payment.objects.select_related("method__processor_account", "authorization")
     return joined.select_for_update(of=("self",)).filter(pk=payment_id)
 
@@ -49,7 +49,7 @@ def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime, origin:
     :param origin: `processor`, or `host` for what the host itself executed or posted; events say which.
     """
     account = lock_account(_account_id.get(payment_id))
-    payment = _to_settle.get(payment_id)
+    payment = to_settle.get(payment_id)
     return apply(payment, account=account, outcome=outcome, now=now, origin=origin)
 
 
@@ -374,7 +374,7 @@ def snapshot(payment: Payment, account: Account, now: datetime, **more: object) 
 
 def _both(payment_id: UUID) -> tuple[Payment, Account]:
     account = lock_account(_account_id.get(payment_id))
-    return _to_settle.get(payment_id), account
+    return to_settle.get(payment_id), account
 
 
 def _move(

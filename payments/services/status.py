@@ -107,11 +107,5 @@ def _running(account: Account) -> list[Arrangement]:
     return _watched(account.pk)
 
 
-@known
-def _planned(arrangement_id: UUID) -> QuerySet[Postdate]:
-    joined = Postdate.objects.select_related("method__processor_account", "arrangement")
-    return joined.filter(arrangement=arrangement_id).order_by("due_on", "number", "turn")
-
-
 def _items(row: Arrangement) -> list[Postdate]:
-    return _planned(row.pk)
+    return life.planned_of(row.pk)
