@@ -62,10 +62,13 @@ def test_a_model_comes_with_all_that_is_joined_and_needs_no_query_more(two):
 def test_sql_is_made_for_the_first_asking_only(two, monkeypatch):
     mine, _others = two
     with acting_for(mine.agency_id):
-        by_reference.first("C-1")
+        for ask in (by_reference, by_reference.first, by_reference.exists):
+            ask("C-1")
         monkeypatch.setattr(compiler.SQLCompiler, "as_sql", lambda *_: pytest.fail("it was made again"))
         assert [row.pk for row in by_reference("C-1")] == [mine.pk]
+        assert by_reference.first("C-1") == mine
         assert by_reference("C-2") == []
+        assert by_reference.exists("C-2") is False
 
 
 def test_whoever_acts_now_is_asked_for_and_nobody_else(two):
