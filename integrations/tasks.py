@@ -17,9 +17,13 @@ more would take pool processes from other queues. Raise it with the workers of q
 LINGER_SECONDS = 10.0
 LONGEST_SECONDS = 120.0
 """Well under the task time limit; a wake or the beat starts the next one."""
+OUTAGE_SECONDS = 1_800.0
+"""Without a broker nobody starts the next one: the one that runs goes on, under a limit of its own (below the time
+after which the broker would give the task to another)."""
+TIME_LIMIT = OUTAGE_SECONDS + settings.CELERY_TASK_TIME_LIMIT
 
 
-@shared_task(expires=10)
+@shared_task(expires=10, time_limit=TIME_LIMIT)
 def drain() -> int:
     """Listen and drain for a while, unless enough others do; return how many deliveries hosts took."""
     slot = _slot()
@@ -27,14 +31,15 @@ def drain() -> int:
         return 0
     ear = wake.Ear()
     try:
-        return Drain(clock=clock.now).run(listen=ear, linger=LINGER_SECONDS, longest=LONGEST_SECONDS)
+        draining = Drain(clock=clock.now)
+        return draining.run(listen=ear, linger=LINGER_SECONDS, longest=LONGEST_SECONDS, outage=OUTAGE_SECONDS)
     finally:
         ear.leave()
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [SLOT_SPACE, slot])
 
 
-@shared_task(expires=2)
+@shared_task(expires=2, time_limit=TIME_LIMIT)
 def poll() -> int:
     """Find what no wake told (beat)."""
     return drain()

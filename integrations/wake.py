@@ -1,4 +1,4 @@
-"""Wake the drain through Redis: a nudge, never the truth. Without Redis the drain looks every second, beat every two.
+"""Wake the drain through Redis: a nudge, never the truth. Without Redis the drain looks every second, and goes on.
 
 A wake is one element in a list that never holds two; `awake` says that a drain is listening, so that a task is sent
 only when none is.
@@ -113,6 +113,8 @@ class Ear:
     def __init__(self) -> None:
         self.said_at = 0.0
         self.stopped = False
+        self.deaf = False
+        """Redis did not answer the last time."""
 
     def __call__(self, seconds: float) -> bool:
         """Wait up to so many seconds; true when a wake came. Without Redis it only sleeps."""
@@ -123,8 +125,10 @@ class Ear:
                 self.said_at = now
             heard = here.blpop([KEY], timeout=min(seconds, 1.0)) if seconds else here.lpop(KEY)
         except redis.RedisError:
+            self.deaf = True
             time.sleep(seconds)
             return False
+        self.deaf = False
         self.stopped |= bool(heard) and STOP in (heard, heard[-1])
         return bool(heard)
 

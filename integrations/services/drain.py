@@ -57,12 +57,15 @@ class Drain:
         self.look_at = clock()
         self.delivered = 0
 
-    def run(self, *, listen: Listen | None = None, linger: float = 0.0, longest: float = 0.0) -> int:
+    def run(
+        self, *, listen: Listen | None = None, linger: float = 0.0, longest: float = 0.0, outage: float = 0.0
+    ) -> int:
         """Drain; with `listen` wait for wakes, and stop after `linger` seconds of quiet or `longest` seconds in all.
 
         Without `listen` it stops when nothing is due. Returns how many deliveries hosts took.
 
-        :param listen: waits up to so many seconds for a wake; true when one came.
+        :param listen: waits up to so many seconds for a wake; true when one came. It may say that it is `deaf`.
+        :param outage: while it is deaf go on for so many seconds in all: nobody could start the next drain.
         """
         started = quiet_since = self.clock()
         woken = True
@@ -71,11 +74,13 @@ class Drain:
                 while True:
                     worked = self._turn(woken)
                     now = self.clock()
+                    lasted = (now - started).total_seconds()
+                    alone = getattr(listen, "deaf", False) and lasted < outage
                     if worked or self.wire:
                         quiet_since = now
-                    elif listen is None or (now - quiet_since).total_seconds() >= linger:
+                    elif listen is None or ((now - quiet_since).total_seconds() >= linger and not alone):
                         return self.delivered
-                    over = longest and (now - started).total_seconds() >= longest
+                    over = longest and lasted >= longest and not alone
                     if (over or getattr(listen, "stopped", False)) and not self.wire:
                         return self.delivered
                     woken = self._pause(listen, worked)
@@ -89,7 +94,8 @@ class Drain:
             return bool(listen and listen(0.0))
         if worked or listen is None:
             return False
-        return listen(LOOK_EVERY.total_seconds())
+        # Until the next look, so that one begins every second, however long the last one took.
+        return listen(max(0.0, (self.look_at - self.clock()).total_seconds()))
 
     def _turn(self, woken: bool) -> bool:
         """Route, claim, send, write down; true when there was something to do."""

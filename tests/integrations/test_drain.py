@@ -375,6 +375,65 @@ def test_a_drain_that_lost_its_session_writes_nothing_more(host, account, clock)
     assert statuses() == ["waiting"]
 
 
+class Listener:
+    """A drain's ear that hears no wake; time passes while it listens."""
+
+    def __init__(self, clock: Clock, *, deaf_for: float = 0.0) -> None:
+        self.clock, self.hears_from = clock, clock.now + dt.timedelta(seconds=deaf_for)
+
+    def __call__(self, seconds: float) -> bool:
+        self.clock.pass_(seconds)
+        return False
+
+    @property
+    def deaf(self) -> bool:
+        return self.clock.now < self.hears_from
+
+
+@pytest.mark.parametrize(
+    ("deaf_for", "lasts"),
+    [
+        pytest.param(0, 2, id="two seconds of quiet end it where the next wake starts another"),
+        pytest.param(15, 15, id="while the broker is away nobody could start another"),
+        pytest.param(90, 30, id="not for ever"),
+    ],
+)
+def test_a_drain_ends_when_another_can_be_started(account, clock, deaf_for, lasts):
+    began = clock.now
+    Drain(clock=clock).run(listen=Listener(clock, deaf_for=deaf_for), linger=2, longest=5, outage=30)
+    assert (clock.now - began).total_seconds() == lasts
+
+
+def test_without_a_broker_hosts_are_told_all_the_same(host, account, clock, monkeypatch):
+    """What happens when the drain should long be over goes out at its next look."""
+    looked, really = [], Drain._look
+
+    def look(self, now):
+        looked.append(now)
+        if len(looked) == 20:
+            tell("page.viewed", account=account, now=now)
+        really(self, now)
+
+    monkeypatch.setattr(Drain, "_look", look)
+    draining = Drain(clock=clock)
+    draining.run(listen=Listener(clock, deaf_for=22), linger=2, longest=5, outage=30)
+    assert (draining.delivered, len(received(host))) == (1, 1)
+
+
+def test_a_look_begins_every_second_however_long_the_last_one_took(account, clock, monkeypatch):
+    looked: list[float] = []
+    began, really = clock.now, Drain._look
+
+    def slow(self, now):
+        looked.append((now - began).total_seconds())
+        really(self, now)
+        clock.pass_(0.25)
+
+    monkeypatch.setattr(Drain, "_look", slow)
+    Drain(clock=clock).run(listen=Listener(clock), linger=4)
+    assert looked == [0, 1, 2, 3, 4]
+
+
 def bank_method(account, now) -> Method:
     with acting_for(account.agency_id):
         return Method.objects.create(

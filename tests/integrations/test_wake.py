@@ -51,4 +51,19 @@ def test_without_redis_a_wake_neither_fails_nor_waits_twice(own_keys, settings):
     for _ in range(200):
         wake.wake()
     assert time.monotonic() - started < 2.0
-    assert not wake.Ear()(0.01)
+    ear = wake.Ear()
+    assert not ear(0.01)
+    assert ear.deaf
+
+
+def test_an_ear_that_was_deaf_hears_again(real_redis, settings, monkeypatch):
+    ear, url = wake.Ear(), settings.REDIS_URL
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(wake, "_local", type(wake._local)())
+    assert not ear(0.0)
+    assert ear.deaf
+    settings.REDIS_URL = url
+    monkeypatch.setattr(wake, "_local", type(wake._local)())
+    wake.wake()
+    assert ear(1.0)
+    assert not ear.deaf
