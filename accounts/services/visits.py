@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -15,6 +15,8 @@ from accounts.models import Account, Consumer, Visit
 SESSION_KEY = "visit"
 SEEN_EVERY = timedelta(seconds=1)
 """How often a page view is written down; the idle limit is at most that much shorter."""
+SEEN = "SET LOCAL synchronous_commit = off; UPDATE accounts_visit SET seen_at = %s WHERE id = %s"
+"""Sent as one, which is a transaction of its own: no page waits for the disk to know that somebody is there."""
 
 
 def begin(request: HttpRequest, *, account: Account, now: datetime) -> Visit:
@@ -60,7 +62,8 @@ def current(request: HttpRequest, *, now: datetime) -> Visit | None:
         end(visit=visit, reason="idle", now=now)
         return None
     if idle > SEEN_EVERY:
-        Visit.objects.filter(pk=key).update(seen_at=now)
+        with connection.cursor() as cursor:
+            cursor.execute(SEEN, [now, key])
         visit.seen_at = now
     return visit
 

@@ -67,20 +67,21 @@ class Drain:
         :param listen: waits up to so many seconds for a wake; true when one came. It may say that it is `deaf`.
         :param outage: while it is deaf go on for so many seconds in all: nobody could start the next drain.
         """
-        started = quiet_since = self.clock()
+        started = since = quiet_since = self.clock()
         woken = True
         try:
             with acting_for(ALL_AGENCIES):
                 while True:
                     worked = self._turn(woken)
                     now = self.clock()
-                    lasted = (now - started).total_seconds()
-                    alone = getattr(listen, "deaf", False) and lasted < outage
+                    if getattr(listen, "deaf", False) and (now - started).total_seconds() < outage:
+                        # Afterwards it stays as long as ever: a worker needs a while to find its broker again.
+                        since = quiet_since = now
                     if worked or self.wire:
                         quiet_since = now
-                    elif listen is None or ((now - quiet_since).total_seconds() >= linger and not alone):
+                    elif listen is None or (now - quiet_since).total_seconds() >= linger:
                         return self.delivered
-                    over = longest and lasted >= longest and not alone
+                    over = longest and (now - since).total_seconds() >= longest
                     if (over or getattr(listen, "stopped", False)) and not self.wire:
                         return self.delivered
                     woken = self._pause(listen, worked)

@@ -94,7 +94,7 @@ def finish(payment: Payment, *, fresh: bool, now: datetime) -> Payment:
         return payment
     outcome = charge(payment=payment, fresh=fresh)
     crash.point("after_charge")
-    payment = settle.record_outcome(payment_id=payment.pk, outcome=outcome, now=now)
+    payment = settle.record_outcome(payment_id=payment.pk, outcome=outcome, now=now, account_id=payment.account_id)
     crash.point("after_outcome_commit")
     return payment
 

@@ -43,12 +43,15 @@ def to_settle(payment_id: UUID) -> QuerySet[Payment]:
 
 
 @transaction.atomic
-def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime, origin: str = "processor") -> Payment:
+def record_outcome(
+    *, payment_id: UUID, outcome: Outcome, now: datetime, origin: str = "processor", account_id: UUID | None = None
+) -> Payment:
     """Bring news of a payment; only a yes or a no of its executor changes what it is.
 
     :param origin: `processor`, or `host` for what the host itself executed or posted; events say which.
+    :param account_id: of the payment, where the caller has read it.
     """
-    account = lock_account(_account_id.get(payment_id))
+    account = lock_account(account_id or _account_id.get(payment_id))
     payment = to_settle.get(payment_id)
     return apply(payment, account=account, outcome=outcome, now=now, origin=origin)
 

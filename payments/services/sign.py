@@ -157,7 +157,8 @@ def _code_used(visit_id: UUID) -> QuerySet[Code]:
 
 def evidence_of(visit: Visit, account: Account) -> dict:
     """Say how the person who agreed was known: the facts given, and the masked address that got the code."""
-    latest = _code_used.first(visit.pk)
+    # Only a code lifts a visit above what the facts give.
+    latest = _code_used.first(visit.pk) if visit.level >= Visit.Level.CONFIRMED else None
     return {
         "visit": str(visit.pk),
         "visit_started_at": visit.started_at.isoformat(),

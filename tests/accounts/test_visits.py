@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import time_machine
+from django.db import connection
 
 from accounts.models import Event, Visit
 from accounts.services import visits
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from tests.conftest import NOW
+from tests.conftest import NOW, make_account
 from tests.visitor import Visitor
 
 IDLE = dt.timedelta(seconds=15 * 60)
@@ -54,6 +55,27 @@ def test_a_page_seen_shortly_after_another_starts_the_idle_time_again_too(visit)
     seen = NOW + dt.timedelta(seconds=25)
     assert visits.current(browser_of(visit), now=seen) == visit
     assert visits.current(browser_of(visit), now=seen + IDLE) == visit
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_that_somebody_is_there_is_written_without_waiting_for_the_disk(agency):
+    with acting_for(agency):
+        visit = opened(make_account(agency))
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit = on")
+            assert visits.current(browser_of(visit), now=NOW + SECOND * 2) == visit
+            cursor.execute("SHOW synchronous_commit")
+            assert cursor.fetchone() == ("on",)
+            cursor.execute("RESET synchronous_commit")
+        visit.refresh_from_db()
+    assert visit.seen_at == NOW + SECOND * 2
+
+
+def test_a_look_at_anothers_agency_writes_nothing(visit, other_agency):
+    with acting_for(other_agency):
+        assert visits.current(browser_of(visit), now=NOW + SECOND * 2) is None
+    visit.refresh_from_db()
+    assert visit.seen_at == NOW
 
 
 @pytest.mark.parametrize("stored", ["", "not an id", "00000000-0000-7000-8000-000000000000"])

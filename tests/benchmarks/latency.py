@@ -89,8 +89,8 @@ def notes(found: dict[str, list[float]]) -> list[str]:
     """Say what the figures do not."""
     if "no redis p99" in found:
         return [
-            "Without Redis a drain that is running looks every second. A drain ends after at most two minutes, and"
-            " without a broker nobody starts the next one: the measurement above lies inside those two minutes."
+            "Without Redis the drain that runs looks every second, and goes on for up to half an hour: without a broker"
+            " nobody could start the next one."
         ]
     return ["Redis killed: not run here (no Valkey of its own beside REDIS_URL)."]
 

@@ -394,8 +394,8 @@ class Listener:
     ("deaf_for", "lasts"),
     [
         pytest.param(0, 2, id="two seconds of quiet end it where the next wake starts another"),
-        pytest.param(15, 15, id="while the broker is away nobody could start another"),
-        pytest.param(90, 30, id="not for ever"),
+        pytest.param(15, 16, id="while the broker is away nobody could start another"),
+        pytest.param(90, 31, id="not for ever"),
     ],
 )
 def test_a_drain_ends_when_another_can_be_started(account, clock, deaf_for, lasts):
