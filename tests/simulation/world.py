@@ -23,7 +23,7 @@ PATIENCE = 60.0
 SWEEP_SECONDS = 2.0
 """So long nothing comes to rest before the sweep is run, which beat would run all the time."""
 OTHERS_SECONDS = 0.05
-MANY = 30
+MANY = 8
 """So many deliveries are worth a drain while the message worker is still at work."""
 BACK_OFF_PASSED = timedelta(minutes=15)
 """So long a try of a delivery may lie ahead for the clocks to be moved to it: the first few."""
