@@ -13,7 +13,7 @@ from accounts import events
 from accounts.models import Account
 from payments.models import BatchItem, Payment, PaymentBatch, Postdate
 from payments.processors import Outcome
-from payments.services import incidents, life, settle
+from payments.services import incidents, ledger, life, settle
 from payments.services.batches import Item, Status, no, standing_items, tell
 from payments.services.locks import lock_account
 from payments.services.sign import Refused
@@ -94,7 +94,7 @@ def _payment_of(item: BatchItem, account: Account, *, failed: bool, now: datetim
     about = {"origin": "batch", "batch": item.batch.number, "number": postdate.number, "way": item.batch.method}
     kind = "payment.declined" if failed else "payment.succeeded"
     if not failed:
-        settle.book(payment, cents=payment.amount_cents, against="host", reason="payment", now=now)
+        ledger.book(payment, cents=payment.amount_cents, against="host", reason="payment", now=now)
     events.record(kind, account=account, now=now, data=settle.snapshot(payment, account, now, **about))
     if stopped and not failed:
         incidents.open(

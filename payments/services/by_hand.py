@@ -16,7 +16,7 @@ from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Payment
 from payments.rules.gates import promise_gates
-from payments.services import gate, life, settle
+from payments.services import gate, ledger, life, settle
 from payments.services.locks import lock_account
 from settlements.rules.schedules import Line
 
@@ -92,7 +92,7 @@ def record(
         intended_at=now,
         decided_at=now,
     )
-    settle.book(payment, cents=amount_cents, against=BOOK, reason="payment", now=now)
+    ledger.book(payment, cents=amount_cents, against=BOOK, reason="payment", now=now)
     events.record("payment.succeeded", account=account, now=now, data=_told(payment, account, now, by, reason))
     settle.after_money(payment, account, now)
     return payment
@@ -107,7 +107,7 @@ def came_back(*, payment: Payment, by: str, reason: str, now: datetime) -> Payme
         return row
     if row.kind not in NUMBERED or row.status != Payment.Status.SUCCEEDED:
         return [_no("not_by_hand")]
-    settle.book(row, cents=-settle.net_cents(row), against=BOOK, reason="return", now=now)
+    ledger.book(row, cents=-ledger.net_cents(row), against=BOOK, reason="return", now=now)
     row.status, row.decided_at = Payment.Status.RETURNED, now
     row.save(update_fields=["status", "decided_at"])
     events.record("payment.returned", account=account, now=now, data=_told(row, account, now, by, reason))

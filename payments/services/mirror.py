@@ -19,7 +19,7 @@ from accounts.known import known
 from accounts.models import Account
 from payments.models import HostItem, Payment, Postdate
 from payments.processors import Outcome
-from payments.services import batches, incidents, letters, life, settle
+from payments.services import batches, incidents, ledger, letters, life, settle
 from payments.services import postdates as own_postdates
 from payments.services.methods import wipe_acknowledged
 
@@ -250,7 +250,7 @@ def _payment_of(taken: Payment, line: HostLine, account: Account, now: datetime)
 def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -> Payment:
     """Write the payment the host made of a post-date: succeeded, in the host's book, and told as posted."""
     payment = _written(postdate, line, account, postdate.pk, Payment.Status.SUCCEEDED, now)
-    settle.book(payment, cents=payment.amount_cents, against="host", reason="payment", now=now)
+    ledger.book(payment, cents=payment.amount_cents, against="host", reason="payment", now=now)
     if postdate.status != Postdate.Status.FAILED:
         _set(postdate, Postdate.Status.TAKEN, line, now)
     told = settle.snapshot(payment, account, now, origin="host", host_id=line.host_id, number=postdate.number)

@@ -17,7 +17,7 @@ from accounts.tenancy import acting_for
 from payments import crash
 from payments.models import Payment, Refund
 from payments.processors import Outcome, RefundFailure, RefundOrder, RefundOutcome
-from payments.services import settle
+from payments.services import ledger, settle
 from payments.services.locks import lock_account
 from payments.services.methods import adapter_of
 from payments.services.sign import Refused
@@ -56,7 +56,7 @@ def no(code: str, field: str | None = None, **params: object) -> Refusal:
 def left_cents(payment: Payment) -> int:
     """Give what can still be given back of a payment: what is booked, less what is being given back now."""
     on_its_way = payment.refunds.filter(status=Status.APPROVED).aggregate(cents=Sum("amount_cents"))["cents"] or 0
-    return max(0, settle.net_cents(payment) - on_its_way)
+    return max(0, ledger.net_cents(payment) - on_its_way)
 
 
 def ask(*, payment: Payment, amount_cents: int, reason: str, by: str, now: datetime, key: UUID | None = None) -> Refund:

@@ -15,9 +15,9 @@ from accounts import events, statuses
 from accounts.calendars import local_date
 from accounts.known import known
 from accounts.models import Account, Visit
-from payments.models import Checkout, LedgerEntry, Method, Payment
+from payments.models import Checkout, Method, Payment
 from payments.processors import Outcome
-from payments.services import consequences, contact_plans, gate, incidents, life, tries
+from payments.services import consequences, contact_plans, gate, incidents, ledger, life, tries
 from payments.services.arrange import arrange_paid
 from payments.services.authority import revoke
 from payments.services.locks import lock_account
@@ -123,7 +123,7 @@ def _item_taken(payment: Payment, account: Account, outcome: Outcome, now: datet
 
 def _paid(payment: Payment, account: Account, now: datetime, origin: str) -> None:
     first = payment.status == Status.INTENDED
-    book(
+    ledger.book(
         payment,
         cents=payment.amount_cents,
         against="processor" if origin == "processor" else "host",
@@ -214,7 +214,7 @@ def _returned(payment: Payment, account: Account, outcome: Outcome, now: datetim
     _codes(payment, outcome)
     was_settled = payment.status == Status.SUCCEEDED
     if was_settled:
-        book(payment, cents=-net_cents(payment), against=_counter_book(payment), reason="return", now=now)
+        ledger.book(payment, cents=-ledger.net_cents(payment), reason="return", now=now)
     follows = tries.failed(payment, now=now)
     _move(payment, account, Status.RETURNED, "payment.returned", now, origin, **follows)
     life.after_money(account=account, now=now)
@@ -256,12 +256,17 @@ def record_dispute(*, payment_id: UUID, said: str, now: datetime, origin: str = 
             said_by_bank = "disputed" if origin == "processor" else ""
             _returned(payment, account, Outcome(status="declined", decline_code=said_by_bank), now, origin)
         else:
-            book(payment, cents=-net_cents(payment), against=_counter_book(payment), reason="chargeback", now=now)
+            ledger.book(
+                payment,
+                cents=-ledger.net_cents(payment),
+                reason="chargeback",
+                now=now,
+            )
             _move(payment, account, Status.CHARGED_BACK, "payment.charged_back", now, origin)
             life.after_money(account=account, now=now)
     elif said == "won" and payment.status == Status.CHARGED_BACK:
         lost = -sum(payment.entries.filter(book="debt", reason="chargeback").values_list("amount_cents", flat=True))
-        book(payment, cents=-lost, against=_counter_book(payment), reason="reinstated", now=now)
+        ledger.book(payment, cents=-lost, reason="reinstated", now=now)
         _move(payment, account, Status.SUCCEEDED, "payment.succeeded", now, origin, reinstated=True)
         life.after_money(account=account, now=now)
     if said == "lost" and payment.status == Status.CHARGED_BACK:
@@ -291,7 +296,7 @@ def refund(payment: Payment, *, account: Account, refunded_cents: int, now: date
     more = min(refunded_cents, payment.amount_cents) - booked
     if more <= 0:
         return
-    book(payment, cents=-more, against=_counter_book(payment), reason="refund", now=now)
+    ledger.book(payment, cents=-more, reason="refund", now=now)
     whole = booked + more == payment.amount_cents
     status = Status.REFUNDED if whole else Status.SUCCEEDED
     _move(payment, account, status, "payment.refunded", now, origin, refunded_cents=more, whole=whole)
@@ -313,7 +318,7 @@ def record_refund_failed(
     back = booked - refunded_cents
     if back <= 0 or payment.status not in (Status.SUCCEEDED, Status.REFUNDED):
         return payment
-    book(payment, cents=back, against=_counter_book(payment), reason="refund", now=now)
+    ledger.book(payment, cents=back, reason="refund", now=now)
     more = {"refund_cents": back, "refunded_cents": refunded_cents, "reason": reason[:60]}
     _move(payment, account, Status.SUCCEEDED, "payment.refund_failed", now, origin, **more)
     incidents.open(
@@ -327,22 +332,6 @@ def record_refund_failed(
     )
     life.after_money(account=account, now=now)
     return payment
-
-
-def book(payment: Payment, *, cents: int, against: str, reason: str, now: datetime) -> None:
-    """Write both sides of a movement: money in lowers the debt and lies at the processor or the host."""
-    pair = (("debt", -cents), (against, cents))
-    LedgerEntry.objects.bulk_create(
-        LedgerEntry(
-            payment=payment, account_id=payment.account_id, book=name, amount_cents=amount, reason=reason, at=now
-        )
-        for name, amount in pair
-    )
-
-
-def net_cents(payment: Payment) -> int:
-    """Give what is booked as received for a payment now."""
-    return -sum(payment.entries.filter(book="debt").values_list("amount_cents", flat=True))
 
 
 def snapshot(payment: Payment, account: Account, now: datetime, **more: object) -> dict:
@@ -403,11 +392,6 @@ def _codes(payment: Payment, outcome: Outcome) -> None:
     payment.network_decline_code = outcome.network_decline_code[:10]
     payment.network_advice_code = outcome.network_advice_code[:10]
     payment.reason = outcome.reason[:300]
-
-
-def _counter_book(payment: Payment) -> str:
-    """Find where the money of a payment lies: at the processor, or with the host."""
-    return payment.entries.exclude(book="debt").values_list("book", flat=True).first() or "processor"
 
 
 def _incident(payment: Payment, account: Account, what: str, outcome: Outcome, now: datetime) -> Payment:

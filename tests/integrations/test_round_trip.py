@@ -13,7 +13,7 @@ from integrations.models import HostConnection
 from integrations.services.drain import Drain
 from integrations.services.receive import make_inbound_key
 from payments.models import HostItem, Payment, Postdate
-from payments.services import items, life, postdates, refunds, settle
+from payments.services import items, ledger, life, postdates, refunds
 from payments.services.locks import lock_account
 from tests.conftest import NOW
 from tests.integrations.host_program import HostProgram
@@ -163,7 +163,7 @@ def test_a_part_that_is_given_back_raises_the_hosts_balance_by_that_part_only(sh
     until(lambda: _seen(shop, "balance_cents") == 955_00)
     with acting_for(shop.agency):
         payment.refresh_from_db()
-        assert (payment.status, settle.net_cents(payment)) == (Payment.Status.SUCCEEDED, 45_00)
+        assert (payment.status, ledger.net_cents(payment)) == (Payment.Status.SUCCEEDED, 45_00)
         asked = refunds.ask(payment=payment, amount_cents=45_00, reason="all of it", by="ann", now=NOW)
         refunds.carry_out(refund=asked, now=NOW)
         drain()

@@ -15,7 +15,7 @@ from integrations.models import HostConnection
 from integrations.services import route
 from payments.models import AchOrigin, BatchItem, LedgerEntry, Method, Notice, Payment, PaymentBatch, Postdate
 from payments.rules.bank import routing_number_is_valid
-from payments.services import batch_files, batch_posting, batches, mirror, settle
+from payments.services import batch_files, batch_posting, batches, ledger, mirror
 from payments.services.owed import owed
 from portal.invariants import findings
 from tests.conftest import NOW
@@ -365,7 +365,7 @@ def test_a_check_that_came_by_mail_is_put_in_by_hand_and_posted(served):
     assert (row["method"], row["amount"], row["last4"]) == ("check", "125.00", "")
     batch_posting.post(batch=batch, by=BEA, now=DUE)
     payment = Payment.objects.get(postdate=postdate)
-    assert (payment.status, settle.net_cents(payment)) == ("succeeded", 125_00)
+    assert (payment.status, ledger.net_cents(payment)) == ("succeeded", 125_00)
 
 
 def test_totals_that_do_not_tie_are_found(served):

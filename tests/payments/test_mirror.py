@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Event
 from payments.models import Arrangement, HostItem, Incident, Method, Notice, Payment, Postdate
-from payments.services import mirror, postdates, settle
+from payments.services import ledger, mirror, postdates, settle
 from payments.services import owed as owed_now
 from payments.services.owed import owed
 from tests.conftest import NOW
@@ -136,7 +136,7 @@ def test_an_ach_reversal_gives_back_what_was_counted(shop, posted_first):
     show(shop, [Line("P1", payment.pk, 125_00, "ACH REVERSAL", method="ACH")])
     payment.refresh_from_db()
     assert payment.status == Payment.Status.RETURNED
-    assert settle.net_cents(payment) == 0
+    assert ledger.net_cents(payment) == 0
     assert owed(shop.account).cents == 1_000_00
     assert Event.objects.get(kind="payment.returned").data["origin"] == "host"
 
@@ -152,7 +152,7 @@ def test_a_chargeback_and_a_refund_at_the_host_undo_a_card_payment(shop, word, s
         show(shop, [Line("P1", payment.pk, 125_00, word)])
     payment.refresh_from_db()
     assert payment.status == status
-    assert settle.net_cents(payment) == 0
+    assert ledger.net_cents(payment) == 0
     assert kinds(shop.account).count(kind) == 1
 
 
@@ -163,11 +163,11 @@ def test_a_chargeback_that_was_won_is_not_lost_again_to_the_hosts_old_word(shop)
     for _ in range(2):
         show(shop, [Line("P1", payment.pk, 125_00, "CHARGEBACK")], now=LATER + dt.timedelta(hours=1))
     payment.refresh_from_db()
-    assert (payment.status, settle.net_cents(payment)) == (Payment.Status.SUCCEEDED, 125_00)
+    assert (payment.status, ledger.net_cents(payment)) == (Payment.Status.SUCCEEDED, 125_00)
     again = Line("P1", payment.pk, 125_00, "CHARGEBACK", updated_at=LATER + dt.timedelta(days=3))
     show(shop, [again], now=LATER + dt.timedelta(days=3))
     payment.refresh_from_db()
-    assert (payment.status, settle.net_cents(payment)) == (Payment.Status.CHARGED_BACK, 0)
+    assert (payment.status, ledger.net_cents(payment)) == (Payment.Status.CHARGED_BACK, 0)
 
 
 def test_the_hosts_word_never_undoes_what_the_processor_took(shop):

@@ -10,7 +10,7 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import LedgerEntry, Payment, ProcessorAccount, Refund
 from payments.processors import RefundOrder
 from payments.processors.stripe_money import refund_params
-from payments.services import refunds, settle
+from payments.services import ledger, refunds, settle
 from payments.services.owed import owed
 from tests.conftest import NOW
 from tests.payments.test_pay import kinds
@@ -101,7 +101,7 @@ def test_in_parts_until_nothing_is_left_and_then_the_payment_is_refunded(shop, p
     assert owed(shop.account).cents == 1_000_00
     assert given_back(shop) == [50_00, 75_00]
     assert kinds(shop.account)[-2:] == ["payment.refunded", "payment.refunded"]
-    assert settle.net_cents(paid) == 0
+    assert ledger.net_cents(paid) == 0
     assert codes(lambda: asked(paid, 1)) == ["refund_not_paid"]
 
 

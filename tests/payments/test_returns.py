@@ -22,7 +22,7 @@ from payments.models import (
 from payments.processors import Outcome
 from payments.rules import returns as rules
 from payments.rules.notices import predebit_window
-from payments.services import ask, consequences, gate, incidents, returns, settle
+from payments.services import ask, consequences, gate, incidents, ledger, returns, settle
 from payments.services.means import means_of_method
 from payments.services.owed import owed
 from tests.conftest import NOW, make_account, make_agency
@@ -89,7 +89,7 @@ def debit(account, method, *, status="pending", at=NOW, cents=125_00, arrangemen
         decided_at=None if status == "intended" else at, **values,
     )  # fmt: skip
     if status == "succeeded":
-        settle.book(made, cents=cents, against="processor", reason="payment", now=at)
+        ledger.book(made, cents=cents, against="processor", reason="payment", now=at)
     return made
 
 
@@ -185,7 +185,7 @@ def test_a_return_on_day_45_takes_back_what_was_counted_and_reopens_the_debt_ach
     assert fresh(payment).status == "returned"
     assert owed(account).cents == 1_000_00
     assert sum(LedgerEntry.objects.values_list("amount_cents", flat=True)) == 0
-    assert settle.net_cents(payment) == 0
+    assert ledger.net_cents(payment) == 0
     assert "payment.returned" in kinds(account)
 
 

@@ -10,7 +10,7 @@ from accounts.models import Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import Arrangement, LedgerEntry, Method, Payment
 from payments.processors import Outcome
-from payments.services import ask, pay, settle
+from payments.services import ask, ledger, pay, settle
 from payments.services.owed import owed
 from tests.conftest import NOW
 from tests.payments.test_pay import kinds
@@ -286,17 +286,17 @@ def test_refunds_told_twice_and_out_of_order_are_booked_once(shop):
     amounts = [event.data["refunded_cents"] for event in Event.objects.filter(kind="payment.refunded").order_by("id")]
     assert amounts == [50_00, 75_00]
     assert sum(LedgerEntry.objects.filter(payment=payment).values_list("amount_cents", flat=True)) == 0
-    assert settle.net_cents(payment) == 0
+    assert ledger.net_cents(payment) == 0
 
 
 def test_a_dispute_takes_the_money_back_and_a_won_one_brings_it_again(shop):
     payment = shop.confirm(shop.checkout())
     for said in ("opened", "opened", "lost"):
         assert settle.record_dispute(payment_id=payment.pk, said=said, now=LATER).status == "charged_back"
-    assert settle.net_cents(payment) == 0
+    assert ledger.net_cents(payment) == 0
     settle.record_dispute(payment_id=payment.pk, said="won", now=LATER)
     assert fresh(payment).status == Payment.Status.SUCCEEDED
-    assert settle.net_cents(payment) == 125_00
+    assert ledger.net_cents(payment) == 125_00
     # A lost one is final: staff are told once.
     assert kinds(shop.account)[-3:] == ["payment.charged_back", "incident.opened", "payment.succeeded"]
 
