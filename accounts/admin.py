@@ -82,7 +82,10 @@ class AgencySettingsAdmin(Desk):
     list_display = ["name", "slug", "phone", "is_active"]
     fieldsets = [
         (None, {"fields": [("name", "legal_name"), ("slug", "is_active")]}),
-        (_("What consumers see"), {"fields": ["address", ("phone", "email"), "hours", "licences", "time_zone"]}),
+        (
+            _("What consumers see"),
+            {"fields": ["address", ("phone", "email"), ("hours", "hours_es"), "licences", "time_zone"]},
+        ),
         (_("Face"), {"fields": [("brand", "accent")]}),
         (
             _("Identification and payment"),

@@ -1,6 +1,7 @@
 """What every consumer page knows: the agency's face and the visitor's state."""
 
 from django.conf import settings
+from django.utils.translation import get_language
 
 from accounts.branding import ACCENT, BRAND, ink_on, is_colour
 from accounts.calendars import local_date
@@ -25,7 +26,7 @@ def face(agency) -> dict:
         "address_lines": agency.address_lines,
         "phone": agency.phone,
         "email": agency.email,
-        "hours": agency.hours,
+        "hours": agency.hours_in(get_language() or ""),
         "licence_line": agency.licences,
         "initials": "".join(word[0] for word in agency.name.split()[:2]).upper(),
         "logo_url": None,

@@ -31,6 +31,14 @@ class Agency(models.Model):
     phone = models.CharField(_("phone"), max_length=30)
     email = models.EmailField(_("e-mail for consumers"), blank=True)
     hours = models.CharField(_("hours"), max_length=120, help_text=_("For example: Mon to Fri, 8 am to 6 pm ET"))
+    hours_es = models.CharField(
+        _("hours in Spanish"),
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",  # while code that does not know it still runs
+        help_text=_("For example: lun a vie, 8 a. m. a 6 p. m., hora del Este. Empty: as above."),
+    )
     licences = models.TextField(_("licence lines"), max_length=1000, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=40, default="America/New_York")
     currency = models.CharField(_("currency"), max_length=3, default="usd", editable=False)
@@ -77,6 +85,10 @@ class Agency(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def hours_in(self, language: str) -> str:
+        """Say when somebody answers, in the reader's language where the agency wrote it (LANG-04)."""
+        return (self.hours_es if language.startswith("es") else "") or self.hours
 
     @property
     def address_lines(self) -> list[str]:

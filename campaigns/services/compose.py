@@ -176,6 +176,7 @@ def compose(
             raise TooTelling(f"{template}: {', '.join(found)}")
         context = facts | {
             "agency": agency,
+            "hours": agency.hours_in(language),
             "brand": agency.brand if re.fullmatch(r"#[0-9a-fA-F]{6}", agency.brand) else "#1f4e5f",
             "subject": subject,
             "preheader": preheader,
@@ -190,12 +191,13 @@ def compose(
         }
         page = template
         if words is not None:
-            inside = said | {"agency": agency.name, "agency_phone": agency.phone, "agency_hours": agency.hours}
+            inside = said | {"agency": agency.name, "agency_phone": agency.phone, "agency_hours": context["hours"]}
             inside |= {name: str(facts.get(name, "")) for name in NOTICES[template].fields}
             context["blocks"], page = _blocks(template, words.body, inside), "notice"
         html = render_to_string(f"campaigns/mail/{page}.html", context).lstrip()
         text = plain_text(html)
-    head = [preheader, "", agency.legal_name, *agency.address_lines, agency.phone, agency.hours, "", "-" * 40, "", ""]
+    head = [preheader, "", agency.legal_name, *agency.address_lines, agency.phone, str(context["hours"])]
+    head += ["", "-" * 40, "", ""]
     return Mail(subject, preheader, "\n".join(head) + text, inliner().inline(html))
 
 

@@ -336,7 +336,7 @@ def values_of(agency: Agency, account: Account, offer, language: str) -> dict[st
         "first_name": account.consumer.first_name or str(account.consumer),
         "agency": agency.name,
         "agency_phone": agency.phone,
-        "agency_hours": agency.hours,
+        "agency_hours": agency.hours_in(language),
         "creditor": account.original_creditor or account.client.name,
         "reference": account.reference,
         "description": account.description,

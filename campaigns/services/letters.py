@@ -38,6 +38,9 @@ LINKS = ("link", "stop_url")
 LICENCE = "licence"
 """The value of a reader that is printed in the foot of mails: the agency's licences where they live."""
 
+PRINTED = ("slug", "name", "legal_name", "address", "phone", "hours", "hours_es", "licences", "brand", "accent")
+"""What a message says of its agency, of which it is compiled anew when one changes."""
+
 AGE_NOTICE = gettext_noop(
     "Because of its age we will not sue you for it. A payment or a promise to pay can start the time for a suit again."
 )
@@ -72,7 +75,8 @@ def compile_mail(
     :param licensed: each reader has the licence line of their state (`LICENCE`), empty where there is none (ST-09).
     :raises TooTelling: what shows outside would tell a stranger.
     """
-    stamp = (version.pk, version.made_at, agency.pk, agency.branding_version, STYLE.stat().st_mtime_ns)
+    printed = tuple(getattr(agency, name) for name in PRINTED)
+    stamp = (version.pk, version.made_at, agency.pk, printed, STYLE.stat().st_mtime_ns)
     return _compiled(stamp, _Source(version, agency), language, first, barred, licensed)
 
 
@@ -101,6 +105,7 @@ def _compiled(stamp: tuple, source: _Source, language: str, first: bool, barred:
             raise TooTelling(f"{version}: {', '.join(found)}")
         context = {
             "agency": agency,
+            "hours": agency.hours_in(language),
             "brand": agency.brand if re.fullmatch(r"#[0-9a-fA-F]{6}", agency.brand) else "#1f4e5f",
             "subject": mark_safe(_slots(escape(subject))),
             "preheader": mark_safe(_slots(escape(preheader))),
@@ -121,7 +126,7 @@ def _compiled(stamp: tuple, source: _Source, language: str, first: bool, barred:
         page = render_to_string("campaigns/mail/campaign.html", context).lstrip()
         text = plain_text(page)
         page = inliner().inline(page)
-    head = [_slots(preheader), "", agency.legal_name, *agency.address_lines, agency.phone, agency.hours]
+    head = [_slots(preheader), "", agency.legal_name, *agency.address_lines, agency.phone, agency.hours_in(language)]
     text = "\n".join([*head, "", "-" * 40, "", "", text])
     return Compiled(_pieces(_slots(subject)), _pieces(text), _pieces(page))
 

@@ -68,7 +68,7 @@ def written(
 def plain_values(agency: Agency, consumer: Consumer) -> dict[str, str]:
     """Say what may stand in an answer that is about no account."""
     values = {"first_name": consumer.first_name or str(consumer), "agency": agency.name}
-    return values | {"agency_phone": agency.phone, "agency_hours": agency.hours}
+    return values | {"agency_phone": agency.phone, "agency_hours": agency.hours_in(language_of(consumer))}
 
 
 def language_of(consumer: Consumer) -> str:

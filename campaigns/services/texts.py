@@ -91,7 +91,8 @@ def words_of(template: str, *, agency: Agency, language: str, facts: dict[str, A
     """
     ready = READY[template]
     with override(language):
-        said = {"digits": HIDDEN_DIGITS, "link": HIDDEN_LINK, "phone": agency.phone, "hours": agency.hours}
+        said = {"digits": HIDDEN_DIGITS, "link": HIDDEN_LINK, "phone": agency.phone}
+        said["hours"] = agency.hours_in(language)
         text = _(ready.words) % (said | {"agency": shown_name(agency)} | facts)
         if ready.collector:
             text = f"{text} {COLLECTOR[language]}"

@@ -3,7 +3,7 @@
 import pytest
 from django.conf import settings
 
-from accounts.models import Consumer, Event
+from accounts.models import Agency, Consumer, Event
 from accounts.tenancy import acting_for
 from tests.visitor import Visitor
 
@@ -25,6 +25,18 @@ def test_the_choice_changes_every_page_and_is_kept_in_this_browser(visitor, acco
     page = visitor.get("/help/").content.decode()
     assert '<html lang="es">' in page
     assert told(account) == []
+
+
+def test_when_somebody_answers_is_said_in_the_reader_s_language_where_the_agency_wrote_it(visitor, account):
+    agency, spanish = account.agency, "Lun a vie, 8 a. m. a 6 p. m."
+    assert agency.hours in visitor.get("/help/").content.decode()
+    visitor.post("/language/", {"language": "es", "next": "/help/"})
+    assert agency.hours in visitor.get("/help/").content.decode()
+    Agency.objects.filter(pk=agency.pk).update(hours_es=spanish)
+    page = visitor.get("/help/").content.decode()
+    assert (spanish in page, agency.hours in page) == (True, False)
+    visitor.post("/language/", {"language": "en", "next": "/help/"})
+    assert spanish not in visitor.get("/help/").content.decode()
 
 
 def test_a_signed_in_consumer_s_choice_is_told_once(visitor, account):

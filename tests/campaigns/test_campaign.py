@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from django.db import IntegrityError, transaction
 
-from accounts.models import Account, Consumer, ContactPoint, Event
+from accounts.models import Account, Agency, Consumer, ContactPoint, Event
 from accounts.services import consent
 from accounts.tenancy import acting_for
 from campaigns.models import Campaign, ContactDecision, Message, Recipient
-from campaigns.services import audience, campaigns, handover, launch, links, results, templates, track
+from campaigns.services import audience, campaigns, handover, launch, letters, links, results, templates, track
 from payments.services import gate as money_gate
 from payments.sight import offer as offer_shown
 from settlements.models import IndividualOffer
@@ -304,6 +304,30 @@ def test_spanish_readers_get_spanish_with_the_laws_sentences_in_it(acting, agenc
     assert "This " not in mail["text"]
 
 
+def test_what_the_agency_says_of_itself_is_in_the_next_mail_and_not_only_in_the_next_worker(acting, agency):
+    """A compiled template is kept; what is printed of the agency is as it is when the mail is written."""
+    version = template()
+
+    def foot() -> str:
+        now = Agency.objects.get(pk=agency.pk)
+        return letters.compile_mail(version=version, agency=now, language="en", first=True, barred=False).write({})[1]
+
+    assert agency.phone in foot()
+    for name in ("legal_name", "address", "phone", "hours", "licences"):
+        Agency.objects.filter(pk=agency.pk).update(**{name: f"New {name}"})
+        assert f"New {name}" in foot()
+
+
+def test_spanish_readers_read_in_spanish_when_somebody_answers(acting, agency, provider, mails, others_account):
+    Agency.objects.filter(pk=agency.pk).update(hours_es="Lun a vie, 8 a. m. a 6 p. m.")
+    _english, second = people(agency, 2)
+    Consumer.objects.filter(pk=second.consumer_id).update(language="es")
+    run(approved())
+    english, spanish = sorted((mail["text"] for mail in mails()), key=lambda text: "Lun a vie" in text)
+    assert (agency.hours in english, "Lun a vie" in english) == (True, False)
+    assert (agency.hours in spanish, "Lun a vie, 8 a. m. a 6 p. m." in spanish) == (False, True)
+
+
 def test_two_variants_share_the_audience(acting, agency, provider, mails, others_account):
     people(agency, 12)
     run(approved(version_b=template("plan_offer"), share_b=50))
@@ -392,8 +416,6 @@ def test_another_agency_neither_sees_nor_moves_a_campaign(crowd, other_agency, n
 
 def test_the_body_that_was_sent_can_be_shown_to_be_what_was_kept(crowd):
     """EVT-04: written again from the version and the values, it has the hash that was kept."""
-    from campaigns.services import letters
-
     campaign = run(approved())
     recipient = Recipient.objects.first()
     compiled = letters.compile_mail(

@@ -195,6 +195,9 @@ def test_the_agencys_face_is_changed_and_colours_that_nobody_can_read_are_not(ca
     assert sorted(codes(asked)) == [("/brand", "colour_unreadable"), ("/time_zone", "time_zone_unknown")]
     assert caller.put("agency", form | {"brand": "#003344"}).json()["branding_version"] == shown["branding_version"] + 1
     assert Caller(caller.agency, "agency:read").get("agency").json()["brand"] == "#003344"
+    spanish = caller.put("agency", form | {"hours_es": "Lun a vie, 8 a. m. a 6 p. m."}).json()
+    assert spanish["hours_es"] == "Lun a vie, 8 a. m. a 6 p. m."
+    assert caller.put("agency", form).json()["hours_es"] == spanish["hours_es"]
 
 
 def test_staff_are_invited_with_a_role_and_kept_out(caller, other_agency):
