@@ -51,6 +51,12 @@ TYPES = {
     type(None): "unknown",
 }
 LONGEST_LIST = 1_000
+
+
+class Whole(str):
+    """A list in one text. PostgreSQL shall see it when it plans: how long it is decides how a table is best read."""
+
+
 KNOWN: set[int] = set()
 """What some connection of this process has prepared: others need no more proof that it comes often and can be."""
 NOT_PREPARABLE: set[int] = set()
@@ -59,6 +65,8 @@ NOT_PREPARABLE: set[int] = set()
 
 def type_of(value: Any) -> str | None:
     """Name the type that psycopg2's literal of this value has in PostgreSQL; None where the text must stay as it is."""
+    if type(value) is Whole:
+        return None
     if isinstance(value, str):  # choices too
         return "unknown"
     if isinstance(value, list):
