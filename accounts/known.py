@@ -38,9 +38,9 @@ from django.db.models.signals import post_init, pre_init
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
-from accounts.bulk import as_read, in_one
+from accounts.bulk import as_read
+from accounts.ids import in_one_text
 from accounts.scope import ALL_AGENCIES, NoActingAgency, acting, acting_for
-from portal.postgresql.prepared import Whole
 
 Values = ParamSpec("Values")
 Found = TypeVar("Found")
@@ -288,7 +288,7 @@ def _given(values: Sequence) -> list:
     flat: list = []
     for value in values:
         if isinstance(value, list | tuple):
-            flat.extend([Whole(in_one(value))] if len(value) > LONGEST else value)
+            flat.extend([in_one_text(value)] if len(value) > LONGEST else value)
         else:
             flat.append(value)
     return flat

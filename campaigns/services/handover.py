@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
 from accounts import events
-from accounts.bulk import in_one
+from accounts.ids import in_one_text
 from accounts.known import known
 from accounts.models import Account, Agency, ContactPoint
 from accounts.tenancy import acting, uuid7
@@ -26,7 +26,6 @@ from campaigns.services.launch import WITH_PROVIDER
 from campaigns.services.send import BROKE, NOT_TAKEN
 from campaigns.services.send_texts import NO_ANSWER
 from campaigns.services.writer import STREAM, Leaving
-from portal.postgresql.prepared import Whole
 
 log = logging.getLogger("quittance.campaigns")
 
@@ -132,7 +131,7 @@ def begun(those: Sequence[Leaving], *, provider_id: str = "") -> bool:
     """
     keys = [one.message.pk for one in those]
     with connection.cursor() as cursor:
-        cursor.execute(BEGUN, [WITH_PROVIDER, provider_id, UUID(acting()), Whole(in_one(keys))])
+        cursor.execute(BEGUN, [WITH_PROVIDER, provider_id, UUID(acting()), in_one_text(keys)])
         return cursor.rowcount == len(keys)
 
 
@@ -193,7 +192,7 @@ def sent(those: Sequence[Leaving], *, provider_id: str, at: datetime, now: datet
     with transaction.atomic():
         accounts = _locked_accounts(those)
         with connection.cursor() as cursor:
-            cursor.execute(SENT, [at, provider_id[:200], UUID(acting()), Whole(in_one(keys))])
+            cursor.execute(SENT, [at, provider_id[:200], UUID(acting()), in_one_text(keys)])
             open_ = {key for (key,) in cursor.fetchall()}
         told = {"sent_at": at.isoformat(), "provider_id": provider_id}
         events.record_all(

@@ -26,6 +26,8 @@ from django.db.backends.postgresql.psycopg_any import Inet, Jsonb
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 from psycopg2.extras import Json
 
+from accounts.ids import Ids
+
 PREPARE_AFTER = 4
 MOST_STATEMENTS = 300
 """Prepared by one connection; each takes some ten to fifty kilobytes of its server process."""
@@ -51,12 +53,6 @@ TYPES = {
     type(None): "unknown",
 }
 LONGEST_LIST = 1_000
-
-
-class Whole(str):
-    """A list in one text. PostgreSQL shall see it when it plans: how long it is decides how a table is best read."""
-
-
 KNOWN: set[int] = set()
 """What some connection of this process has prepared: others need no more proof that it comes often and can be."""
 NOT_PREPARABLE: set[int] = set()
@@ -65,7 +61,7 @@ NOT_PREPARABLE: set[int] = set()
 
 def type_of(value: Any) -> str | None:
     """Name the type that psycopg2's literal of this value has in PostgreSQL; None where the text must stay as it is."""
-    if type(value) is Whole:
+    if type(value) is Ids:
         return None
     if isinstance(value, str):  # choices too
         return "unknown"
