@@ -273,7 +273,10 @@ def _values(line: models.Field, rows: list[Row]) -> list:
     except KeyError:
         values = [getattr(row, name) for row in rows]
     if isinstance(line, models.JSONField):
-        return [_json(value, line.encoder) for value in values]
+        # The same object is written once, and sent once where all rows have it.
+        written = {id(value): value for value in values}
+        written = {key: _json(value, line.encoder) for key, value in written.items()}
+        return [written[id(value)] for value in values]
     if isinstance(line, SealedField):
         context = line.context
         return [seal(value, context=context) if value else "" for value in values]
@@ -285,4 +288,6 @@ def _values(line: models.Field, rows: list[Row]) -> list:
 def _json(value: Any, encoder: type | None) -> str | None:
     if value is None:
         return None
-    return "{}" if value == {} else json.dumps(value, cls=encoder)
+    if not value and type(value) in (dict, list):
+        return "{}" if type(value) is dict else "[]"
+    return json.dumps(value, cls=encoder)

@@ -161,8 +161,12 @@ def zone_of(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@lru_cache(maxsize=4096)
 def local_date(now: datetime, zone: str) -> date:
-    """Give the consumer's own date at an instant: 2026-12-01T00:05Z is 30 November in New York (PDC-02)."""
+    """Give the consumer's own date at an instant: 2026-12-01T00:05Z is 30 November in New York (PDC-02).
+
+    A batch asks several times about each consumer, at one instant and in few zones.
+    """
     return _local(now, zone).date()
 
 

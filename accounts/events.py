@@ -17,6 +17,7 @@ import msgspec
 from django.db import connection, transaction
 
 from accounts.bulk import as_read, in_one, write_columns
+from accounts.ids import uuid_of
 from accounts.models import Account, Consumer, Event
 from accounts.tenancy import acting, uuid7
 
@@ -162,17 +163,17 @@ def record_all(
     if not facts:
         return
     # Some carry their id as text; whichever they are, one of each account counts for all of them.
-    keys = [str(account.pk) for _kind, account, _data in facts]
+    keys = [(key if type(key := account.pk) is UUID else UUID(key)).int for _kind, account, _data in facts]
     counts, accounts = Counter(keys), dict(zip(keys, (account for _kind, account, _data in facts), strict=True))
     # The row knows how far it is, whatever somebody else wrote about it in this transaction.
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE accounts_account SET event_seq = event_seq + given.count FROM unnest(%s::uuid[], %s::int[]) "
-            "AS given(id, count) WHERE accounts_account.id = given.id RETURNING accounts_account.id::text, event_seq",
-            [list(counts), list(counts.values())],
+            "AS given(id, count) WHERE accounts_account.id = given.id RETURNING accounts_account.id, event_seq",
+            [in_one(map(uuid_of, counts)), in_one(counts.values())],
         )
         for key, last_seq in cursor.fetchall():
-            accounts[key].event_seq = last_seq - counts[key]
+            accounts[key.int].event_seq = last_seq - counts[key.int]
     prepared = prepare(
         [(kind, accounts[key], data) for key, (kind, _account, data) in zip(keys, facts, strict=True)], now=now
     )

@@ -34,9 +34,12 @@ from django.db.models.query import (
     ValuesListIterable,
     get_related_populators,
 )
+from django.db.models.signals import post_init, pre_init
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
+from accounts.bulk import as_read
+from accounts.ids import in_one_text
 from accounts.scope import ALL_AGENCIES, NoActingAgency, acting, acting_for
 
 Values = ParamSpec("Values")
@@ -45,7 +48,11 @@ Found = TypeVar("Found")
 AGENCIES = UUID(int=0xA << 120 | 1), UUID(int=0xB << 120 | 2)
 """Nobody's: the two that a query is made for."""
 LONGEST = 10
-"""A list of more values, of none, or with nothing in it (0, ""), is asked for as any other query."""
+"""A list of more values that are no ids, of none, or with nothing in it (0, ""), is asked for as any other query."""
+MANY = LONGEST + 1
+"""So many probes stand for a list of ids of any greater length."""
+AMONG = f"IN ({', '.join(['%s'] * MANY)})"
+"""How Django asks for them; `= ANY` of one array means the same and is written once for all lengths."""
 ZONE = "Pacific/Auckland"
 """No query that is made may depend on where one is; nobody is here."""
 
@@ -76,6 +83,8 @@ class Place:
 
 NOTHING = Statement("", (), False, False, (), list)
 """What can find no row is not asked."""
+AS_EVER = Statement("", (), False, False, (), list)
+"""What does something else with many ids than to look for them is asked for as any other query."""
 
 
 class Known(Generic[Values, Found]):
@@ -121,13 +130,15 @@ class Known(Generic[Values, Found]):
         key = (how, agency == ALL_AGENCIES, shapes)
         if (made := self.statements.get(key)) is None:
             made = self.statements[key] = self._make(how, values, everywhere=agency == ALL_AGENCIES)
+        if made is AS_EVER:
+            return how(self.build(*values))[1]()
         if made.asks_agency and not agency:
             raise NoActingAgency("Name the agency first: `with acting_for(agency):`.")
         if made.locks and connection.get_autocommit():
             raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
         if made is NOTHING:
             return []
-        flat = _flat(values)
+        flat = _given(values)
         if made.asks_agency:
             flat.append(UUID(agency))  # at -1
         with connection.cursor() as cursor:
@@ -165,6 +176,11 @@ class Known(Generic[Values, Found]):
             raise CannotBeKnown(f"{self.build.__qualname__}: its SQL depends on its values or on where one is.")
         pairs = list(zip(mine, theirs, strict=True))
         places = [_place(self.build, pair, pairs) for pair in zip(one, other, strict=True)]
+        if any(_long(value) for value in values):
+            gathered = _gathered(sql, places, values)
+            if gathered is None:
+                return AS_EVER
+            sql, places = gathered
         return Statement(
             sql=sql,
             values=tuple(places),
@@ -237,7 +253,9 @@ def _shape(value: Any) -> Any:
         return kind if value else ("is", repr(value))
     if isinstance(value, list | tuple):
         kinds = set(map(_kind, value))
-        if len(kinds) != 1 or None in kinds or len(value) > LONGEST or not all(value):
+        if _long(value):
+            return "many" if kinds == {UUID} else None
+        if len(kinds) != 1 or None in kinds or not all(value):
             return None
         return kinds.pop(), len(value)
     raise CannotBeKnown(f"A {type(value).__name__} is no value of a known query.")
@@ -246,7 +264,7 @@ def _shape(value: Any) -> Any:
 def _probe(value: Any, number: int, turn: int) -> Any:
     """Make a value of this shape that nobody has, another one in each turn."""
     if isinstance(value, list | tuple):
-        return [_probe(one, number + place, turn) for place, one in enumerate(value)]
+        return [_probe(one, number + place, turn) for place, one in enumerate(value[:MANY])]
     kind = _kind(value)
     return _PROBES[kind](number, turn) if kind is not None and value else value
 
@@ -259,6 +277,54 @@ def _flat(values: Sequence) -> list:
         else:
             flat.append(value)
     return flat
+
+
+def _long(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) > LONGEST
+
+
+def _given(values: Sequence) -> list:
+    """Spell values out as `_flat` does, many ids as one array."""
+    flat: list = []
+    for value in values:
+        if isinstance(value, list | tuple):
+            flat.extend([in_one_text(value)] if len(value) > LONGEST else value)
+        else:
+            flat.append(value)
+    return flat
+
+
+def _gathered(sql: str, places: list[Any], values: Sequence) -> tuple[str, list[Any]] | None:
+    """Ask for many ids by one array; None where they stand anywhere else than in a list that is looked through."""
+    moved: dict[int, int] = {}
+    """Where a probe stood: where its value stands now."""
+    begins: set[int] = set()
+    for value in values:
+        now_at, width = len(set(moved.values())), len(_flat([value]))
+        if _long(value):
+            begins.add(len(moved))
+            moved |= dict.fromkeys(range(len(moved), len(moved) + MANY), now_at)
+        else:
+            moved |= {len(moved) + step: now_at + step for step in range(width)}
+    many = {at for begin in begins for at in range(begin, begin + MANY)}
+    head, *tails = sql.split(AMONG)
+    if "%%" in sql:
+        return None  # not every %s is a place then
+    count = head.count("%s")
+    text, kept = head, places[:count]
+    for tail in tails:
+        taken, count = places[count : count + MANY], count + MANY
+        first = taken[0].at if type(taken[0]) is Place else -1
+        if first in begins and taken == [Place(first + step) for step in range(MANY)]:
+            text, kept = f"{text}= ANY(%s::uuid[])", [*kept, taken[0]]
+        else:
+            text, kept = text + AMONG, kept + taken
+        more = tail.count("%s")
+        text, kept, count = text + tail, kept + places[count : count + more], count + more
+    loose = [one for one in kept if type(one) is Place and one.at in many - begins]
+    if loose:
+        return None
+    return text, [Place(moved.get(one.at, -1)) if type(one) is Place else one for one in kept]
 
 
 def _place(build: Callable, pair: tuple, pairs: list[tuple]) -> Any:
@@ -290,10 +356,19 @@ def _maker(query: QuerySet, compiler: Any) -> Callable[[Sequence[Sequence]], lis
     related = get_related_populators(compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS)
     added = list((compiler.annotation_col_map or {}).items())
 
+    # A row that nobody listens for is filled at once, instead of by the setter of each column.
+    quick = model.from_db.__func__ is Model.from_db.__func__ and model.__init__ is Model.__init__
+    quick = quick and not (pre_init.has_listeners(model) or post_init.has_listeners(model))
+
+    def read(values: Sequence) -> Model:
+        return as_read(model, names, [values])[0] if quick else model.from_db(DEFAULT_DB_ALIAS, names, values)
+
     def make(rows: Sequence[Sequence]) -> list:
+        if quick and not related and not added:
+            return as_read(model, names, rows)
         made = []
         for row in rows:
-            one = model.from_db(DEFAULT_DB_ALIAS, names, row[begin:end])
+            one = read(row[begin:end])
             for populator in related:
                 populator.populate(row, one)
             for name, at in added:

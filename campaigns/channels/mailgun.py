@@ -1,4 +1,4 @@
-"""Mailgun, spoken by anymail: one account and domain per agency."""
+"""Mailgun, spoken by anymail: one account and domain per agency; its long lists by `mailgun_lists`."""
 
 import hashlib
 import hmac
@@ -46,7 +46,7 @@ def transport(*, api_key: str, api_url: str, domain: str):
     :param api_url: empty for Mailgun's own address.
     """
     address = {"api_url": api_url} if api_url else {}
-    backend = "anymail.backends.mailgun.EmailBackend"
+    backend = "campaigns.channels.mailgun_lists.EmailBackend"
     return get_connection(backend, api_key=api_key, sender_domain=domain, timeout=TIMEOUT, **address)
 
 
@@ -96,8 +96,12 @@ def batch(many: Many) -> AnymailMessage:
         _marks(many.text),
         _marks(many.html, "h_"),
     )
+    plain = tuple({*many.subject[1::2], *many.text[1::2], "stop_url", "message"})
+    escaped = tuple((name, f"h_{name}") for name in dict.fromkeys(many.html[1::2]))
+    # Nothing goes there that the letter does not say.
     mail.merge_data = {
-        address: {**values, **{f"h_{name}": html.escape(value) for name, value in values.items()}}
+        address: {name: values.get(name, "") for name in plain}
+        | {mark: html.escape(values.get(name, "")) for name, mark in escaped}
         for address, values in many.readers.items()
     }
     mail.metadata = dict(many.metadata)

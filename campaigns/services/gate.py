@@ -66,8 +66,14 @@ def record(
     by: str,
     now: datetime,
     expires_at: datetime | None = None,
+    fresh: bool = False,
 ) -> list[ContactDecision]:
-    """Write the decisions down; a permission without an end counts as a contact at once."""
+    """Write the decisions down; a permission without an end counts as a contact at once.
+
+    :param fresh: the messages have just been made, so that none has a permission yet.
+    """
+    # Thousands of decisions name the same rules and zones: one list each is written as JSON once.
+    lists: dict[tuple, list] = {}
     rows = [
         blank(
             ContactDecision,
@@ -80,9 +86,9 @@ def record(
             purpose=one.purpose,
             allowed=judgement.allowed,
             denials=told(judgement),
-            checked=list(judgement.checked),
+            checked=lists.setdefault(judgement.checked, list(judgement.checked)),
             hold_until=judgement.until,
-            zones=list(facts.zones),
+            zones=lists.setdefault(facts.zones, list(facts.zones)),
             rules_version=packs.VERSION,
             asked_by=by,
             at=now,
@@ -92,7 +98,7 @@ def record(
         for one, (facts, judgement) in zip(asked, judged, strict=True)
     ]
     # A message that is handed over once more leaves on the permission it has.
-    write_rows(ContactDecision, rows, skip_known=True)
+    write_rows(ContactDecision, rows, skip_known=not fresh)
     return rows
 
 

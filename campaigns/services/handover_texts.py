@@ -9,7 +9,7 @@ import requests
 
 from campaigns.models import Campaign, Message
 from campaigns.services import campaigns, carriers, handover, outbox, send_texts, texts
-from campaigns.services.launch import Leaving
+from campaigns.services.writer import Leaving
 
 log = logging.getLogger("quittance.campaigns")
 

@@ -14,7 +14,7 @@ from accounts.refusals import Refusal, gettext_noop, refuse
 from campaigns.models import Conversation, Message, MessageTemplate, TemplateVersion
 from campaigns.rules import fields, revocation
 from campaigns.rules.contact import Judgement
-from campaigns.services import gate, launch, letters, links, mails, outbox, silence, texts
+from campaigns.services import gate, letters, links, mails, outbox, silence, texts, writer
 from campaigns.services.gate import Asked
 
 LINES = 200
@@ -170,7 +170,7 @@ def written(*, conversation: Conversation, version: TemplateVersion, now: dateti
     barred = account is not None and letters.too_old(account, now=now)
     compiled = letters.compile_text(version=version, agency=agency, language=language, first=False, barred=barred)
     if account is not None:
-        values = launch.values_of(agency, account, None, language)
+        values = writer.values_of(agency, account, None, language)
     else:
         values = mails.plain_values(agency, consumer)
     return compiled.write(values | {"link": texts.HIDDEN_LINK})[1]

@@ -8,54 +8,38 @@ is told as failed.
 import gc
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from accounts import events
-from accounts.bulk import blank, update_rows, write_rows
-from accounts.calendars import local_date
-from accounts.licensing import lines
-from accounts.models import Account, Agency, Client, ContactPoint
-from accounts.money import share
-from accounts.services import consent, licences
+from accounts.bulk import as_read, names_of, set_foreign, update_rows, write_rows
+from accounts.known import known
+from accounts.models import Account, Agency, Client, Consumer, ContactPoint
 from accounts.tenancy import ALL_AGENCIES, acting_for, uuid7
-from campaigns.models import Campaign, Message, Recipient, TemplateVersion
-from campaigns.rules import complaints, fields
+from campaigns.models import Campaign, Message, Recipient
+from campaigns.rules import complaints
 from campaigns.rules.contact import Judgement
 from campaigns.rules.facts import Denial
-from campaigns.services import audience, campaigns, carriers, gate, letters, links, outbox
+from campaigns.services import audience, campaigns, carriers, gate, outbox
 from campaigns.services.gate import Asked
-from campaigns.services.texts import HIDDEN_LINK, NO_ROOM
+from campaigns.services.texts import NO_ROOM
+from campaigns.services.writer import STREAM, Leaving, Writer
 from settlements.services import many
 
 log = logging.getLogger("quittance.campaigns")
 
 BATCH = 1_000
 """Recipients of one batch: what the provider takes in one request."""
-LEASE = timedelta(minutes=30)
-"""So long a message without an answer waits for the provider's own word, then the provider is asked about it."""
-STREAM = "campaigns"
-PREPARED, WITH_PROVIDER = "handing_over", "with_provider"
-"""Why a message is still queued: written down and not yet asked for; or asked for, and no answer came so far."""
+WITH_PROVIDER = "with_provider"
+"""Why a message is still queued: the provider was asked, and no answer came so far."""
 KEPT = ("status", "reason", "next_at", "message_id", "values", "body_sha256", "link_hash", "offer_id")
 """What a batch decides about a recipient."""
-
-
-@dataclass(slots=True)
-class Leaving:
-    """Hold what leaves for one reader: the row, and the secrets that are written down nowhere."""
-
-    recipient: Recipient
-    message: Message
-    address: str
-    first: bool
-    barred: bool
-    values: dict[str, str]
-    private: dict[str, str] = field(default_factory=dict)
+WRITTEN_AGAIN = ("attempts", "next_at", "queued_at", "reason", "subject", "text", "status")
+"""What changes in a message that nobody took before."""
 
 
 def run(*, now: datetime, batches: int = 50) -> int:
@@ -150,6 +134,8 @@ def _prepare(campaign: Campaign, *, now: datetime, limit: int) -> tuple[int, lis
     if not claimed:
         return 0, []
     ends = campaigns.expires_on(campaign.offer)
+    # Ids that were made just now meet no row of before: PostgreSQL need not look for one.
+    fresh = not any(recipient.message_id for recipient in claimed)
     asked = [
         Asked(
             channel=campaign.channel,
@@ -163,7 +149,7 @@ def _prepare(campaign: Campaign, *, now: datetime, limit: int) -> tuple[int, lis
         for recipient in claimed
     ]
     judged = gate.judge(asked, now=now)
-    writes = _Writer(campaign, agency, now)
+    writes = Writer(campaign, agency, now)
     going: list[tuple[Recipient, Asked, bool]] = []
     decided = []
     for recipient, one, (facts, judgement) in zip(claimed, asked, judged, strict=True):
@@ -189,11 +175,12 @@ def _prepare(campaign: Campaign, *, now: datetime, limit: int) -> tuple[int, lis
             recipient.status, recipient.reason = Recipient.Status.LEFT_OUT, offer[0].code[:60]
             continue
         leaving.append(writes.write(recipient, one.message, first, offer))
-    _keep(campaign, claimed, leaving, told, now=now)
+    _keep(campaign, claimed, leaving, told, fresh=fresh, now=now)
     by_message = {one.message: (one, judgement) for one, judgement in zip(asked, judged, strict=True)}
     left = [by_message[one.message.pk] for one in leaving]
     every = decided + left
-    gate.record([one for one, _j in every], [j for _one, j in every], by=f"campaign:{campaign.pk}", now=now)
+    by = f"campaign:{campaign.pk}"
+    gate.record([one for one, _j in every], [j for _one, j in every], by=by, fresh=fresh, now=now)
     return len(claimed), leaving
 
 
@@ -201,22 +188,49 @@ def _claim(campaign: Campaign, *, now: datetime, limit: int) -> list[Recipient]:
     """Lock the next recipients, then their accounts in the order of their ids; each row is read once."""
     waiting = Recipient.objects.filter(campaign=campaign, status=Recipient.Status.WAITING)
     due = waiting.exclude(next_at__gt=now).order_by("pk")
-    found = list(due.select_for_update(skip_locked=True)[:limit])
+    names = names_of(Recipient)
+    found = as_read(Recipient, names, due.select_for_update(skip_locked=True).values_list(*names)[:limit])
     # What left, or may have left, is not sent again whatever else happened to its row (I10).
     written = Message.objects.filter(pk__in=[one.message_id for one in found if one.message_id])
     left = set(written.exclude(status=Message.Status.HELD).values_list("pk", flat=True))
     gone = {one.pk for one in found if one.message_id in left}
     Recipient.objects.filter(pk__in=gone).update(status=Recipient.Status.LEAVING)
     claimed = [one for one in found if one.pk not in gone]
-    locked = Account.objects.select_for_update(no_key=True, of=("self",)).select_related("consumer")
-    accounts = {row.pk: row for row in locked.filter(pk__in=[one.account_id for one in claimed]).order_by("pk")}
-    points = ContactPoint.objects.in_bulk([one.contact_point_id for one in claimed if one.contact_point_id])
-    clients = Client.objects.in_bulk({account.client_id for account in accounts.values()})
+    accounts = {row.pk: row for row in _accounts([one.account_id for one in claimed])}
+    consumers = {row.pk: row for row in _consumers(list({row.consumer_id for row in accounts.values()}))}
+    points = {row.pk: row for row in _points([one.contact_point_id for one in claimed if one.contact_point_id])}
+    clients = {row.pk: row for row in _clients(list({row.client_id for row in accounts.values()}))}
+    for account in accounts.values():
+        set_foreign(account, "client", clients[account.client_id])
+        set_foreign(account, "consumer", consumers[account.consumer_id])
     for one in claimed:
-        account = accounts[one.account_id]
-        account.client = clients[account.client_id]
-        one.account, one.contact_point = account, points.get(one.contact_point_id)
+        set_foreign(one, "account", accounts[one.account_id])
+        if (point := points.get(one.contact_point_id)) is not None:
+            set_foreign(one, "contact_point", point)
+        else:
+            one.contact_point = None
     return claimed
+
+
+@known
+def _accounts(keys: Sequence[UUID]) -> QuerySet[Account]:
+    return Account.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").defer("itemization")
+
+
+@known
+def _consumers(keys: Sequence[UUID]) -> QuerySet[Consumer]:
+    # What is sealed is not opened: no message says it.
+    return Consumer.objects.filter(pk__in=keys).defer("ssn", "dob")
+
+
+@known
+def _points(keys: Sequence[UUID]) -> QuerySet[ContactPoint]:
+    return ContactPoint.objects.filter(pk__in=keys)
+
+
+@known
+def _clients(keys: Sequence[UUID]) -> QuerySet[Client]:
+    return Client.objects.filter(pk__in=keys)
 
 
 def _offers(campaign: Campaign, recipients: Sequence[Recipient], told: list, *, now: datetime) -> dict[UUID, object]:
@@ -236,135 +250,12 @@ def _offers(campaign: Campaign, recipients: Sequence[Recipient], told: list, *, 
     )
 
 
-class _Writer:
-    """Fill messages and make their rows; the links are secrets of this process until they are handed over."""
-
-    def __init__(self, campaign: Campaign, agency: Agency, now: datetime) -> None:
-        self.campaign, self.agency, self.now = campaign, agency, now
-        self.licences = licences.of_agency(agency.pk)
-        self.link, self.stop = links.pattern(agency, "campaigns:link"), links.pattern(agency, "accounts:opt_out")
-
-    def version(self, recipient: Recipient) -> TemplateVersion:
-        return self.campaign.version_b if recipient.variant == "b" else self.campaign.version_a
-
-    def barred(self, account: Account) -> bool:
-        """Tell whether a debt is, or may be, too old to sue for."""
-        return letters.too_old(account, now=self.now)
-
-    def cramped(self, recipient: Recipient, first: bool) -> bool:
-        """Tell whether a text about an old debt has no room for the notice of its age (SOL-01, SMS-09)."""
-        account = recipient.account
-        if self.campaign.channel != "text" or not self.barred(account):
-            return False
-        language = account.consumer.language[:2] if account.consumer.language[:2] in ("en", "es") else "en"
-        version = self.version(recipient)
-        compiled = letters.compile_text(
-            version=version, agency=self.agency, language=language, first=first, barred=True
-        )
-        values = fields.samples(language) | values_of(self.agency, account, None, language)
-        link = links.link_url(self.agency, links.token_of(recipient.pk))
-        return not letters.has_room(compiled.write(values | {"link": link})[1])
-
-    def threatens(self, recipient: Recipient) -> bool:
-        """Tell whether the message speaks of a suit about a debt that may be too old for one (RF-25)."""
-        return self.version(recipient).template.litigation and self.barred(recipient.account)
-
-    def write(self, recipient: Recipient, message_id: UUID, first: bool, offer) -> Leaving:
-        """Write one message: its row, what its reader's fields say, and its secrets."""
-        campaign, account, point = self.campaign, recipient.account, recipient.contact_point
-        consumer, now, version = account.consumer, self.now, self.version(recipient)
-        language = consumer.language[:2] if consumer.language[:2] in ("en", "es") else "en"
-        barred = self.barred(account)
-        values = values_of(self.agency, account, offer, language) | {"check_code": links.check_code(message_id)}
-        stop, subject, text = consent.stop_token(point), "", ""
-        if campaign.channel == "text":
-            # Short, so it is kept as it went, its link left out; whoever asks the carrier about it writes it again.
-            token = links.token_of(message_id)
-            compiled = letters.compile_text(
-                version=version, agency=self.agency, language=language, first=first, barred=barred
-            )
-            kept = text = compiled.write(values | {"link": HIDDEN_LINK})[1]
-        else:
-            token = links.new_token()
-            if self.licences:
-                today = local_date(now, consumer.time_zone)
-                values[letters.LICENCE] = "; ".join(lines(self.licences, consumer.state, today))
-            compiled = letters.compile_mail(
-                version=version,
-                agency=self.agency,
-                language=language,
-                first=first,
-                barred=barred,
-                licensed=bool(self.licences),
-            )
-            subject, _text, kept = compiled.write(values)
-        message = blank(
-            Message,
-            id=message_id,
-            agency_id=campaign.agency_id,
-            channel=campaign.channel,
-            consumer_id=consumer.pk,
-            account_id=account.pk,
-            contact_point_id=point.pk,
-            template=version.template.kind[:40],
-            stream=STREAM,
-            language=language,
-            subject=subject[:200],
-            text=text,
-            html="",
-            cause=f"campaign:{campaign.pk}:{account.pk}",
-            token=links.hash_of(stop),
-            check_hash=links.hash_of(values["check_code"]),
-            attempts=1,
-            next_at=now + LEASE,
-            queued_at=now,
-            reason=PREPARED,
-        )
-        message.contact_point, message.account, message.consumer = point, account, consumer
-        message.agency = self.agency
-        recipient.status, recipient.reason = Recipient.Status.LEAVING, ""
-        recipient.message_id, recipient.values = message_id, values
-        recipient.body_sha256, recipient.link_hash = links.hash_of(kept), links.hash_of(token)
-        recipient.offer_id = offer.pk if offer is not None else None
-        private = {"link": self.link.replace(links.PLACE, token), "stop_url": self.stop.replace(links.PLACE, stop)}
-        return Leaving(recipient, message, point.value, first, barred, values, private)
-
-
-def values_of(agency: Agency, account: Account, offer, language: str) -> dict[str, str]:
-    """Say what the fields of a template are for one account, as the portal says it."""
-    raw = {
-        "first_name": account.consumer.first_name or str(account.consumer),
-        "agency": agency.name,
-        "agency_phone": agency.phone,
-        "agency_hours": agency.hours_in(language),
-        "creditor": account.original_creditor or account.client.name,
-        "reference": account.reference,
-        "description": account.description,
-        "balance": account.balance_cents,
-    }
-    if offer is not None:
-        amount = offer_cents(account, offer)
-        raw |= {
-            "offer_amount": amount,
-            "offer_saving": account.balance_cents - amount,
-            "offer_payments": offer.max_payments,
-            "offer_expires": offer.expires_on,
-        }
-    return {
-        name: " ".join(fields.written(name, value, currency=account.currency, language=language).split())
-        for name, value in raw.items()
-    }
-
-
-def offer_cents(account: Account, offer) -> int:
-    """Give an offer's amount as the portal's own pages work it out."""
-    return offer.amount_cents if offer.percent_bps is None else share(account.balance_cents, offer.percent_bps)
-
-
-def _keep(campaign, claimed: list[Recipient], leaving: list[Leaving], told: list, *, now: datetime) -> None:
+def _keep(
+    campaign, claimed: list[Recipient], leaving: list[Leaving], told: list, *, fresh: bool, now: datetime
+) -> None:
     # In the order of accounts, as everybody locks them; they have been locked since the claim.
     messages = sorted((one.message for one in leaving), key=lambda message: message.account_id)
-    write_rows(Message, messages, update=("attempts", "next_at", "queued_at", "reason", "subject", "text", "status"))
+    write_rows(Message, messages, update=() if fresh else WRITTEN_AGAIN)
     update_rows(Recipient, claimed, KEPT)
     more = {"campaign": str(campaign.pk)}
     told += [("message.queued", message.account, outbox.about(message, **more)) for message in messages]

@@ -57,12 +57,25 @@ class Compiled:
 
     def write(self, values: Mapping[str, str]) -> tuple[str, str, str]:
         """Give subject, text and HTML with a reader's values."""
-        safe = {name: html.escape(value) for name, value in values.items()}
-        return _join(self.subject, values), _join(self.text, values), _join(self.html, safe)
+        return self.title(values), self.plain(values), self.page(values)
+
+    def title(self, values: Mapping[str, str]) -> str:
+        """Give the subject with a reader's values."""
+        return _join(self.subject, [values.get(name, "") for name in self.subject[1::2]])
+
+    def plain(self, values: Mapping[str, str]) -> str:
+        """Give the text with a reader's values."""
+        return _join(self.text, [values.get(name, "") for name in self.text[1::2]])
+
+    def page(self, values: Mapping[str, str]) -> str:
+        """Give the HTML with a reader's values, which are escaped."""
+        return _join(self.html, [html.escape(values.get(name, "")) for name in self.html[1::2]])
 
 
-def _join(pieces: tuple[str, ...], values: Mapping[str, str]) -> str:
-    return "".join(piece if number % 2 == 0 else values.get(piece, "") for number, piece in enumerate(pieces))
+def _join(pieces: tuple[str, ...], said: list[str]) -> str:
+    whole = list(pieces)
+    whole[1::2] = said
+    return "".join(whole)
 
 
 def compile_mail(

@@ -16,7 +16,7 @@ from accounts.services.contacts import blocked
 from accounts.tenancy import uuid7
 from campaigns.models import Conversation, InboundMessage, Message, TemplateVersion
 from campaigns.rules import markup
-from campaigns.services import hear, launch, letters, links, outbox
+from campaigns.services import hear, letters, links, outbox, writer
 from campaigns.services.compose import stop_url
 from campaigns.services.texts import HIDDEN_LINK
 
@@ -60,7 +60,7 @@ def written(
     compiled = letters.compile_mail(
         version=version, agency=agency, language=language, first=first, barred=barred, licensed=bool(printed)
     )
-    values = launch.values_of(agency, account, None, language) if account else plain_values(agency, consumer)
+    values = writer.values_of(agency, account, None, language) if account else plain_values(agency, consumer)
     values |= {letters.LICENCE: "; ".join(printed)}
     return compiled.write(values | {"link": HIDDEN_LINK, "stop_url": stop_url(agency, point), "check_code": check_code})
 

@@ -13,7 +13,7 @@ from campaigns.models import TemplateVersion
 from campaigns.rules import fields
 from campaigns.rules.notice_words import NOTICES, OWN
 from campaigns.rules.segments import measure
-from campaigns.services import launch, letters
+from campaigns.services import letters, writer
 from campaigns.services.compose import TooTelling, compose
 from campaigns.services.templates import words_of
 from campaigns.services.wording import debt_rows
@@ -34,7 +34,7 @@ def preview(version: TemplateVersion, language: str, account: Account | None = N
     agency = account.agency if account else Agency.objects.get(pk=acting())
     values = fields.samples(language) | {"agency": agency.name, "agency_phone": agency.phone, "stop_url": "#"}
     if account:
-        values |= launch.values_of(agency, account, None, language)
+        values |= writer.values_of(agency, account, None, language)
     if version.template.kind in NOTICES:
         return shown | _notice(version, language, agency, account)
     if version.template.channel == "text":

@@ -21,8 +21,9 @@ from campaigns import channels
 from campaigns.models import Campaign, MailProvider, Message, Recipient
 from campaigns.services import handover_texts, outbox
 from campaigns.services.handover import AGAIN, BROKEN
-from campaigns.services.launch import BATCH, PREPARED
+from campaigns.services.launch import BATCH
 from campaigns.services.send import NOT_THERE
+from campaigns.services.writer import PREPARED
 
 log = logging.getLogger("quittance.campaigns")
 

@@ -26,6 +26,8 @@ from django.db.backends.postgresql.psycopg_any import Inet, Jsonb
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 from psycopg2.extras import Json
 
+from accounts.ids import Ids
+
 PREPARE_AFTER = 4
 MOST_STATEMENTS = 300
 """Prepared by one connection; each takes some ten to fifty kilobytes of its server process."""
@@ -59,6 +61,8 @@ NOT_PREPARABLE: set[int] = set()
 
 def type_of(value: Any) -> str | None:
     """Name the type that psycopg2's literal of this value has in PostgreSQL; None where the text must stay as it is."""
+    if type(value) is Ids:
+        return None
     if isinstance(value, str):  # choices too
         return "unknown"
     if isinstance(value, list):

@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import events
 from accounts.bulk import blank, write_rows
 from accounts.calendars import local_date
+from accounts.known import known
 from accounts.models import Account
 from accounts.refusals import Refusal
 from settlements.models import GlobalOffer, IndividualOffer
@@ -17,6 +19,11 @@ from settlements.rules.offers import METHODS, HostSettlement
 from settlements.services import individual, offers, rulesets
 
 Status = IndividualOffer.Status
+
+
+@known
+def _standing(accounts: Sequence[UUID]) -> QuerySet[IndividualOffer]:
+    return IndividualOffer.objects.filter(account__in=accounts, status__in=[*IndividualOffer.OPEN, Status.ACCEPTED])
 
 
 @transaction.atomic
@@ -58,7 +65,7 @@ def make_many(
         rows = Account.objects.select_for_update(no_key=True, of=("self",)).select_related("consumer")
         held = list(rows.filter(pk__in=keys).order_by("pk"))
     before: dict[UUID, list[IndividualOffer]] = {}
-    for offer in IndividualOffer.objects.filter(account__in=keys, status__in=[*IndividualOffer.OPEN, Status.ACCEPTED]):
+    for offer in _standing(keys):
         before.setdefault(offer.account_id, []).append(offer)
     compiled = rulesets.in_force(clients={account.client_id for account in held}, now=now)
     default = GlobalOffer.objects.filter(superseded_at=None).first()

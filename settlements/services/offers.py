@@ -126,8 +126,14 @@ def set_default(*, values: Mapping[str, object], by: str, now: datetime) -> Glob
     return GlobalOffer.objects.create(**{**kept, **values}, version=version, made_by=by, made_at=now)
 
 
+_UNLIMITED = rules.payment_options(rules.PaymentOptions())
+"""What is allowed where the host said nothing, as of most accounts."""
+
+
 def allowed(account: Account) -> Allowed:
     """Join what the host allows for this account; names are those of `settlements.rules.offers.PaymentOptions`."""
+    if not account.payment_options:
+        return _UNLIMITED
     known = rules.PaymentOptions.__dataclass_fields__
     said = {name: value for name, value in account.payment_options.items() if name in known}
     return rules.payment_options(rules.PaymentOptions(**said))

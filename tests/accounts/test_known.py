@@ -186,6 +186,36 @@ def test_lists_of_any_length_are_asked_for(agency):
         assert of_keys([NOBODY]) == []
 
 
+def test_many_ids_are_one_statement_for_lists_of_every_length(agency, other_agency):
+    def built(keys, word, others) -> QuerySet[Account]:
+        mine = Account.objects.filter(pk__in=keys, currency=word).exclude(pk__in=others)
+        return mine.union(Account.objects.filter(pk__in=others, currency="cad")).order_by("reference")
+
+    asked = known(built)
+    with acting_for(agency):
+        made = [make_account(agency, reference=f"R-{number:02}") for number in range(30)]
+        Account.objects.filter(pk__in=[row.pk for row in made[20:]]).update(currency="cad")
+        keys = [row.pk for row in made]
+        for mine, others in [(30, 12), (11, 29), (30, 30), (12, 11)]:
+            expected = list(built(keys[:mine], "usd", keys[-others:]))
+            assert asked(keys[:mine], "usd", keys[-others:]) == expected
+            assert expected
+        assert len(asked.statements) == 1
+        for mine, others in [(30, 3), (3, 30)]:
+            assert asked(keys[:mine], "usd", keys[:others]) == list(built(keys[:mine], "usd", keys[:others]))
+        assert len(asked.statements) == 3
+    with acting_for(other_agency):
+        assert asked(keys, "usd", keys[:12]) == []
+
+
+def test_many_ids_that_are_not_looked_for_in_a_list_are_asked_for_as_ever(agency):
+    asked = known(lambda keys: Account.objects.filter(pk=keys[0], client__in=keys) | Account.objects.filter(pk=keys[3]))
+    with acting_for(agency):
+        keys = [make_account(agency, reference=f"R-{number:02}").pk for number in range(13)]
+        for first in (0, 1, 1):
+            assert [row.pk for row in asked(keys[first:])] == [keys[first + 3]]
+
+
 @pytest.mark.parametrize(
     ("first", "then"), [(["", "C-1"], ["C-2", "C-3"]), (["C-2", "C-3"], ["", "C-1"]), ([""], ["C-1"])]
 )

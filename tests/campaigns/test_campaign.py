@@ -10,7 +10,7 @@ from accounts.models import Account, Agency, Consumer, ContactPoint, Event
 from accounts.services import consent
 from accounts.tenancy import acting_for
 from campaigns.models import Campaign, ContactDecision, Message, Recipient
-from campaigns.services import audience, campaigns, handover, launch, letters, links, results, templates, track
+from campaigns.services import audience, campaigns, handover, launch, letters, links, results, templates, track, writer
 from payments.services import gate as money_gate
 from payments.sight import offer as offer_shown
 from settlements.models import IndividualOffer
@@ -238,10 +238,10 @@ def test_a_request_that_broke_at_the_provider_is_asked_about_and_everybody_gets_
     assert (campaign.status, len(mails())) == (Status.SENDING, taken)
     assert set(Message.objects.values_list("status", "reason")) == {("queued", "no_answer: http_500")}
     assert results.whereabouts(campaign)["with_provider"] == 3
-    run(campaign, now=now + launch.LEASE - dt.timedelta(seconds=1))
+    run(campaign, now=now + writer.LEASE - dt.timedelta(seconds=1))
     assert len(mails()) == taken
     for _look in range(2):
-        run(campaign, now=now + launch.LEASE)
+        run(campaign, now=now + writer.LEASE)
     assert (campaign.status, len(mails())) == (Status.FINISHED, 3)
     assert set(Message.objects.values_list("status", "reason")) == {("sent", "")}
     assert {one["message_id"] for one in mails()} == set(Message.objects.values_list("provider_id", flat=True))
@@ -254,7 +254,7 @@ def test_what_the_provider_has_not_got_after_a_lost_answer_is_told_as_failed_and
     sandbox.fault(provider.domain, "drop_before_effect")
     sandbox.fault(provider.domain, "list_500")
     campaign = run(approved())
-    later = now + launch.LEASE
+    later = now + writer.LEASE
     run(campaign, now=later)
     # It did not say.
     assert set(Message.objects.values_list("status", "next_at")) == {("queued", later + handover.AGAIN)}

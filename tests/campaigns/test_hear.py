@@ -22,6 +22,7 @@ from campaigns.services import (
     send_texts,
     silence,
     texts,
+    writer,
 )
 from tests.campaigns import campaign_cast as cast
 from tests.campaigns.carrier_program import MOBILE, make_text_provider, post, write_in
@@ -346,7 +347,7 @@ def test_texts_that_a_dead_process_wrote_down_and_never_asked_for_go_out_later(b
         assert launch._prepare(begun, now=now, limit=10)[0] == 3
     assert cast.run(batch).status == "sending"
     assert went() == []
-    assert cast.run(batch, now=now + launch.LEASE).status == "finished"
+    assert cast.run(batch, now=now + writer.LEASE).status == "finished"
     assert len(went()) == 3
     assert {message.status for message in Message.objects.all()} == {"sent"}
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from accounts.tenancy import acting_for
 from campaigns.models import Campaign, Message, Recipient
-from campaigns.services import audience, campaigns, handover, launch, results
+from campaigns.services import audience, campaigns, handover, launch, results, writer
 from tests.benchmarks.crowd import crowd
 from tests.campaigns.campaign_cast import approved, template
 from tests.campaigns.conftest import make_provider
@@ -127,7 +127,7 @@ def test_what_was_with_the_provider_at_the_stop_is_told_apart_from_what_was_neve
     assert len({row["reference"] for row in rows}) == EVERYBODY
     assert sum(row["where"] == "with_provider" for row in rows) == BATCH
     with acting_for(agency):
-        later = now + launch.LEASE + dt.timedelta(minutes=1)
+        later = now + writer.LEASE + dt.timedelta(minutes=1)
         assert launch.run(now=later) == 2 * BATCH
         places = results.whereabouts(campaign)
         assert (places["with_provider"], places["no_answer"], places["not_sent"]) == (0, BATCH, EVERYBODY - BATCH)

@@ -11,14 +11,14 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Account, Consumer, Event
 from accounts.tenancy import acting_for
 from campaigns.models import Campaign, Message, Recipient
-from campaigns.services import handover, launch, outbox, unanswered
+from campaigns.services import handover, launch, outbox, unanswered, writer
 from tests.benchmarks.crowd import crowd
 from tests.campaigns.campaign_cast import approved, run, template
 from tests.campaigns.conftest import told
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
-LATER = NOW + launch.LEASE
+LATER = NOW + writer.LEASE
 MANY, FEW = 100, 3
 AUDIENCE = {"statuses": ["open"]}
 
@@ -176,8 +176,8 @@ def test_two_workers_do_not_ask_about_the_same_messages_and_what_moved_meanwhile
 def test_what_was_never_asked_for_waits_again_unless_its_slow_process_asks_after_all(acting, agency, lose):
     campaign = lose(agency, "drop_before_effect")
     slow, *dead = Message.objects.values_list("pk", flat=True)
-    Message.objects.filter(pk__in=dead).update(reason=launch.PREPARED)
-    waits = unanswered.Verdict(launch.PREPARED, "held", "not_handed_over")
+    Message.objects.filter(pk__in=dead).update(reason=writer.PREPARED)
+    waits = unanswered.Verdict(writer.PREPARED, "held", "not_handed_over")
     assert unanswered._write(dict.fromkeys([slow, *dead], waits), campaign=campaign, now=LATER) == MANY - 1
     assert states() == {("queued", "with_provider"): 1, ("held", "not_handed_over"): MANY - 1}
     assert Recipient.objects.filter(status="waiting", reason="not_handed_over").count() == MANY - 1
