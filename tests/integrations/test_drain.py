@@ -375,6 +375,43 @@ def test_a_drain_that_lost_its_session_writes_nothing_more(host, account, clock)
     assert statuses() == ["waiting"]
 
 
+def test_a_slow_hosts_backlog_stays_in_the_database_and_goes_out_whole_and_in_order(host, account, clock, monkeypatch):
+    for _event in range(60):
+        tell("page.viewed", account=account, now=clock.now)
+    monkeypatch.setattr(drain_module, "CLAIMED_AT_ONCE", 0)
+    monkeypatch.setattr(drain_module, "EVENTS_PER_REQUEST", 16)  # a quarter of it from a lane at a time
+    monkeypatch.setattr(drain_module, "READ_AHEAD", 10)
+    draining, really, held = Drain(clock=clock), Drain._send, []
+    monkeypatch.setattr(Drain, "_send", lambda self, now: None)  # so slow that nothing is sent
+    with acting_for(ALL_AGENCIES):
+        for _second in range(8):
+            clock.pass_(1)
+            draining._turn(woken=False)
+            held.append(sum(map(len, draining.loaded.values())))
+    assert held == [4, 8, 12, 12, 12, 12, 12, 12]
+    monkeypatch.setattr(Drain, "_send", really)
+    assert draining.run() == 60
+    assert [sequence for _kind, sequence in received(host)] == list(range(1, 61))
+
+
+def test_a_lane_is_read_on_before_it_runs_dry(host, account, clock, monkeypatch):
+    """No look and no wake is needed for the rest of a backlog."""
+    for _event in range(30):
+        tell("page.viewed", account=account, now=clock.now)
+    monkeypatch.setattr(drain_module, "CLAIMED_AT_ONCE", 0)
+    monkeypatch.setattr(drain_module, "EVENTS_PER_REQUEST", 16)  # a quarter of it from a lane at a time
+    in_hand, really = [], parcels.claim
+
+    def claim(lanes, *, known, **more):
+        known = list(known)
+        in_hand.append(len(known))
+        return really(lanes, known=known, **more)
+
+    monkeypatch.setattr(parcels, "claim", claim)
+    assert drain(clock) == 30
+    assert in_hand == [0, 2, 2, 2, 2, 2, 2, 2]
+
+
 class Listener:
     """A drain's ear that hears no wake; time passes while it listens."""
 
