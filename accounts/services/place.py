@@ -6,7 +6,7 @@ are placed by one transaction at a time, and their rows are locked, so `account_
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -28,10 +28,9 @@ CHUNK = 500
 """Accounts in one transaction: long enough to be fast, short enough to let a paying consumer through."""
 
 COLUMNS = tuple(
-    line.name
-    for line in fields(Placement)
-    if line.name
-    not in ("reference", "client_number", "client_name", "person", "contacts", "version", "part", "reopened")
+    name
+    for name in Placement.__struct_fields__
+    if name not in ("reference", "client_number", "client_name", "person", "contacts", "version", "part", "reopened")
 )
 ALWAYS = frozenset({"as_of", "body_hash", "line_hash"})
 """What also an update of some fields tells."""
