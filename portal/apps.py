@@ -26,6 +26,7 @@ def _check_pages(app_configs, **kwargs) -> list:
 class PortalConfig(AppConfig):
     name = "portal"
     verbose_name = "Portal"
+    default = True  # of the two in this module
 
     def ready(self) -> None:
         """Put our door into the staff site; make the roles after each migrate."""

@@ -47,7 +47,7 @@ TOLD = (
     " rows as text into tables of the same shape and indexes, without row-level security, foreign keys or triggers;"
     " bulk_create writes them by the ORM into the real tables. Neither of them reads, checks, links or seals."
     " “The same rows, no questions” copies them set-wise from the ones that are there into the real tables, by INSERT"
-    " ... SELECT under the same keys, indexes, triggers and row-level security: no more than that can PostgreSQL take in."
+    " ... SELECT under the same keys, indexes, triggers and row-level security: PostgreSQL takes in no more."
 )
 
 
