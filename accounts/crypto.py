@@ -6,6 +6,7 @@ so that equal numbers of two agencies do not look equal.
 """
 
 import base64
+import hashlib
 import hmac
 import os
 from collections.abc import Callable
@@ -23,10 +24,19 @@ class CannotOpen(ValueError):
 
 def seal(text: str, *, context: str) -> str:
     """Encrypt text for one place (`table.column`); the result is `version:base64`."""
+    return sealer(context)(text)
+
+
+def sealer(context: str) -> Callable[[str], str]:
+    """Give `seal` for one place, its key looked up once for many values."""
     version, key = next(iter(settings.FIELD_KEYS.items()))
-    nonce = os.urandom(12)
-    sealed = _cipher(key).encrypt(nonce, text.encode(), context.encode())
-    return f"{version}:{base64.b64encode(nonce + sealed).decode()}"
+    encrypt, place = _cipher(key).encrypt, context.encode()
+
+    def seal_one(text: str) -> str:
+        nonce = os.urandom(12)
+        return f"{version}:{base64.b64encode(nonce + encrypt(nonce, text.encode(), place)).decode()}"
+
+    return seal_one
 
 
 def unseal(sealed: str, *, context: str) -> str:
@@ -49,20 +59,32 @@ def _cipher(key: bytes) -> AESGCM:
 
 def blind_index(value: str, *, agency_id, field: str) -> str:
     """Hash a normalised value so that this agency, and only this field, can find it again; empty stays empty."""
-    if not value:
-        return ""
-    return hmac.digest(_own_key(settings.INDEX_KEY, agency_id), f"{field}:{value}".encode(), "sha256").hex()
+    return indexer(agency_id)(value, field)
 
 
 def indexer(agency_id) -> Callable[[str, str], str]:
     """Give `blind_index` of one agency, its key made once: takes the value and the field."""
-    key = _own_key(settings.INDEX_KEY, agency_id)
-    return lambda value, field: hmac.digest(key, f"{field}:{value}".encode(), "sha256").hex() if value else ""
+    begun_inner, begun_outer = _own_hmac(settings.INDEX_KEY, agency_id)
+
+    def index(value: str, field: str) -> str:
+        if not value:
+            return ""
+        inner, outer = begun_inner.copy(), begun_outer.copy()
+        inner.update(f"{field}:{value}".encode())
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+    return index
 
 
 @lru_cache(maxsize=256)
-def _own_key(key: bytes, agency_id) -> bytes:
-    return hmac.digest(key, f"agency:{agency_id}".encode(), "sha256")
+def _own_hmac(key: bytes, agency_id) -> tuple:
+    """Begin the two hashes of an HMAC-SHA256 (RFC 2104) under an agency's own key.
+
+    Copies of them go on with the value: OpenSSL sets a whole HMAC up anew for each, which takes three times as long.
+    """
+    own = hmac.digest(key, f"agency:{agency_id}".encode(), "sha256").ljust(64, b"\0")
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in own)), hashlib.sha256(bytes(byte ^ 0x5C for byte in own))
 
 
 def same(one: str, other: str) -> bool:

@@ -80,7 +80,7 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)  # how many X-Forwarded-
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "portal.apps.StaffPages",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

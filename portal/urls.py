@@ -7,6 +7,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from portal import health
 
+admin.autodiscover()
+
 # What allauth has beside these (sign-up, mail addresses, password by mail) is not for staff who are invited.
 STAFF_DOOR = [
     path("login/", door.login, name="account_login"),

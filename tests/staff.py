@@ -17,6 +17,7 @@ from portal.staff import make_roles, make_staff
 from settlements.models import GlobalOffer
 from settlements.services.budget_forms import standard
 
+admin.autodiscover()  # as the addresses do: whoever counts pages asks for none of them
 PASSWORD = "a long pass phrase"
 SECRET = "sealed-and-never-shown"
 NEEDED = {

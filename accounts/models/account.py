@@ -5,7 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.consumer import Consumer
-from accounts.tenancy import Row, TenantForeignKey
+from accounts.tenancy import ManyRows, Row, TenantForeignKey
 
 
 class Client(Row):
@@ -25,7 +25,7 @@ class Client(Row):
         return self.name
 
 
-class Account(Row):
+class Account(ManyRows):
     """One debt as the host last told it. The host is the system of record; `as_of` says how old the picture is."""
 
     class Status(models.TextChoices):
@@ -72,7 +72,7 @@ class Account(Row):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    class Meta(Row.Meta):
+    class Meta(ManyRows.Meta):
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
         constraints = [
@@ -106,7 +106,7 @@ class Account(Row):
         return self.reference
 
 
-class AccountPast(Row):
+class AccountPast(ManyRows):
     """What offers read of an account, as it stood until a change; the database writes it, nobody else does.
 
     What stood at a moment is the row with the earliest `until` after it, or the account itself when there is none.
@@ -121,7 +121,7 @@ class AccountPast(Row):
     payment_options = models.JSONField(default=dict)
     as_of = models.DateTimeField()
 
-    class Meta(Row.Meta):
+    class Meta(ManyRows.Meta):
         verbose_name = _("account as it was")
         verbose_name_plural = _("accounts as they were")
         indexes = [models.Index(name="account_past_until", fields=["agency", "account", "until"])]

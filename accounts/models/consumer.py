@@ -5,7 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import SealedField
-from accounts.tenancy import Row, TenantForeignKey
+from accounts.tenancy import ManyRows, Row, TenantForeignKey
 
 
 class Consumer(Row):
@@ -50,7 +50,7 @@ class Consumer(Row):
         return f"{self.first_name} {self.last_name}".strip()
 
 
-class ContactPoint(Row):
+class ContactPoint(ManyRows):
     """An address or number, with the evidence that we may use it (RF-12)."""
 
     class Kind(models.TextChoices):
@@ -78,7 +78,7 @@ class ContactPoint(Row):
     removed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    class Meta(Row.Meta):
+    class Meta(ManyRows.Meta):
         verbose_name = _("contact point")
         verbose_name_plural = _("contact points")
         constraints = [

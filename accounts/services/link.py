@@ -6,48 +6,38 @@ about a debt (RF-11), so every change of a link ends the visits of both sides.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db import connection as database
 
-from accounts.bulk import as_read, blank, names_of, set_foreign, write_rows
+from accounts.bulk import blank, in_one, read_rows, set_foreign, update_rows, write_rows
 from accounts.calendars import consumer_zone
 from accounts.crypto import indexer
 from accounts.keys import name_key, zip_key
-from accounts.known import known
 from accounts.models import Account, Agency, Consumer, ContactPoint
 from accounts.placement import Contact, Person, Placement
 
-GIVEN = ("first_name", "last_name", "ssn", "dob", "street1", "street2", "city", "state", "zip", "language")
+SEALED = ("ssn", "dob")
+PLAIN = ("first_name", "last_name", "street1", "street2", "city", "state", "zip", "language")
+GIVEN = (*PLAIN, *SEALED)
 KEYS = ("last_name_key", "ssn_index", "ssn4_index", "dob_index", "zip_index", "time_zone")
 HOST_ID = ("connection_id", "host_consumer_id")
 POINT = ("label", "host_status", "textable", "position", "route", "evidence", "removed_at")
 Facts = tuple[str, str, str]
 
 
-@known
-def _people(
-    ids: Sequence[UUID] | None, connection_id: UUID, host_ids: Sequence[str] | None, ssn_indexes: Sequence[str] | None
-) -> QuerySet:
-    found = Consumer.objects.filter(
-        Q(pk__in=ids or ())
-        | Q(connection_id=connection_id, host_consumer_id__in=host_ids or ())
-        | Q(ssn_index__in=ssn_indexes or ())
-    )
-    return found.order_by("pk").values_list(*names_of(Consumer))
-
-
-@known
-def _sizes(consumers: Sequence[UUID]) -> QuerySet:
-    of_these = Account.objects.filter(consumer_id__in=consumers)
-    return of_these.values_list("consumer_id").annotate(Count("pk")).order_by()
-
-
-@known
-def _points(consumers: Sequence[UUID]) -> QuerySet:
-    return ContactPoint.objects.filter(consumer_id__in=consumers).values_list(*names_of(ContactPoint))
+# Three ways to one person, each by its own index; the same columns with OR are read one condition at a time per row.
+THESE = """id IN (
+    SELECT id FROM accounts_consumer WHERE agency_id = %s AND id = ANY(%s::uuid[])
+    UNION ALL SELECT id FROM accounts_consumer
+    WHERE agency_id = %s AND connection_id = %s AND host_consumer_id = ANY(%s::text[]) AND NOT host_consumer_id = ''
+    UNION ALL SELECT id FROM accounts_consumer
+    WHERE agency_id = %s AND ssn_index = ANY(%s::text[]) AND NOT ssn_index = ''
+) ORDER BY id"""
+OF_THESE = "agency_id = %s AND consumer_id = ANY(%s::uuid[])"
+SIZES = f"SELECT consumer_id, count(*) FROM accounts_account WHERE {OF_THESE} GROUP BY 1"  # noqa: S608
 
 
 class People:
@@ -68,16 +58,17 @@ class People:
         current_ids = {account.consumer_id for _placement, account, is_new in told if not is_new}
         host_ids = {person.host_consumer_id for person in people} - {""}
         ssn_indexes = {keys["ssn_index"] for keys in self.keys.values()} - {""}
-        # None and not an empty list: nothing has a statement of its own.
-        found = _people(list(current_ids) or None, connection_id, list(host_ids) or None, list(ssn_indexes) or None)
+        us = agency.pk
+        ways = [us, in_one(current_ids), us, connection_id, in_one(host_ids), us, in_one(ssn_indexes)]
         self.by_id: dict[UUID, Consumer] = {}
         self.by_host_id: dict[str, Consumer] = {}
         self.by_facts: dict[Facts, list[Consumer]] = defaultdict(list)
-        for consumer in as_read(Consumer, names_of(Consumer), found):
+        # What is sealed stays so: its blind index tells whether it is the same.
+        for consumer in read_rows(Consumer, THESE, *ways, without=SEALED) if told else ():
             self._remember(consumer)
-        self.sizes = Counter(dict(_sizes(list(self.by_id))))
+        self.standing, self.gained = in_one(self.by_id), Counter()
         self.points: dict[UUID, dict[tuple[str, str], ContactPoint]] = defaultdict(dict)
-        for point in as_read(ContactPoint, names_of(ContactPoint), _points(list(self.by_id))):
+        for point in read_rows(ContactPoint, OF_THESE, us, self.standing) if self.by_id else ():
             self.points[point.consumer_id][point.kind, point.value_key] = point
 
     def link(self, placement: Placement, account: Account, *, is_new: bool) -> set[str]:
@@ -103,10 +94,16 @@ class People:
     def save(self) -> None:
         """Write everyone and everything that changed, in the order of ids, so that two pushes never deadlock."""
         for model, rows, columns in (
-            (Consumer, self.touched, (*GIVEN, *KEYS, *HOST_ID)),
+            (Consumer, self.touched, (*PLAIN, *KEYS, *HOST_ID)),
             (ContactPoint, self.points_touched, POINT),
         ):
-            write_rows(model, [rows[key] for key in sorted(rows)], update=columns)
+            # Not as one INSERT ... ON CONFLICT: that asks every unique index twice for each new row.
+            new = {key for key, row in rows.items() if row._state.adding}
+            standing = [rows[key] for key in sorted(rows.keys() - new)]
+            write_rows(model, [rows[key] for key in sorted(new)])
+            update_rows(model, standing, columns)
+            if model is Consumer:
+                update_rows(model, [row for row in standing if "ssn" in vars(row)], SEALED)
 
     def _said(self, placement: Placement) -> tuple[Person, tuple[Contact, ...]]:
         return self.whole.get(id(placement)) or (placement.person, placement.contacts)
@@ -155,12 +152,11 @@ class People:
     def _consumer(self, person: Person, keys: dict[str, str], current: Consumer | None) -> Consumer | None:
         facts = facts_of(keys)
         equals = [other for other in self.by_facts.get(facts, []) if facts_of(vars(other)) == facts] if facts else []
-        alone = current is not None and self.sizes[current.id] <= 1
         if person.host_consumer_id:
             if known := self.by_host_id.get(person.host_consumer_id):
                 return known
             unnamed = [other for other in equals if not other.host_consumer_id]
-            if current is not None and not current.host_consumer_id and (alone or current in equals):
+            if current is not None and not current.host_consumer_id and (current in equals or self._alone(current)):
                 unnamed.insert(0, current)
             for consumer in unnamed[:1]:
                 consumer.connection_id, consumer.host_consumer_id = self.connection_id, person.host_consumer_id
@@ -172,7 +168,7 @@ class People:
             return current
         if equals:
             return equals[0]
-        if alone:
+        if current is not None and self._alone(current):
             if current.host_consumer_id and current.connection_id == self.connection_id:
                 self.by_host_id.pop(current.host_consumer_id, None)
                 current.host_consumer_id = ""
@@ -180,24 +176,39 @@ class People:
             return current
         return None
 
+    def _alone(self, consumer: Consumer) -> bool:
+        """Tell whether no more than one account is this person's."""
+        return self._sizes.get(consumer.id, 0) + self.gained[consumer.id] <= 1
+
+    @cached_property
+    def _sizes(self) -> dict[UUID, int]:
+        """Count the accounts of everybody who was there; few chunks ask, and the chunk's own are written later."""
+        with database.cursor() as cursor:
+            cursor.execute(SIZES, [self.agency.pk, self.standing])
+            return dict(cursor.fetchall())
+
     def _move(self, account: Account, current: Consumer | None, consumer: Consumer, *, is_stranger: bool) -> None:
         if current is not None:
             self.moved.add(current.id)
-            self.sizes[current.id] -= 1
+            self.gained[current.id] -= 1
             self._keep_contacts(current, (), str(account.id))
         if not is_stranger:
             self.moved.add(consumer.id)
-        self.sizes[consumer.id] += 1
+        self.gained[consumer.id] += 1
         set_foreign(account, "consumer", consumer)
 
     def _fill(self, consumer: Consumer, person: Person, keys: dict[str, str], *, is_stranger: bool) -> bool:
-        wanted = {name: getattr(person, name) for name in GIVEN} | keys
-        changed = {name for name, value in wanted.items() if getattr(consumer, name) != value}
+        stands = vars(consumer)
+        wanted = {name: getattr(person, name) for name in PLAIN} | keys
+        changed = {name for name, value in wanted.items() if stands[name] != value}
+        if is_stranger or changed & {"ssn_index", "dob_index"}:
+            # By its index a sealed value is known to be the same; one that is not is told and sealed anew.
+            wanted |= {name: getattr(person, name) for name in SEALED}
+            changed.update(SEALED)
         if not is_stranger and changed & {"ssn_index", "dob_index"}:
             # The host corrected who this is: whoever signed in with the old facts is asked again.
             self.moved.add(consumer.id)
-        for name in changed:
-            setattr(consumer, name, wanted[name])
+        stands.update({name: wanted[name] for name in changed})
         if changed or is_stranger:
             self.touched[consumer.id] = consumer
             self._remember(consumer)

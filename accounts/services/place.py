@@ -6,7 +6,7 @@ are placed by one transaction at a time, and their rows are locked, so `account_
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts import events, statuses
-from accounts.bulk import as_read, blank, names_of, set_foreign, update_rows, write_rows
+from accounts.bulk import blank, in_one, read_rows, set_foreign, update_rows, write_rows
 from accounts.keys import reference_key
 from accounts.known import known
 from accounts.models import Account, Agency, Client, Visit
@@ -28,10 +28,9 @@ CHUNK = 500
 """Accounts in one transaction: long enough to be fast, short enough to let a paying consumer through."""
 
 COLUMNS = tuple(
-    line.name
-    for line in fields(Placement)
-    if line.name
-    not in ("reference", "client_number", "client_name", "person", "contacts", "version", "part", "reopened")
+    name
+    for name in Placement.__struct_fields__
+    if name not in ("reference", "client_number", "client_name", "person", "contacts", "version", "part", "reopened")
 )
 ALWAYS = frozenset({"as_of", "body_hash", "line_hash"})
 """What also an update of some fields tells."""
@@ -44,6 +43,8 @@ LOOKED_AGAIN = """
 UPDATE accounts_account SET as_of = said.as_of FROM unnest(%s::uuid[], %s::timestamptz[]) AS said(id, as_of)
 WHERE accounts_account.id = said.id
 """
+
+HELD = "agency_id = %s AND connection_id = %s AND reference = ANY(%s::text[]) ORDER BY id FOR NO KEY UPDATE"
 
 on_status: list[Callable[..., None]] = []
 """Port: called in the transaction that places a new status, with `account`, `before`, `after` and `now`."""
@@ -148,13 +149,6 @@ def _agency(agency_id: UUID) -> QuerySet[Agency]:
 
 
 @known
-def _held(connection_id: UUID, references: Sequence[str]) -> QuerySet:
-    held = Account.objects.select_for_update(no_key=True)
-    held = held.filter(connection_id=connection_id, reference__in=references)
-    return held.order_by("pk").values_list(*names_of(Account))
-
-
-@known
 def _of_numbers(connection_id: UUID, numbers: Sequence[str]) -> QuerySet[Client]:
     return Client.objects.filter(connection_id=connection_id, number__in=numbers)
 
@@ -182,8 +176,8 @@ class _Chunk:
         with connection.cursor() as cursor:
             # Two pushes of one connection at once would both insert the same new account.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(self.connection_id)])
-        references = [placement.reference for placement in self.placements]
-        held = as_read(Account, names_of(Account), _held(self.connection_id, references))
+        references = in_one(placement.reference for placement in self.placements)
+        held = read_rows(Account, HELD, self.agency.pk, self.connection_id, references)
         standing = {account.reference: account for account in held}
         outcomes = [
             Outcome(placement, verdict(placement, account), account)
@@ -209,7 +203,7 @@ class _Chunk:
         if not fresh:
             return
         with connection.cursor() as cursor:
-            cursor.execute(LOOKED_AGAIN, [list(fresh), list(fresh.values())])
+            cursor.execute(LOOKED_AGAIN, [in_one(fresh), in_one(fresh.values())])
 
     def _refuse_unknown_clients(self, outcomes: list[Outcome]) -> None:
         """Let no update of some fields make a client: a typing error would hide the creditor's name."""
@@ -244,7 +238,7 @@ class _Chunk:
         update_rows(Account, sorted((one.account for one in standing), key=lambda account: account.id.int), changed)
         events.write_prepared(told)
         self._tell_statuses()
-        for consumer_id in set(_visiting(list(people.moved))):
+        for consumer_id in set(_visiting(list(people.moved))) if people.moved else ():
             visits.end_all_of(consumer_id=consumer_id, reason="relinked", now=self.now)
 
     def _tell_statuses(self) -> None:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import css_inline
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -27,6 +26,9 @@ from campaigns.rules import markup
 from campaigns.rules.fields import FIELD
 from campaigns.rules.linter import Words, lint
 from campaigns.rules.notice_words import NOTICES, block_of
+
+if TYPE_CHECKING:
+    import css_inline
 
 HIDDEN_DIGITS = "••••••"
 """Stands for a code in the stored message; the digits take its place on the way to the provider."""
@@ -229,14 +231,16 @@ def stop_url(agency: Agency, contact_point: ContactPoint) -> str:
     return site_url(agency, reverse("accounts:opt_out", args=[consent.stop_token(contact_point)]))
 
 
-def inliner() -> css_inline.CSSInliner:
+def inliner() -> "css_inline.CSSInliner":
     """Give the inliner of the style sheet as it stands."""
     return _inliner(STYLE.stat().st_mtime_ns)
 
 
 @cache
-def _inliner(_version: int) -> css_inline.CSSInliner:
+def _inliner(_version: int) -> "css_inline.CSSInliner":
     """Make the inliner once per style sheet; what cannot be inlined (dark mode, phones) stays in the head."""
+    import css_inline  # only who writes messages needs it
+
     return css_inline.CSSInliner(
         extra_css=STYLE.read_text(), keep_style_tags=True, load_remote_stylesheets=False, apply_width_attributes=False
     )

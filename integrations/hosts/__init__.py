@@ -223,6 +223,9 @@ def defaults(style: str) -> dict[str, Any]:
 # What tables are made of ---------------------------------------------------------------------------------------
 
 
+_WHOLE = re.compile(r"-?[0-9]{1,18}").fullmatch
+
+
 class Wrong(ValueError):
     """Tell the code and the sentence of one field error."""
 
@@ -247,9 +250,10 @@ ABSENT = object()
 
 def _at(part: Any, path: str) -> Any:
     for step in path.split("/"):
-        if not isinstance(part, dict) or step not in part:
+        if not isinstance(part, dict):
             return ABSENT
-        part = part[step]
+        if (part := part.get(step, ABSENT)) is ABSENT:
+            return ABSENT
     return part
 
 
@@ -270,15 +274,16 @@ class Reader:
         part = self.record if of is None else of
         found: dict[str, Any] = {}
         get = part.get if isinstance(part, dict) else {}.get
-        named = self.named.add
+        named, partial = self.named.add, self.partial
         for path, name, kind, required, default in table:
             value = get(path, ABSENT) if "/" not in path else _at(part, path)
             found[name] = default
             if value is ABSENT:
-                if required and not self.partial:
+                if required and not partial:
                     self.wrong(f"{at}/{path}", "required", f"{path} is required.")
                 continue
-            named(name)
+            if partial:
+                named(name)
             if value is None or value == "":
                 if required:
                     self.wrong(f"{at}/{path}", "required", f"{path} is required.")
@@ -350,7 +355,7 @@ def bps(value: Any) -> int:
 
 def whole(value: Any) -> int:
     """Read a whole number."""
-    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,18}", str(value)):
+    if isinstance(value, bool) or not _WHOLE(str(value)):
         raise Wrong("invalid_number", "This is a whole number.")
     return int(value)
 

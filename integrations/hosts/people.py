@@ -6,6 +6,9 @@ from typing import Any
 from accounts.keys import digits
 from integrations.hosts import Wrong, text
 
+_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+").fullmatch
+_address = text(254)
+
 
 def ssn(value: Any) -> str:
     """Read an SSN as nine digits; a placeholder is blank."""
@@ -18,17 +21,18 @@ def ssn(value: Any) -> str:
 
 def phone(value: Any) -> str:
     """Read a phone number as + and digits."""
-    found = digits(str(value))
-    if not str(value).strip().startswith("+") and len(found) == 10:
+    said = str(value)
+    found, abroad = digits(said), said.lstrip().startswith("+")
+    if not abroad and len(found) == 10:
         return f"+1{found}"
-    if 8 <= len(found) <= 15 and (str(value).strip().startswith("+") or (len(found), found[0]) == (11, "1")):
+    if 8 <= len(found) <= 15 and (abroad or (len(found), found[0]) == (11, "1")):
         return f"+{found}"
     raise Wrong("invalid_phone", "A phone number has ten digits, or a + and up to fifteen.")
 
 
 def email(value: Any) -> str:
     """Read an e-mail address."""
-    found = text(254)(value)
-    if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+", found):
+    found = _address(value)
+    if not _EMAIL(found):
         raise Wrong("invalid_email", "An address is name@domain.")
     return found

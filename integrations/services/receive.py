@@ -23,11 +23,10 @@ from accounts.known import known
 from accounts.models import Account
 from accounts.services.place import CHUNK, Outcome, place_accounts
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from accounts.tenancy import Row as TenantRow
 from integrations import http
 from integrations.hosts import Adapter, BadRecord, FieldError, Told, Words, adapter
 from integrations.models import HostConnection
-from integrations.services import allocate, reopen
+from integrations.services import allocate, pace, reopen
 from payments.models import HostItem, Payment, Postdate
 from payments.services.mirror import mirror
 from settlements.models import IndividualOffer
@@ -53,6 +52,10 @@ REFUSED = {
         "agency's staff to allow it (RF-27).",
     ),
 }
+STANDING = " UNION ".join(
+    f"SELECT {is_listed}, account_id FROM {model._meta.db_table} WHERE account_id = ANY(%s::uuid[])"  # noqa: S608 - our own tables
+    for is_listed, model in ((0, IndividualOffer), (1, HostItem), (1, Payment), (1, Postdate))
+)
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -135,7 +138,7 @@ def receive(*, connection: HostConnection, body: bytes, now: datetime, request_i
         raise Unreadable("The body is an account or a list of accounts.")
     if len(records) > settings.PUSH_LIMIT:
         raise TooMany(f"At most {settings.PUSH_LIMIT} accounts in one request.")
-    with events.context(actor=f"host:{connection.pk}", request_id=request_id):
+    with events.context(actor=f"host:{connection.pk}", request_id=request_id), pace.undisturbed(len(records)):
         return take(connection=connection, records=records, now=now)
 
 
@@ -274,18 +277,20 @@ def read_row(
 def _follow(applied: list[Outcome], told: dict[int, Told], now: datetime) -> None:
     """Take over offers and the host's own lists, in the transaction of the accounts they belong to."""
     pairs = [(outcome.account, told[id(outcome.placement)]) for outcome in applied]
+    # Of an account that was just made nothing can stand yet.
+    there = {outcome.account.id for outcome in applied if outcome.verdict != "placed"}
     if any(said.invoices is not None for _account, said in pairs):
         allocate.keep({account: said.invoices or [] for account, said in pairs})
     offering = [(account, said.settlement) for account, said in pairs if said.tells("settlement")]
-    offered = _having(IndividualOffer, [account.id for account, said in offering if said is None])
+    listing = [(account, said) for account, said in pairs if said.tells("payments") or said.tells("postdates")]
+    silent = {account.id for account, said in offering if said is None}
+    silent |= {account.id for account, said in listing if not (said.payments or said.postdates)}
+    offered, listed = _standing(silent & there)
     # Where nothing is said and nothing stands there is nothing to do.
     if news := {account: said for account, said in offering if said is not None or account.id in offered}:
         set_host_offers(settlements=news, now=now)
-    listing = [(account, said) for account, said in pairs if said.tells("payments") or said.tells("postdates")]
-    silent = [account.id for account, said in listing if not (said.payments or said.postdates)]
-    known = _having(HostItem, silent) | _having(Payment, silent) | _having(Postdate, silent)
     for account, said in listing:
-        if said.payments or said.postdates or account.id in known:
+        if said.payments or said.postdates or account.id in listed:
             mirror(
                 account=account,
                 payments=said.payments if said.tells("payments") else None,
@@ -294,16 +299,16 @@ def _follow(applied: list[Outcome], told: dict[int, Told], now: datetime) -> Non
             )
 
 
-def _having(model: type[TenantRow], account_ids: list[UUID]) -> set[UUID]:
-    """Give the accounts that have a row of a model."""
+def _standing(account_ids: set[UUID]) -> tuple[set[UUID], set[UUID]]:
+    """Give those of the accounts for which an offer stands, and those with anything that a host's list tells of."""
+    found: tuple[set[UUID], set[UUID]] = set(), set()
     if not account_ids:
-        return set()
+        return found
     with database.cursor() as cursor:
-        cursor.execute(
-            f"SELECT DISTINCT account_id FROM {model._meta.db_table} WHERE account_id = ANY(%s::uuid[])",  # noqa: S608 - our own table
-            [in_one(account_ids)],
-        )
-        return {account_id for (account_id,) in cursor.fetchall()}
+        cursor.execute(STANDING, [in_one(account_ids)] * STANDING.count("%s"))
+        for is_listed, account_id in cursor.fetchall():
+            found[is_listed].add(account_id)
+    return found
 
 
 def _answer(rows: list[Row], outcomes: list[Outcome], reference_field: str) -> dict:

@@ -1,8 +1,8 @@
 """Your details: addresses as we know them, a new one, one taken away, and letters instead of e-mail."""
 
-import dataclasses
 import datetime as dt
 
+import msgspec
 import pytest
 import time_machine
 
@@ -68,10 +68,10 @@ def told(visitor: Visitor) -> list[dict]:
 
 def listed(account, *addresses: str) -> None:
     """Have the host push the account with these addresses."""
-    jane = dataclasses.replace(ADA, first_name="Jane", last_name="Doe", host_consumer_id="", ssn="", dob="")
+    jane = msgspec.structs.replace(ADA, first_name="Jane", last_name="Doe", host_consumer_id="", ssn="", dob="")
     told = placement(account.reference, person=jane, contacts=tuple(Contact("email", one, one) for one in addresses))
     with acting_for(account.agency):
-        moved = dataclasses.replace(told, as_of=NOW + dt.timedelta(minutes=5))
+        moved = msgspec.structs.replace(told, as_of=NOW + dt.timedelta(minutes=5))
         (outcome,) = place_accounts(connection_id=account.connection_id, placements=[moved], now=NOW)
     assert outcome.applied
 

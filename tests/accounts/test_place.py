@@ -1,8 +1,8 @@
 """Placing accounts: the host's picture lands once, in order, linked to the right person."""
 
-import dataclasses
 import datetime as dt
 
+import msgspec
 import pytest
 
 from accounts.crypto import blind_index
@@ -44,12 +44,12 @@ def placement(reference="100234", **values) -> Placement:
         contract_on=dt.date(2025, 3, 14),
         body_hash="one",
     )
-    return dataclasses.replace(told, **values)
+    return msgspec.structs.replace(told, **values)
 
 
 def newer(told: Placement, **values) -> Placement:
     values = {"version": told.version + 1, "as_of": told.as_of + dt.timedelta(hours=1), "body_hash": "two"} | values
-    return dataclasses.replace(told, **values)
+    return msgspec.structs.replace(told, **values)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_the_same_version_told_again_with_a_newer_as_of_makes_the_picture_fresh_
     told = placement()
     place(told, placement("100235"), now=now)
     before = kinds()
-    later = dataclasses.replace(told, as_of=AS_OF + dt.timedelta(hours=20))
+    later = msgspec.structs.replace(told, as_of=AS_OF + dt.timedelta(hours=20))
     assert place(later, placement("100235", as_of=AS_OF - dt.timedelta(hours=1)), now=now) == ["unchanged"] * 2
     # An older look at the same version takes nothing back, and a day that nothing happened on is nobody's news.
     looked = dict(Account.objects.values_list("reference", "as_of"))
@@ -180,14 +180,14 @@ def test_accounts_of_one_host_consumer_id_belong_to_one_consumer(acting, now):
 
 
 def test_the_same_host_consumer_id_at_another_host_is_another_person(acting, other_host, now):
-    stranger = dataclasses.replace(ADA, ssn="900990099", last_name="Other")
+    stranger = msgspec.structs.replace(ADA, ssn="900990099", last_name="Other")
     place(placement(), now=now)
     place(placement(person=stranger), now=now, host=other_host)
     assert Consumer.objects.count() == 2
 
 
 def test_full_equality_of_three_facts_links_across_hosts(acting, other_host, now):
-    unnamed = dataclasses.replace(ADA, host_consumer_id="", last_name="EXAMPLOVA")
+    unnamed = msgspec.structs.replace(ADA, host_consumer_id="", last_name="EXAMPLOVA")
     place(placement(), now=now)
     place(placement(person=unnamed), now=now, host=other_host)
     assert Consumer.objects.get().accounts.count() == 2
@@ -195,19 +195,19 @@ def test_full_equality_of_three_facts_links_across_hosts(acting, other_host, now
 
 @pytest.mark.parametrize("blank", [{"ssn": ""}, {"dob": ""}, {"dob": "1961-02-04"}, {"last_name": "Exampl"}])
 def test_any_blank_or_different_fact_leaves_accounts_unlinked(acting, now, blank):
-    unnamed = dataclasses.replace(ADA, host_consumer_id="", **blank)
+    unnamed = msgspec.structs.replace(ADA, host_consumer_id="", **blank)
     place(placement("1"), placement("2", person=unnamed), placement("3", person=unnamed), now=now)
     by_consumer = Account.objects.values("consumer").distinct().count()
     assert by_consumer == (3 if "" in blank.values() else 2)
 
 
 def test_two_consumer_ids_of_one_host_stay_two_people_even_with_equal_facts(acting, now):
-    place(placement("1"), placement("2", person=dataclasses.replace(ADA, host_consumer_id="A-0002")), now=now)
+    place(placement("1"), placement("2", person=msgspec.structs.replace(ADA, host_consumer_id="A-0002")), now=now)
     assert Consumer.objects.count() == 2
 
 
 def test_a_change_of_link_ends_the_visits_of_both(acting, now):
-    other = dataclasses.replace(ADA, host_consumer_id="A-0002", ssn="900990002")
+    other = msgspec.structs.replace(ADA, host_consumer_id="A-0002", ssn="900990002")
     place(placement("1"), placement("2"), placement("3", person=other), now=now)
     for account in Account.objects.filter(reference__in=["1", "3"]):
         Visit.objects.create(consumer_id=account.consumer_id, account=account, started_at=now, seen_at=now)
@@ -221,7 +221,7 @@ def test_a_person_whose_number_was_corrected_is_asked_again(acting, now):
     place(placement(), now=now)
     account = Account.objects.get()
     Visit.objects.create(consumer_id=account.consumer_id, account=account, started_at=now, seen_at=now)
-    place(newer(placement(), person=dataclasses.replace(ADA, ssn="900990077")), now=now)
+    place(newer(placement(), person=msgspec.structs.replace(ADA, ssn="900990077")), now=now)
     assert Visit.objects.get().end_reason == "relinked"
     assert Consumer.objects.get().ssn == "900990077"
 
@@ -256,6 +256,6 @@ def test_two_agencies_with_the_same_references_never_meet(agency, other_agency, 
 
 
 def test_a_chunk_costs_the_same_queries_whatever_its_size(acting, now, django_assert_max_num_queries):
-    many = [placement(str(n), person=dataclasses.replace(ADA, host_consumer_id=str(n))) for n in range(100)]
+    many = [placement(str(n), person=msgspec.structs.replace(ADA, host_consumer_id=str(n))) for n in range(100)]
     with django_assert_max_num_queries(24):
         place(*many, now=now)

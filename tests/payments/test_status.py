@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from accounts.models import Account, Event
@@ -32,7 +33,9 @@ def place(account, new, *, now=NOW, **values):  # noqa: F811
         original_creditor=account.original_creditor, description=account.description,
         contract_on=account.contract_on, sol_status="live", body_hash=new,
     )  # fmt: skip
-    (outcome,) = place_accounts(connection_id=account.connection_id, placements=[replace(told, **values)], now=now)
+    (outcome,) = place_accounts(
+        connection_id=account.connection_id, placements=[msgspec.structs.replace(told, **values)], now=now
+    )
     assert outcome.verdict == "updated"
 
 
