@@ -404,12 +404,14 @@ def test_a_lane_is_read_on_before_it_runs_dry(host, account, clock, monkeypatch)
 
     def claim(lanes, *, known, **more):
         known = list(known)
-        in_hand.append(len(known))
-        return really(lanes, known=known, **more)
+        found = really(lanes, known=known, **more)
+        if found:
+            in_hand.append((len(known), len(found)))
+        return found
 
     monkeypatch.setattr(parcels, "claim", claim)
     assert drain(clock) == 30
-    assert in_hand == [0, 2, 2, 2, 2, 2, 2, 2]
+    assert in_hand == [(0, 4), *[(2, 4)] * 6, (2, 2)]
 
 
 class Listener:

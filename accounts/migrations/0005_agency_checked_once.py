@@ -1,15 +1,11 @@
-"""Check the agency of accounts and contact points once, and let a changed account stay on its page.
+"""Check the agency of accounts and contact points once.
 
 The composite key to the person holds only where that row's agency is the same, and is there: a second check of the
-agency alone costs as much as two indexes. Room on each page of accounts spares a changed one its six indexes, none of
-whose columns changes with a balance or an event.
+agency alone costs as much as two indexes.
 """
 
 import django.db.models.deletion
 from django.db import migrations, models
-
-FILL = "ALTER TABLE accounts_account SET (fillfactor = 80)"
-NO_FILL = "ALTER TABLE accounts_account RESET (fillfactor)"
 
 
 def agency_checked_once(model_name: str) -> migrations.AlterField:
@@ -28,11 +24,10 @@ def agency_checked_once(model_name: str) -> migrations.AlterField:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0003_events_checked_by_condition")]
+    dependencies = [("accounts", "0004_hours_in_spanish")]
 
     operations = [
         agency_checked_once("account"),
         agency_checked_once("accountpast"),
         agency_checked_once("contactpoint"),
-        migrations.RunSQL(FILL, NO_FILL),
     ]
