@@ -21,6 +21,8 @@ ARGUMENTS = (
     "--disable-sync",
     "--password-store=basic",
 )
+OWN_PAGES = "WebUIOmniboxPopup,WebUIOmniboxAimPopup"
+"""Pages of its own that Chromium keeps ready in every window below an address bar that nobody sees."""
 PHONE = {"width": 390, "height": 844}
 REDIS_DB = 7  # below are the demonstration's, above those of the test workers
 PATIENCE = 15_000  # ms for a page that takes 100, on a loaded machine
@@ -55,9 +57,21 @@ def chromium(chromium_is_here):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        browser = _launch(playwright, f"--disable-features={_left_out(playwright)},{OWN_PAGES}")
         yield browser
         browser.close()
+
+
+def _launch(playwright, *more: str):
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])
+
+
+def _left_out(playwright) -> str:
+    """Give what Playwright itself has Chromium leave out: of two such lists Chromium reads the last."""
+    browser, option = _launch(playwright, "--enable-automation"), "--disable-features="
+    line = browser.new_browser_cdp_session().send("Browser.getBrowserCommandLine")["arguments"]
+    browser.close()
+    return next(word.removeprefix(option) for word in line if word.startswith(option))
 
 
 @pytest.fixture

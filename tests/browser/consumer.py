@@ -7,8 +7,11 @@ import time
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from psycopg2 import sql
+
 from portal.local.stack import AGENCIES, Stack, call
 from portal.local.walk import Walk, download, read_code, received_at, until
+from tests.postgresql.creation import digest
 
 VISA_DEBIT = "4000056655665556"
 VISA_CREDIT = "4242424242424242"
@@ -28,6 +31,18 @@ class Product(Stack):
     """The running product, and what its hosts said of each account at first."""
 
     records: dict[tuple[str, str], dict]
+
+    def _empty_database(self) -> None:
+        """Copy what the test databases are copied from, if it is there: to migrate is to look, then."""
+        with self.server() as cursor:
+            cursor.execute("SELECT datname FROM pg_database WHERE datname ~ %s", [f"^model_of_.*_{digest()}$"])
+            model = cursor.fetchone()
+            if model is None:
+                return super()._empty_database()
+            name = sql.Identifier(self.database)
+            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(*model)))
+        return None
 
     def push_all(self) -> None:
         """Let every host push its accounts, and remember them: payments change a host's own record."""

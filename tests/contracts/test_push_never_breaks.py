@@ -1,5 +1,6 @@
 """Whatever a host pushes, with a right key: an answer of the document, never a 500."""
 
+import functools
 import itertools
 import time
 
@@ -66,6 +67,12 @@ def push(agency):
 
 @pytest.fixture
 def operation(db):
+    return _operation()
+
+
+@functools.cache
+def _operation():
+    """Ask the portal for its document: writing it takes longer than many a test here."""
     document = schemathesis.openapi.from_wsgi("/api/v1/schema/", application, headers={"Host": "localhost"})
     return document[PUSH]["POST"]
 

@@ -79,15 +79,9 @@ def refusal(answer) -> tuple[int, str]:
 
 def contents() -> dict[str, str]:
     """Give a digest of every tenant table, so that nothing written is nothing changed either."""
-    found = {}
-    with acting_for(ALL_AGENCIES), connection.cursor() as cursor:
-        for model in tenant_tables():
-            # A key in use notes when; nothing else of it moves.
-            row = "to_jsonb(t) - 'last_used_at'"
-            digest = f"md5(string_agg(({row})::text, '' ORDER BY id))"
-            cursor.execute(f"SELECT count(*), {digest} FROM {model._meta.db_table} t")
-            found[model._meta.label] = str(cursor.fetchone())
-    return found
+    # A key in use notes when; nothing else of it moves.
+    row = "to_jsonb(t) - 'last_used_at'"
+    return _of_every_table(f"concat(count(*), ' ', md5(string_agg(({row})::text, '' ORDER BY id)))")
 
 
 def tenant_tables() -> list[type[Row]]:
@@ -96,5 +90,12 @@ def tenant_tables() -> list[type[Row]]:
 
 def counts() -> dict[str, int]:
     """Count the rows of every tenant table there is."""
-    with acting_for(ALL_AGENCIES):
-        return {model._meta.label: model.objects.count() for model in tenant_tables()}
+    return _of_every_table("count(*)")
+
+
+def _of_every_table(said: str) -> dict:
+    """Ask the same of every tenant table, in one statement: walks over the whole API ask hundreds of times."""
+    asked = [f"SELECT '{model._meta.label}', {said} FROM {model._meta.db_table} t" for model in tenant_tables()]
+    with acting_for(ALL_AGENCIES), connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(asked))
+        return dict(cursor.fetchall())
