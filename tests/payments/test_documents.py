@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 import zlib
 from dataclasses import replace
 from datetime import date, datetime
@@ -270,12 +269,9 @@ def test_what_cannot_be_printed_rightly_is_refused():
         authorization_pdf(copy=replace(COPY, schedule=COPY.schedule * 301))
 
 
-def test_a_paper_takes_a_moment():
-    receipt_pdf(receipt=RECEIPT)
-    start = time.perf_counter()
-    for n in range(10):
-        receipt_pdf(receipt=replace(RECEIPT, number=f"R-{n}"))
-    assert time.perf_counter() - start < 2.0  # 0.09 s where it was written; the room is for a busy machine.
+def test_papers_one_after_the_other_each_say_their_own():
+    papers = [receipt_pdf(receipt=replace(RECEIPT, number=f"R-{n}")) for n in range(10)]
+    assert len(set(papers)) == 10
 
 
 def test_the_papers_need_no_django():

@@ -1,4 +1,3 @@
-import time
 from datetime import date
 
 import pytest
@@ -196,8 +195,7 @@ def test_amount_and_saving_always_make_up_the_balance(balance, bps, days):
         assert 0 < offer.amount_cents <= balance
 
 
-def test_ten_thousand_offers_are_made_in_well_under_a_second():
-    started = time.perf_counter()
-    for cents in range(10_000):
-        terms(1_000_00 + cents, NEW_YEAR, global_offer=GLOBAL)
-    assert time.perf_counter() - started < 1
+def test_who_owes_a_cent_more_is_never_offered_less():
+    """How fast offers are made is measured by the benchmark, not here."""
+    offered = [terms(1_000_00 + cents, NEW_YEAR, global_offer=GLOBAL).amount_cents for cents in range(10_000)]
+    assert offered == sorted(offered)
