@@ -145,7 +145,7 @@ class Check:
 
     def stale_push(self) -> str:
         said = self._told().placement
-        older = dataclasses.replace(said, as_of=said.as_of - AN_HOUR, version=said.version and said.version - 1)
+        older = msgspec.structs.replace(said, as_of=said.as_of - AN_HOUR, version=said.version and said.version - 1)
         with transaction.atomic():
             seen = [
                 place_accounts(connection_id=self.connection.pk, placements=[one], now=self.now)[0].verdict
