@@ -28,6 +28,7 @@ STATUSES = {
 }
 """An intent's status -> ours; any other is decided by whether an attempt failed."""
 
+CONFLICT = 409
 EXPAND = ["latest_charge"]
 EXPAND_KEPT = ["payment_method"]
 
@@ -67,7 +68,7 @@ class Stripe(StripeMoney, StripeNews):
         try:
             customer = order.customer or (self._customer(order.payment, order.consumer) if order.store else "")
         except stripe.StripeError as error:
-            return Outcome(status="not_done", reason=reason_of(error))
+            return without_customer(error)
         params = charge_params(order, customer=customer)
         try:
             return outcome_of(plain(self.v1.payment_intents.create(params, {"idempotency_key": order.payment})))
@@ -87,7 +88,7 @@ class Stripe(StripeMoney, StripeNews):
         try:
             customer = order.customer or self._customer(order.checkout, order.consumer)
         except stripe.StripeError as error:
-            return Outcome(status="not_done", reason=reason_of(error))
+            return without_customer(error)
         try:
             params = keep_params(order, customer=customer)
             return kept(plain(self.v1.setup_intents.create(params, {"idempotency_key": f"keep:{order.checkout}"})))
@@ -181,6 +182,14 @@ class Stripe(StripeMoney, StripeNews):
         except (ValueError, stripe.SignatureVerificationError) as error:
             raise WrongSignature(str(error)) from error
         return Notification(id=event["id"], kind=event["type"], body=event)
+
+
+def without_customer(error: stripe.StripeError) -> Outcome:
+    """Say what it means that there is no customer yet: nothing was asked for, unless another request of ours is at it.
+
+    A conflict is that other request under the same key. It goes on with the charge, whatever became of this one.
+    """
+    return Outcome(status="unknown" if error.http_status == CONFLICT else "not_done", reason=reason_of(error))
 
 
 def charge_params(order: Order, *, customer: str) -> dict[str, Any]:

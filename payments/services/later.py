@@ -115,7 +115,13 @@ def _finish(checkout: Checkout, *, fresh: bool, now: datetime) -> Arrangement | 
 
 
 def _keep(checkout: Checkout, *, fresh: bool) -> Outcome:
-    """Ask the processor to store the card, with no transaction open; sent twice it is stored once."""
+    """Ask the processor to store the card, with no transaction open; sent twice it is stored once.
+
+    Two requests may be under way then, so that one was refused proves nothing any more (`settle.send_again`).
+    """
+    undecided = Checkout.objects.filter(pk=checkout.pk, setup_status=Setup.INTENDED)
+    if not fresh and not undecided.update(setup_reason=settle.SENT_AGAIN):
+        return Outcome(status="unknown", reason="decided meanwhile")
     method = _method(checkout)
     processor, order = adapter_of(method.processor_account), order_of(checkout, method)
     began = time.monotonic()
@@ -170,6 +176,8 @@ def record_setup(*, checkout_id: UUID, outcome: Outcome, now: datetime) -> Check
             _kept(checkout, account, outcome, now)
         case "declined":
             _not_kept(checkout, account, Setup.DECLINED, outcome.decline_code, outcome, now)
+        case "not_done" if checkout.setup_reason == settle.SENT_AGAIN:
+            pass
         case "voided" | "not_done":
             _not_kept(checkout, account, Setup.VOIDED, outcome.reason, outcome, now)
         case _:

@@ -92,6 +92,8 @@ def finish(payment: Payment, *, fresh: bool, now: datetime) -> Payment:
     if payment.next_action_secret or payment.expires_at <= now:
         # The consumer's bank has a question, or time is up: the sweep and the result page ask what became of it.
         return payment
+    if not fresh and not settle.send_again(payment):
+        return of_checkout.get(payment.idempotency_key)
     outcome = charge(payment=payment, fresh=fresh)
     crash.point("after_charge")
     payment = settle.record_outcome(payment_id=payment.pk, outcome=outcome, now=now, account_id=payment.account_id)

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 Status = Payment.Status
 FINAL_NO = (Status.DECLINED, Status.VOIDED)
+SENT_AGAIN = "sent again"
+"""How the reason of an undecided payment begins for which a second request was made under its key."""
 
 
 @known
@@ -56,6 +58,16 @@ def record_outcome(
     return apply(payment, account=account, outcome=outcome, now=now, origin=origin)
 
 
+def send_again(payment: Payment) -> bool:
+    """Write down that an undecided payment is about to be sent once more; False when it was decided meanwhile.
+
+    Two requests may be under way then. That one was refused proves nothing from here on, and whoever sent the first one
+    learns it under the payment's lock, before it records its no.
+    """
+    undecided = Payment.objects.filter(pk=payment.pk, status=Status.INTENDED)
+    return bool(undecided.update(reason=SENT_AGAIN))
+
+
 def apply(payment: Payment, *, account: Account, outcome: Outcome, now: datetime, origin: str = "processor") -> Payment:
     """Move a payment, whose account and row the caller has locked, by one outcome."""
     if outcome.amount_cents not in (None, payment.amount_cents) and outcome.status in ("succeeded", "pending"):
@@ -72,6 +84,8 @@ def apply(payment: Payment, *, account: Account, outcome: Outcome, now: datetime
             _item_taken(payment, account, outcome, now)
         case (Status.INTENDED, "declined"):
             _refused(payment, account, Status.DECLINED, "payment.declined", outcome, now, origin)
+        case (Status.INTENDED, "not_done") if payment.reason.startswith(SENT_AGAIN):
+            pass  # another request may get through, or did: that one says what became of it, or the sweep asks
         case (Status.INTENDED, "voided" | "not_done"):
             _refused(payment, account, Status.VOIDED, "payment.voided", outcome, now, origin)
         case (Status.INTENDED, "action" | "unknown"):
@@ -382,7 +396,8 @@ def _remember(payment: Payment, outcome: Outcome) -> None:
     """Keep what helps to ask again about an undecided payment; it stays undecided."""
     payment.processor_ref = outcome.ref or payment.processor_ref
     payment.next_action_secret = outcome.client_secret or payment.next_action_secret
-    payment.reason = outcome.reason[:300]
+    again = f"{SENT_AGAIN}: " if payment.reason.startswith(SENT_AGAIN) else ""
+    payment.reason = f"{again}{outcome.reason}"[:300]
     payment.save(update_fields=["processor_ref", "next_action_secret", "reason"])
 
 

@@ -5,11 +5,13 @@ import datetime as dt
 import threading
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from accounts.tenancy import acting_for
-from payments.models import Arrangement, Payment
-from payments.services import gate, pay
+from payments.models import Arrangement, Incident, LedgerEntry, Payment
+from payments.processors import Outcome
+from payments.processors.stripe import Stripe
+from payments.services import gate, pay, settle
 from tests.conftest import NOW
 from tests.payments.conftest import today
 from tests.payments.test_agree import accept, quoted
@@ -73,6 +75,77 @@ def test_two_bank_debits_at_once_are_handed_over_once(open_shop, both_pass_the_g
     assert Payment.objects.count() == 1
     assert sorted(type(one).__name__ for one in found) == ["Payment", "list"]
     assert ["already_paid_since"] in found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_request_is_refused_while_a_second_one_pays_and_that_is_one_payment(open_shop, monkeypatch):
+    """Pressed twice: the processor has no time for the first request (429) while the second one is on its way."""
+    confirm = confirming(open_shop, open_shop.checkout())
+    first_is_there, second_is_there, refused = threading.Event(), threading.Event(), threading.Event()
+    really, apply = Stripe.charge, settle.apply
+
+    def charge(adapter, order):
+        if not first_is_there.is_set():
+            first_is_there.set()
+            assert second_is_there.wait(10)
+            return Outcome(status="not_done", reason="RateLimitError 429")
+        second_is_there.set()
+        assert refused.wait(10)
+        return really(adapter, order)
+
+    def record(*args, outcome, **more):
+        found = apply(*args, outcome=outcome, **more)
+        if outcome.status == "not_done":
+            transaction.on_commit(refused.set)
+        return found
+
+    def again():
+        assert first_is_there.wait(10)
+        return confirm()
+
+    monkeypatch.setattr(Stripe, "charge", charge)
+    monkeypatch.setattr(settle, "apply", record)
+    one, two = at_once(open_shop.agency, confirm, again)
+    assert (one.pk, one.status, two.pk, two.status) == (two.pk, "intended", one.pk, "succeeded")
+    with acting_for(open_shop.agency):
+        assert [payment.status for payment in Payment.objects.all()] == ["succeeded"]
+        assert not Incident.objects.exists()
+        assert sorted(LedgerEntry.objects.values_list("amount_cents", flat=True)) == [-125_00, 125_00]
+    assert [charge["amount"] for charge in open_shop.charged()] == [125_00]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_decided_meanwhile_is_not_sent_again(open_shop, monkeypatch):
+    """The second request has read that nothing is decided; before it asks, the first one is refused for good."""
+    confirm = confirming(open_shop, open_shop.checkout())
+    first_is_there, second_is_there, refused = threading.Event(), threading.Event(), threading.Event()
+    asked, finish = [], pay.finish
+
+    def charge(_adapter, order):
+        asked.append(order.payment)
+        first_is_there.set()
+        assert second_is_there.wait(10)
+        return Outcome(status="not_done", reason="RateLimitError 429")
+
+    def finishing(payment, *, fresh, now):
+        if fresh:
+            found = finish(payment, fresh=True, now=now)
+            refused.set()
+            return found
+        second_is_there.set()
+        assert refused.wait(10)
+        return finish(payment, fresh=False, now=now)
+
+    def again():
+        assert first_is_there.wait(10)
+        return confirm()
+
+    monkeypatch.setattr(Stripe, "charge", charge)
+    monkeypatch.setattr(pay, "finish", finishing)
+    one, two = at_once(open_shop.agency, confirm, again)
+    assert (one.status, two.status, two.pk) == ("voided", "voided", one.pk)
+    assert len(asked) == 1
+    assert open_shop.charged() == []
 
 
 @pytest.mark.django_db(transaction=True)

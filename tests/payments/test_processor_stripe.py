@@ -255,6 +255,21 @@ def test_a_rate_limit_and_a_wrong_key_moved_nothing(adapter, merchant, processor
     assert merchant.ledger() == []
 
 
+@pytest.mark.parametrize(("status", "means"), [(409, "unknown"), (429, "not_done"), (500, "not_done")])
+def test_only_a_conflict_over_the_customer_leaves_open_what_becomes_of_the_charge(
+    adapter, merchant, monkeypatch, status, means
+):
+    """Another request under the same key makes the customer just now: it goes on to the charge (seen with two tabs)."""
+
+    def busy(_key, _consumer):
+        raise stripe.APIError("no", http_status=status)
+
+    monkeypatch.setattr(adapter, "_customer", busy)
+    assert adapter.charge(order(merchant.token(VISA_DEBIT), store="session")).status == means
+    keep = KeepOrder(checkout="c", consumer="p", confirmation_token="t", customer="", store="installment")
+    assert adapter.keep(keep).status == means
+
+
 def test_the_same_key_with_another_request_is_never_a_second_charge(adapter, merchant):
     token = merchant.token(VISA_DEBIT)
     assert adapter.charge(order(token)).status == "succeeded"
