@@ -20,7 +20,10 @@ CREATE TEMPORARY TABLE floor_pairs AS
 SELECT n, w.id AS recipient, w.account_id, a.consumer_id, w.contact_point_id, a.event_seq, k.id AS known,
     k.message_id AS known_message, k.offer_id AS known_offer, {TIME_ORDERED} AS message, {TIME_ORDERED} AS offer
 FROM (SELECT row_number() OVER (ORDER BY id) AS n, * FROM campaigns_recipient
-      WHERE campaign_id = %(campaign)s AND status = 'waiting' ORDER BY id LIMIT %(count)s) w
+      WHERE campaign_id = %(campaign)s AND status = 'waiting' AND NOT EXISTS (
+          SELECT FROM settlements_individualoffer open
+          WHERE open.account_id = campaigns_recipient.account_id AND open.status IN ('made', 'viewed'))
+      ORDER BY id LIMIT %(count)s) w
 JOIN (SELECT row_number() OVER (ORDER BY id) AS n, * FROM campaigns_recipient
       WHERE campaign_id = %(campaign)s AND status = 'leaving' ORDER BY id LIMIT %(count)s) k USING (n)
 JOIN accounts_account a ON a.id = w.account_id
