@@ -55,7 +55,8 @@ TOLD = (
     " none, found and written with it, 20,000 in a transaction; beside it the same rows under the same keys, indexes"
     " and row-level security with no question asked. Judged and written: a thousand in a transaction, the gate's every"
     " rule, an offer, a message, a decision and two events each; beside it the same rows, known beforehand, under the"
-    " same keys, indexes, triggers and row-level security (tests/benchmarks/floors.py), and one in a transaction."
+    " same keys, indexes, triggers and row-level security (tests/benchmarks/messages_floor.py), and one in a"
+    " transaction."
     " Handed over: a thousand in one request to a provider that takes everything (tests/benchmarks/sink.py), the answer"
     " written down with an event each; beside it the same changes alone, and a request each. Stopped: from asking until"
     " it is committed, while another thread hands over. STOP: from the carrier's word to the commit, while a batch of"
@@ -195,7 +196,7 @@ class Bench:
 
         from campaigns import channels
         from campaigns.services import handover, launch
-        from tests.benchmarks import floors
+        from tests.benchmarks import messages_floor
 
         def prepare(limit: int):
             with transaction.atomic():
@@ -214,10 +215,10 @@ class Bench:
         began = time.perf_counter()
         singly = [one for _n in range(SINGLY) for one in prepare(1)]
         self.note("singly", len(singly), began)
-        floor = floors.written(self.running.pk, count=number, batch=launch.BATCH)
+        floor = messages_floor.written(self.running.pk, count=number, batch=launch.BATCH)
         self.found.setdefault("prepare bare", []).append(floor)
         keys = [one.message.pk for leaving in prepared for one in leaving]
-        self.found.setdefault("give bare", []).append(floors.handed_over(keys, batch=launch.BATCH))
+        self.found.setdefault("give bare", []).append(messages_floor.handed_over(keys, batch=launch.BATCH))
         began, own = time.perf_counter(), time.process_time()
         for leaving in prepared:
             handover.give(self.running, leaving, now=self.now)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.floor import changed_set_wise, copied_set_wise
+from tests.benchmarks.accounts_floor import changed_set_wise, copied_set_wise
 from tests.benchmarks.push import bulk_created, copied, rows_of
 from tests.benchmarks.report import Line, Section
 from tests.benchmarks.stage import Stage

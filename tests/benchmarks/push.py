@@ -6,7 +6,7 @@ import json
 import time
 
 from tests.benchmarks import posts
-from tests.benchmarks.floor import changed_set_wise, copied_set_wise
+from tests.benchmarks.accounts_floor import changed_set_wise, copied_set_wise
 from tests.benchmarks.report import Line, Section
 from tests.benchmarks.stage import Stage
 
