@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="For example: lun a vie, 8 a. m. a 6 p. m., hora del Este. Empty: as above.",
+                help_text="For example: lun a vie, 8 a. m. a 6 p. m., hora del Este. Empty: the same hours.",
                 max_length=120,
                 verbose_name="hours in Spanish",
             ),

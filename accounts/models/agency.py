@@ -37,7 +37,7 @@ class Agency(models.Model):
         blank=True,
         default="",
         db_default="",  # while code that does not know it still runs
-        help_text=_("For example: lun a vie, 8 a. m. a 6 p. m., hora del Este. Empty: as above."),
+        help_text=_("For example: lun a vie, 8 a. m. a 6 p. m., hora del Este. Empty: the same hours."),
     )
     licences = models.TextField(_("licence lines"), max_length=1000, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=40, default="America/New_York")
