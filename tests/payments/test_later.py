@@ -9,7 +9,9 @@ from django.db import connections
 from accounts.models import Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import Arrangement, Authorization, Checkout, Method, Notice, Payment, Postdate
-from payments.services import ask, pay
+from payments.processors import Outcome
+from payments.processors.stripe import Stripe
+from payments.services import ask, pay, settle
 from payments.services import checkout as checkouts
 from settlements.models import RuleSet
 from settlements.rules.quotes import Wish
@@ -236,6 +238,22 @@ def confirm_again(shop, checkout):
         language="en",
         now=NOW,
     )
+
+
+def test_a_refused_request_leaves_the_card_to_a_second_one_under_way(shop, monkeypatch):
+    """The processor has no time for the first request (429) after a second one was begun."""
+
+    def refused_meanwhile(_adapter, order):
+        Checkout.objects.filter(pk=order.checkout).update(setup_reason=settle.SENT_AGAIN)  # what the second one writes
+        return Outcome(status="not_done", reason="RateLimitError 429")
+
+    checkout = later(shop)
+    with monkeypatch.context() as busy:
+        busy.setattr(Stripe, "keep", refused_meanwhile)
+        assert shop.confirm(checkout).setup_status == "intended"
+    assert Authorization.objects.get().revoked_at is None
+    assert isinstance(pay.resume(checkout=Checkout.objects.get(), now=NOW), Arrangement)
+    assert Arrangement.objects.count() == 1
 
 
 def test_confirming_twice_is_the_same_arrangement(shop):
