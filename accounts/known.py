@@ -51,8 +51,6 @@ LONGEST = 10
 """A list of more values that are no ids, of none, or with nothing in it (0, ""), is asked for as any other query."""
 MANY = LONGEST + 1
 """So many probes stand for a list of ids of any greater length."""
-AMONG = f"IN ({', '.join(['%s'] * MANY)})"
-"""How Django asks for them; `= ANY` of one array means the same and is written once for all lengths."""
 ZONE = "Pacific/Auckland"
 """No query that is made may depend on where one is; nobody is here."""
 
@@ -76,9 +74,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Point at a value by its position among all values, lists spelled out; -1 is the acting agency."""
+    """Point at a value, or at an item of a list; the last value is the acting agency."""
 
-    at: int
+    value: int
+    item: int | None = None
 
 
 NOTHING = Statement("", (), False, False, (), list)
@@ -138,11 +137,9 @@ class Known(Generic[Values, Found]):
             raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
         if made is NOTHING:
             return []
-        flat = _given(values)
-        if made.asks_agency:
-            flat.append(UUID(agency))  # at -1
+        given = [*values, UUID(agency)] if made.asks_agency else values
         with connection.cursor() as cursor:
-            cursor.execute(made.sql, [flat[one.at] if type(one) is Place else one for one in made.values])
+            cursor.execute(made.sql, [_given(one, given) if type(one) is Place else one for one in made.values])
             rows = cursor.fetchall()
         if made.readers:
             rows = [list(row) for row in rows]
@@ -164,27 +161,27 @@ class Known(Generic[Values, Found]):
             probes = tuple(_probe(value, 100 * place, turn) for place, value in enumerate(values))
             with acting_for(ALL_AGENCIES if everywhere else agency), timezone.override(ZONE if turn else UTC):
                 query = how(self.build(*probes))[0]
-                if any(type(one) is Word and one.compared for one in _flat(probes)):
+                if any(type(one) is Word and one.compared for one in _spelled_out(probes).values()):
                     raise CannotBeKnown(f"{self.build.__qualname__}: it looks at its values.")
                 compiler = query.query.get_compiler(DEFAULT_DB_ALIAS)
                 try:
-                    made.append((*compiler.as_sql(), [*_flat(probes), agency]))
+                    made.append((*compiler.as_sql(), _spelled_out([*probes, agency])))
                 except EmptyResultSet:
                     return NOTHING
         (sql, one, mine), (same, other, theirs) = made
         if sql != same or len(one) != len(other):
             raise CannotBeKnown(f"{self.build.__qualname__}: its SQL depends on its values or on where one is.")
-        pairs = list(zip(mine, theirs, strict=True))
+        pairs = {place: (value, theirs[place]) for place, value in mine.items()}
         places = [_place(self.build, pair, pairs) for pair in zip(one, other, strict=True)]
-        if any(_long(value) for value in values):
-            gathered = _gathered(sql, places, values)
+        if many := {number for number, value in enumerate(values) if _long(value)}:
+            gathered = _gathered(sql, places, many)
             if gathered is None:
                 return AS_EVER
             sql, places = gathered
         return Statement(
             sql=sql,
             values=tuple(places),
-            asks_agency=Place(-1) in places,
+            asks_agency=Place(len(values)) in places,
             locks=bool(query.query.select_for_update),
             readers=tuple(
                 (at, tuple(ways), expression)
@@ -269,72 +266,62 @@ def _probe(value: Any, number: int, turn: int) -> Any:
     return _PROBES[kind](number, turn) if kind is not None and value else value
 
 
-def _flat(values: Sequence) -> list:
-    flat: list = []
-    for value in values:
+def _spelled_out(values: Sequence) -> dict[Place, Any]:
+    """List all values by their places, lists item by item."""
+    found: dict[Place, Any] = {}
+    for number, value in enumerate(values):
         if isinstance(value, list | tuple):
-            flat.extend(value)
+            found |= {Place(number, item): one for item, one in enumerate(value)}
         else:
-            flat.append(value)
-    return flat
+            found[Place(number)] = value
+    return found
 
 
 def _long(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) > LONGEST
 
 
-def _given(values: Sequence) -> list:
-    """Spell values out as `_flat` does, many ids as one array."""
-    flat: list = []
-    for value in values:
-        if isinstance(value, list | tuple):
-            flat.extend([in_one_text(value)] if len(value) > LONGEST else value)
-        else:
-            flat.append(value)
-    return flat
+def _given(place: Place, values: Sequence) -> Any:
+    """Read the value at a place; a whole list is one of many ids."""
+    value = values[place.value]
+    if place.item is not None:
+        return value[place.item]
+    return in_one_text(value) if isinstance(value, list | tuple) else value
 
 
-def _gathered(sql: str, places: list[Any], values: Sequence) -> tuple[str, list[Any]] | None:
-    """Ask for many ids by one array; None where they stand anywhere else than in a list that is looked through."""
-    moved: dict[int, int] = {}
-    """Where a probe stood: where its value stands now."""
-    begins: set[int] = set()
-    for value in values:
-        now_at, width = len(set(moved.values())), len(_flat([value]))
-        if _long(value):
-            begins.add(len(moved))
-            moved |= dict.fromkeys(range(len(moved), len(moved) + MANY), now_at)
-        else:
-            moved |= {len(moved) + step: now_at + step for step in range(width)}
-    many = {at for begin in begins for at in range(begin, begin + MANY)}
-    head, *tails = sql.split(AMONG)
-    if "%%" in sql:
+def _gathered(sql: str, places: list[Any], many: set[int]) -> tuple[str, list[Any]] | None:
+    """Ask for many ids by one array: `IN (%s, %s, ...)` becomes `= ANY(%s)`, once for lists of all lengths.
+
+    :param many: which values are lists of many ids.
+    :returns: None where one of them stands anywhere else than in a list that is looked through.
+    """
+    text, *pieces = sql.split("%s")
+    if "%%" in sql or len(pieces) != len(places):
         return None  # not every %s is a place then
-    count = head.count("%s")
-    text, kept = head, places[:count]
-    for tail in tails:
-        taken, count = places[count : count + MANY], count + MANY
-        first = taken[0].at if type(taken[0]) is Place else -1
-        if first in begins and taken == [Place(first + step) for step in range(MANY)]:
-            text, kept = f"{text}= ANY(%s::uuid[])", [*kept, taken[0]]
-        else:
-            text, kept = text + AMONG, kept + taken
-        more = tail.count("%s")
-        text, kept, count = text + tail, kept + places[count : count + more], count + more
-    loose = [one for one in kept if type(one) is Place and one.at in many - begins]
-    if loose:
-        return None
-    return text, [Place(moved.get(one.at, -1)) if type(one) is Place else one for one in kept]
+    kept: list[Any] = []
+    rest = list(zip(places, pieces, strict=True))
+    while rest:
+        (place, after), *others = rest
+        if type(place) is Place and place.value in many:
+            listed, others = [one for one, _piece in rest[:MANY]], rest[MANY:]
+            *between, after = [piece for _one, piece in rest[:MANY]]
+            whole = listed == [Place(place.value, item) for item in range(MANY)]
+            if not (whole and text.endswith("IN (") and set(between) == {", "} and after.startswith(")")):
+                return None
+            text, place, after = text.removesuffix("IN (") + "= ANY(", Place(place.value), f"::uuid[]{after}"
+        text, rest = f"{text}%s{after}", others
+        kept.append(place)
+    return text, kept
 
 
-def _place(build: Callable, pair: tuple, pairs: list[tuple]) -> Any:
+def _place(build: Callable, pair: tuple, pairs: dict[Place, tuple]) -> Any:
     """Find the value that a parameter is."""
     if pair[0] == pair[1]:
         return pair[0]
-    if pair not in pairs:
-        raise CannotBeKnown(f"{build.__qualname__}: {pair[0]!r} is neither fixed nor one of its values.")
-    at = pairs.index(pair)
-    return Place(-1 if at == len(pairs) - 1 else at)
+    for place, known_pair in pairs.items():
+        if known_pair == pair:
+            return place
+    raise CannotBeKnown(f"{build.__qualname__}: {pair[0]!r} is neither fixed nor one of its values.")
 
 
 def _maker(query: QuerySet, compiler: Any) -> Callable[[Sequence[Sequence]], list]:
