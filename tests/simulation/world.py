@@ -1,7 +1,8 @@
 """The whole product on clocks that the simulation moves: portal, processor, mail provider and hosts go together.
 
 Consumers and webhooks come to the real site over HTTP. There is no beat: this process says when each periodic task
-runs, because only it knows what time it is. The task's own code runs here; a real worker sends the messages.
+runs, because only it knows what time it is. The task's own code runs here; real workers send the messages and tell the
+hosts.
 """
 
 import contextlib
@@ -22,9 +23,7 @@ from portal.local.stack import AGENCIES, Stack, call, free_port, introduce
 PATIENCE = 60.0
 SWEEP_SECONDS = 2.0
 """So long nothing comes to rest before the sweep is run, which beat would run all the time."""
-OTHERS_SECONDS = 0.05
-MANY = 8
-"""So many deliveries are worth a drain while the message worker is still at work."""
+OTHERS_SECONDS = 0.03
 BACK_OFF_PASSED = timedelta(minutes=15)
 """So long a try of a delivery may lie ahead for the clocks to be moved to it: the first few."""
 stack.START_SECONDS = 300.0  # a simulation may run beside other work, and nobody waits for it
@@ -122,12 +121,13 @@ class Site(Stack):
             self.inside.close()
 
     def start_site(self) -> None:
-        """Start the site and the worker that sends messages."""
+        """Start the site, the worker that sends messages and the one that tells the hosts."""
         self.start_web()
         words = ["celery", "-A", "portal", "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
         self.start("worker", [*words, "-Q", "message", "-c", "1", "-n", "messages@%h"])
+        self.start("deliver", [*words, "-Q", "deliver", "-c", "1", "-n", "deliver@%h"])
         self.wait_for("web", "/health/ready", host="localhost")
-        self._wait_for_workers(1)
+        self._wait_for_workers(2)
 
 
 class World:
@@ -289,24 +289,19 @@ class World:
                 app.tasks[name].apply(throw=True)
 
     def work(self) -> bool:
-        """Do once what waits for nothing but a worker: webhooks, deliveries, messages; tell whether there was any."""
-        from accounts import clock
-        from campaigns.tasks import wake
-        from integrations.services.drain import Drain
+        """Apply the webhooks that came and nudge the workers, as beat would; tell whether anything waits."""
+        from campaigns import tasks as messages
+        from integrations import wake
 
         waiting = self.waiting()
         if waiting["messages"]:
-            # The message worker works beside us; beat would nudge it every two seconds.
-            wake()
+            messages.wake()
+        if waiting["deliveries"]:
+            wake.wake()
         if waiting["events"]:
             self.run("payments.tasks.apply_events")
-        # The message worker adds events: what hosts are told goes in few goes, the last one once it is through.
-        drains = waiting["deliveries"] and (not waiting["messages"] or waiting["deliveries"] >= MANY)
-        if drains:
-            with self.timed("deliveries"):
-                Drain(clock=clock.now).run()
-        if any(waiting.values()) and not (waiting["events"] or drains):
-            with self.timed("waiting"):
+        elif any(waiting.values()):
+            with self.timed("waiting for " + " and ".join(name for name, many in waiting.items() if many)):
                 time.sleep(OTHERS_SECONDS)
         return any(waiting.values())
 
