@@ -13,7 +13,7 @@ from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, Authorization, Method
 from payments.rules.authorization import IncompleteAuthorization, text_sha256
 from payments.rules.gates import handover_gates, promise_gates
-from payments.services import age_notice, authority, gate, settle, velocity
+from payments.services import age_notice, authority, gate, locks, velocity
 from payments.services.arrange import BY_THEMSELVES, Agreed, arrange, breach_of
 from payments.services.authorize import authorize, usable
 from payments.services.gate import SETTLING, Standing
@@ -82,7 +82,7 @@ def accept(
     :raises Refused: the quote is too old, the world changed (each change is named), a plan runs already, or the
         account, the method or its dates do not allow it; nothing is written.
     """
-    account = settle.lock_account(Quote.objects.values_list("account_id", flat=True).get(pk=quote.pk))
+    account = locks.lock_account(Quote.objects.values_list("account_id", flat=True).get(pk=quote.pk))
     found = Quote.objects.select_for_update(of=("self",)).get(pk=quote.pk)
     if found.status == Quote.Status.ACCEPTED:
         return Arrangement.objects.get(pk=found.result_id)

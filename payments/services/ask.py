@@ -15,7 +15,7 @@ from accounts.tenancy import acting_for
 from payments import crash
 from payments.models import Authorization, Checkout, Method, Payment, ProcessorAccount, ProcessorEvent
 from payments.processors import BankChange, Card
-from payments.services import later, refunds, returns, settle, wallet
+from payments.services import later, refunds, returns, reversals, settle, wallet
 from payments.services.methods import adapter_of, wipe_unused
 
 log = structlog.get_logger(__name__)
@@ -94,7 +94,7 @@ def apply_event(event: ProcessorEvent, *, now: datetime) -> str:
             return ""
         if payment.status == Payment.Status.INTENDED:
             look(payment_id=payment.pk, now=now)
-        found = settle.record_dispute(payment_id=payment.pk, said=said, now=now)
+        found = reversals.record_dispute(payment_id=payment.pk, said=said, now=now)
         return f"dispute {said}: {found.status}"
     outcome = adapter.find(payment=str(payment.pk), ref=ref or payment.processor_ref)
     if outcome.status == "unknown":

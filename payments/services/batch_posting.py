@@ -13,7 +13,7 @@ from accounts import events
 from accounts.models import Account
 from payments.models import BatchItem, Payment, PaymentBatch, Postdate
 from payments.processors import Outcome
-from payments.services import incidents, ledger, life, settle
+from payments.services import incidents, ledger, life, moves, settle
 from payments.services.batches import Item, Status, no, standing_items, tell
 from payments.services.locks import lock_account
 from payments.services.sign import Refused
@@ -95,7 +95,7 @@ def _payment_of(item: BatchItem, account: Account, *, failed: bool, now: datetim
     kind = "payment.declined" if failed else "payment.succeeded"
     if not failed:
         ledger.book(payment, cents=payment.amount_cents, against="host", reason="payment", now=now)
-    events.record(kind, account=account, now=now, data=settle.snapshot(payment, account, now, **about))
+    events.record(kind, account=account, now=now, data=moves.snapshot(payment, account, now, **about))
     if stopped and not failed:
         incidents.open(
             kind="charged_after_stop",

@@ -16,7 +16,7 @@ from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Payment
 from payments.rules.gates import promise_gates
-from payments.services import gate, ledger, life, settle
+from payments.services import gate, ledger, life, moves, settle
 from payments.services.locks import lock_account
 from settlements.rules.schedules import Line
 
@@ -123,4 +123,4 @@ def _told(payment: Payment, account: Account, now: datetime, by: str, reason: st
         "received_on": payment.received_on.isoformat(),
         "paper_number": payment.paper_number,
     }
-    return settle.snapshot(payment, account, now, **about)
+    return moves.snapshot(payment, account, now, **about)

@@ -19,7 +19,7 @@ from payments import crash
 from payments.models import Checkout, PayLink, Payment
 from payments.rules import spoken
 from payments.rules.spoken import HelperParts
-from payments.services import authority, checkout, gate, methods, pay, pay_links, settle
+from payments.services import authority, checkout, gate, locks, methods, pay, pay_links
 from payments.services.checkout import Review
 from payments.services.locks import read_account
 from payments.services.means import Means, means_of
@@ -74,7 +74,7 @@ def begin(*, link: PayLink, said: dict[str, str], now: datetime) -> Checkout | l
 
     :param said: who pays or takes it (`channel`, `payer` or `by`), kept as evidence.
     """
-    account = settle.lock_account(link.account_id)
+    account = locks.lock_account(link.account_id)
     if pay_links.state(link, now=now) != pay_links.OPEN:
         return [pay_links.closed()]
     made = Checkout.objects.create(
@@ -97,7 +97,7 @@ def begin(*, link: PayLink, said: dict[str, str], now: datetime) -> Checkout | l
 @transaction.atomic
 def begin_prepared(*, link: PayLink, visit: Visit, now: datetime) -> Checkout | list[Refusal]:
     """Begin the consumer's own checkout of what an agent prepared; it is the same until it is confirmed."""
-    account = settle.lock_account(link.account_id)
+    account = locks.lock_account(link.account_id)
     if pay_links.state(link, now=now) != pay_links.OPEN:
         return [pay_links.closed()]
     mine = Checkout.objects.filter(link=link, visit=visit, confirmed_at=None)
@@ -215,7 +215,7 @@ def intend(*, made: Checkout, agreement: Agreement, said: dict[str, str], now: d
 
     :raises Refused: with every failing gate; nothing is written.
     """
-    account = settle.lock_account(made.account_id)
+    account = locks.lock_account(made.account_id)
     if (before := pay.of_checkout.first(made.pk)) is not None:
         return before, False
     row = _checkout.get(made.pk)

@@ -22,7 +22,7 @@ from accounts.tenancy import acting_for, uuid7
 from payments import crash
 from payments.models import Incident, Postdate
 from payments.rules.skips import Skipped, after_skip
-from payments.services import charging, incidents, plain, ready, settle
+from payments.services import charging, incidents, moves, plain, ready
 from payments.services.intents import Intended, insert, key_of
 from payments.services.ready import Item, Locked
 from payments.services.tries import retry
@@ -210,7 +210,7 @@ def queue(
             busy.add(item.account_id)
             told += [
                 ("postdate.due", account, _about(item, account) | {"payment": str(intended.id), "try": item.tries}),
-                ("payment.intended", account, settle.snapshot(intended, account, now, origin="portal")),
+                ("payment.intended", account, moves.snapshot(intended, account, now, origin="portal")),
             ]
     insert(going, now)
     _leave(left)

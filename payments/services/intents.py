@@ -47,7 +47,7 @@ FROM_ROWS = {
 
 @dataclass(slots=True, kw_only=True)
 class Intended:
-    """Hold a payment about to be written, as events tell it (settle.snapshot); names as in the table."""
+    """Hold a payment about to be written, as events tell it (moves.snapshot); names as in the table."""
 
     id: UUID
     item: Item

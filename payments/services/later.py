@@ -20,7 +20,7 @@ from payments import crash
 from payments.models import Arrangement, Checkout, Method, Payment
 from payments.processors import KeepOrder, Outcome
 from payments.rules.gates import PAYABLE_STATUSES
-from payments.services import gate, settle
+from payments.services import authority, gate, locks, settle
 from payments.services.arrange import agreed_of, arrange
 from payments.services.methods import adapter_of
 from payments.services.sign import Agreement, sign
@@ -83,7 +83,7 @@ def intend(*, checkout: Checkout, agreement: Agreement, now: datetime) -> tuple[
 
     :raises Refused: with every failing gate; nothing is written.
     """
-    account = settle.lock_account(_account_id.get(checkout.pk))
+    account = locks.lock_account(_account_id.get(checkout.pk))
     before = _of_key.get(checkout.pk)
     if before.confirmed_at is not None:
         return before, False
@@ -166,7 +166,7 @@ def record_setup(*, checkout_id: UUID, outcome: Outcome, now: datetime) -> Check
 
     Yes makes the arrangement, no revokes what was signed for it; whoever comes second changes nothing.
     """
-    account = settle.lock_account(_account_id.get(checkout_id))
+    account = locks.lock_account(_account_id.get(checkout_id))
     checkout = _to_settle.get(checkout_id)
     checkout.account = account
     if checkout.setup_status != Setup.INTENDED:
@@ -212,7 +212,7 @@ def _kept(checkout: Checkout, account: Account, outcome: Outcome, now: datetime)
 def _not_kept(checkout: Checkout, account: Account, status: str, reason: str, outcome: Outcome, now: datetime) -> None:
     ref = outcome.ref or checkout.setup_ref
     _set(checkout, setup_status=status, setup_ref=ref, setup_secret="", setup_reason=reason[:60])
-    settle.revoke(checkout.authorization, account=account, by=f"card {status}", now=now)
+    authority.revoke(checkout.authorization, account=account, by=f"card {status}", now=now)
 
 
 def _set(checkout: Checkout, **values: object) -> None:

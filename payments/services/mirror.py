@@ -19,7 +19,7 @@ from accounts.known import known
 from accounts.models import Account
 from payments.models import HostItem, Payment, Postdate
 from payments.processors import Outcome
-from payments.services import batches, incidents, ledger, letters, life, settle
+from payments.services import batches, incidents, ledger, letters, life, locks, moves, reversals, settle
 from payments.services import postdates as own_postdates
 from payments.services.methods import wipe_acknowledged
 
@@ -65,14 +65,14 @@ def mirror(
     payments, postdates = payments or (), postdates or ()
     named = list({line.portal_id for line in (*payments, *postdates) if line.portal_id})
     if named:
-        account = settle.lock_account(account.pk)
+        account = locks.lock_account(account.pk)
     mine = {row.pk: row for row in _payments(account.pk, named)} if named else {}
     planned = {row.pk: row for row in _postdates(account.pk, named)} if named else {}
     changed = _show(account, payments, postdates, {*mine, *planned}, told)
     if not (mine or planned):
         if not (changed and life.may_concern(account)):
             return
-        account = settle.lock_account(account.pk)
+        account = locks.lock_account(account.pk)
     taken = _taken_of([line.portal_id for line in payments if line.portal_id in planned])
     # Most of a list is what it was: only lines that tell something are looked at one by one.
     for line in payments:
@@ -178,7 +178,7 @@ def _was_seen(line: HostLine, postdate: Postdate) -> bool:
 
 def _payment(line: HostLine, account: Account, now: datetime) -> None:
     """Acknowledge one of our payments and move it as the host says."""
-    payment = settle.to_settle.get(line.portal_id)
+    payment = moves.to_move.get(line.portal_id)
     if line.status not in FINAL:
         return
     first_shown = payment.acknowledged_at is None
@@ -188,7 +188,7 @@ def _payment(line: HostLine, account: Account, now: datetime) -> None:
         payment.save(update_fields=["acknowledged_at"])
     _move(payment, line, account, now)
     if first_shown and line.status == POSTED and payment.status == before == Payment.Status.SUCCEEDED:
-        told = settle.snapshot(payment, account, now, origin="host", host_id=line.host_id)
+        told = moves.snapshot(payment, account, now, origin="host", host_id=line.host_id)
         events.record("payment.posted", account=account, now=now, data=told)
 
 
@@ -199,9 +199,9 @@ def _move(payment: Payment, line: HostLine, account: Account, now: datetime) -> 
         case "DECLINED" | "ACH REVERSAL" if payment.executor == "host":
             settle.apply(payment, account=account, outcome=Outcome(status="declined"), now=now, origin="host")
         case "CHARGEBACK" | "ACH REVERSAL" if not _older_than_won(line, payment):
-            settle.record_dispute(payment_id=payment.pk, said="opened", now=now, origin="host")
+            reversals.record_dispute(payment_id=payment.pk, said="opened", now=now, origin="host")
         case "REFUND":
-            settle.record_refund(payment_id=payment.pk, refunded_cents=line.amount_cents, now=now, origin="host")
+            reversals.record_refund(payment_id=payment.pk, refunded_cents=line.amount_cents, now=now, origin="host")
 
 
 def _older_than_won(line: HostLine, payment: Payment) -> bool:
@@ -226,7 +226,7 @@ def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
         stopped = postdate.status in (Postdate.Status.CANCELLED, Postdate.Status.HELD)
         taken = _take(postdate, line, account, now)
         if stopped:
-            told = settle.snapshot(taken, account, now)
+            told = moves.snapshot(taken, account, now)
             incidents.open(
                 kind="charged_after_stop",
                 key=str(taken.pk),
@@ -244,7 +244,7 @@ def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
 
 
 def _payment_of(taken: Payment, line: HostLine, account: Account, now: datetime) -> None:
-    _move(settle.to_settle.get(taken.pk), line, account, now)
+    _move(moves.to_move.get(taken.pk), line, account, now)
 
 
 def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -> Payment:
@@ -253,7 +253,7 @@ def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -
     ledger.book(payment, cents=payment.amount_cents, against="host", reason="payment", now=now)
     if postdate.status != Postdate.Status.FAILED:
         _set(postdate, Postdate.Status.TAKEN, line, now)
-    told = settle.snapshot(payment, account, now, origin="host", host_id=line.host_id, number=postdate.number)
+    told = moves.snapshot(payment, account, now, origin="host", host_id=line.host_id, number=postdate.number)
     events.record("payment.posted", account=account, now=now, data=told)
     return payment
 
@@ -262,7 +262,7 @@ def _fail(postdate: Postdate, line: HostLine, account: Account, key: UUID, now: 
     payment = _written(postdate, line, account, key, Payment.Status.DECLINED, now)
     if postdate.status in (Postdate.Status.SCHEDULED, Postdate.Status.HELD, Postdate.Status.CANCEL_REQUESTED):
         _set(postdate, Postdate.Status.FAILED, line, now)
-    told = settle.snapshot(payment, account, now, origin="host", host_id=line.host_id, number=postdate.number)
+    told = moves.snapshot(payment, account, now, origin="host", host_id=line.host_id, number=postdate.number)
     events.record("payment.declined", account=account, now=now, data=told)
 
 

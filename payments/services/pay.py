@@ -21,7 +21,7 @@ from accounts.models import Account
 from payments import crash
 from payments.models import Arrangement, Checkout, Method, Payment
 from payments.processors import Order, Outcome, Processor
-from payments.services import later, pay_links, settle, velocity
+from payments.services import later, locks, moves, pay_links, settle, velocity
 from payments.services.later import RESEND_WITHIN
 from payments.services.methods import adapter_of
 from payments.services.sign import Agreement, Refused, Signed, sign
@@ -109,7 +109,7 @@ def intend(*, checkout: Checkout, agreement: Agreement, now: datetime) -> tuple[
 
     :raises Refused: with every failing gate; nothing is written.
     """
-    account = settle.lock_account(checkout.account_id)
+    account = locks.lock_account(checkout.account_id)
     if (before := of_checkout.first(checkout.pk)) is not None:
         return before, False
     signed = sign(checkout=checkout, account=account, agreement=agreement, now=now)
@@ -144,7 +144,7 @@ def write_intent(signed: Signed, *, account: Account, now: datetime) -> Payment:
     if checkout.link_id:
         pay_links.use(checkout, account=account, now=now, payment=payment)
     events.record(
-        "payment.intended", account=account, now=now, data=settle.snapshot(payment, account, now, origin="portal")
+        "payment.intended", account=account, now=now, data=moves.snapshot(payment, account, now, origin="portal")
     )
     if payment.executor == "host":
         settle.apply(payment, account=account, outcome=Outcome(status="pending"), now=now)

@@ -174,7 +174,7 @@ TOLD = {
     "postdate": "postdate.id",
     "origin": "'portal'",
 }
-"""What `payment.intended` tells, as `settle.snapshot` says it of any payment."""
+"""What `payment.intended` tells, as `moves.snapshot` says it of any payment."""
 
 
 def intend(claimed: Sequence[tuple], accounts: Mapping[str, Locked], *, now: datetime) -> dict[str, str]:

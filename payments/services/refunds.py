@@ -17,7 +17,7 @@ from accounts.tenancy import acting_for
 from payments import crash
 from payments.models import Payment, Refund
 from payments.processors import Outcome, RefundFailure, RefundOrder, RefundOutcome
-from payments.services import ledger, settle
+from payments.services import ledger, reversals, settle
 from payments.services.locks import lock_account
 from payments.services.methods import adapter_of
 from payments.services.sign import Refused
@@ -170,7 +170,7 @@ def record(*, refund_id: UUID, outcome: RefundOutcome, now: datetime) -> Refund:
         found.save()
         # A processor that does not say the sum of the charge says this refund, on top of those that are done.
         in_all = outcome.refunded_cents or _given_back(payment)
-        settle.record_refund(payment_id=payment.pk, refunded_cents=in_all, now=now)
+        reversals.record_refund(payment_id=payment.pk, refunded_cents=in_all, now=now)
         return found
     found.failure = outcome.reason[:300]
     if sure:
@@ -191,7 +191,7 @@ def came_back(*, payment: Payment, failure: RefundFailure, refunded_cents: int, 
     if found is not None and found.status in (Status.DONE, Status.APPROVED):
         found.status, found.failure = Status.FAILED, failure.reason[:300]
         found.save()
-    settle.record_refund_failed(payment_id=payment.pk, refunded_cents=refunded_cents, reason=failure.reason, now=now)
+    reversals.record_refund_failed(payment_id=payment.pk, refunded_cents=refunded_cents, reason=failure.reason, now=now)
     return "refund failed"
 
 

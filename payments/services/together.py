@@ -29,7 +29,7 @@ from payments.rules import together as words
 from payments.rules.authorization import IncompleteAuthorization
 from payments.rules.cards import check_card
 from payments.rules.gates import promise_gates
-from payments.services import authority, checkout, gate, methods, pay, settle, velocity
+from payments.services import authority, checkout, gate, locks, methods, pay, settle, velocity
 from payments.services.gate import SETTLING, SINGLE, Standing, lines_of
 from payments.services.means import Means, card_policy, means_of
 from payments.services.sign import Agreement, Refused, sign
@@ -275,7 +275,7 @@ def intend(*, group: UUID, visit: Visit, agreement: Agreement, now: datetime) ->
     """
     ids = Checkout.objects.filter(group=group, visit=visit).values_list("account_id", flat=True)
     # In the order of ids, like everybody who locks several accounts.
-    accounts = {pk: settle.lock_account(pk) for pk in sorted(ids)}
+    accounts = {pk: locks.lock_account(pk) for pk in sorted(ids)}
     if Payment.objects.filter(group=group).exists():
         return False
     checkouts = load(group=group, visit=visit)

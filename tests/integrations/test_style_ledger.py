@@ -14,6 +14,7 @@ from integrations.services import allocate, pull, redeliver
 from integrations.services import drain as drains
 from integrations.services.check import test_connection as check_connection
 from payments.models import HostItem, Payment
+from payments.services import reversals
 from tests.conftest import NOW
 from tests.integrations.host_program import HostProgram
 from tests.integrations.styles import drain, wire
@@ -264,9 +265,8 @@ def test_a_refund_takes_back_what_was_allocated_last(shop, ledger):
     drain()
     payment = shop.confirm(shop.checkout("amount", [(today(), 175_00)]))
     drain()
-    from payments.services import settle
 
-    settle.record_refund(payment_id=payment.pk, refunded_cents=30_00, now=NOW)
+    reversals.record_refund(payment_id=payment.pk, refunded_cents=30_00, now=NOW)
     drain()
     assert open_of(ledger) == {"V-1": "5.00", "V-2": "150.00", "V-3": "75.00"}
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Account, Event
 from payments.models import Payment, Postdate
 from payments.processors import Outcome
-from payments.services import charging, settle
+from payments.services import charging, moves
 from tests.conftest import make_account
 from tests.payments.due_cast import EIGHT, announce, due_item, fresh, item_of, keep_card, plan, run
 
@@ -32,7 +32,7 @@ def test_the_payment_and_its_event_are_what_the_models_themselves_would_say(shop
     assert run(charge=False).intended == 1
     payment = Payment.objects.select_related("method", "account__consumer").get()
     event = Event.objects.get(kind="payment.intended")
-    assert event.data == {"v": 1} | settle.snapshot(payment, payment.account, EIGHT, origin="portal")
+    assert event.data == {"v": 1} | moves.snapshot(payment, payment.account, EIGHT, origin="portal")
     blank = Payment()
     given = [
         "id",

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import Arrangement, Authorization, Incident, LedgerEntry, Notice, Payment, Postdate
-from payments.services import life, mirror, settle
+from payments.services import life, mirror, reversals
 from payments.services.owed import owed
 from settlements.models import IndividualOffer
 from settlements.rules.offers import HostSettlement
@@ -323,10 +323,10 @@ def test_a_returned_payment_reopens_what_it_had_completed(shop):
     after = NOW + dt.timedelta(hours=1)
     payment = shop.confirm(shop.checkout(lines=[(today(), 80_00)], now=after, card=MASTERCARD), now=after)
     assert fresh(promise).status == "completed"
-    settle.record_dispute(payment_id=payment.pk, said="opened", now=at(2026, 12, 9))
+    reversals.record_dispute(payment_id=payment.pk, said="opened", now=at(2026, 12, 9))
     assert fresh(promise).status == "performing"
     assert Postdate.objects.get().status == "scheduled"
-    settle.record_dispute(payment_id=payment.pk, said="won", now=at(2026, 12, 10))
+    reversals.record_dispute(payment_id=payment.pk, said="won", now=at(2026, 12, 10))
     assert fresh(promise).status == "completed"
     assert sum(LedgerEntry.objects.values_list("amount_cents", flat=True)) == 0
 
@@ -334,7 +334,7 @@ def test_a_returned_payment_reopens_what_it_had_completed(shop):
 def test_a_partly_refunded_payment_counts_with_what_is_left(shop):
     arrangement = three_parts(shop)
     payment = Payment.objects.get()
-    settle.record_refund(payment_id=payment.pk, refunded_cents=50_00, now=at(2026, 12, 5))
+    reversals.record_refund(payment_id=payment.pk, refunded_cents=50_00, now=at(2026, 12, 5))
     assert fresh(arrangement).status == "late"
     assert told("arrangement.late")["missing_cents"] == 50_00
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Event
 from payments.models import Arrangement, HostItem, Incident, Method, Notice, Payment, Postdate
-from payments.services import ledger, mirror, postdates, settle
+from payments.services import ledger, mirror, postdates, reversals
 from payments.services import owed as owed_now
 from payments.services.owed import owed
 from tests.conftest import NOW
@@ -159,7 +159,7 @@ def test_a_chargeback_and_a_refund_at_the_host_undo_a_card_payment(shop, word, s
 def test_a_chargeback_that_was_won_is_not_lost_again_to_the_hosts_old_word(shop):
     payment = shop.confirm(shop.checkout())
     show(shop, [Line("P1", payment.pk, 125_00, "CHARGEBACK")])
-    settle.record_dispute(payment_id=payment.pk, said="won", now=LATER)
+    reversals.record_dispute(payment_id=payment.pk, said="won", now=LATER)
     for _ in range(2):
         show(shop, [Line("P1", payment.pk, 125_00, "CHARGEBACK")], now=LATER + dt.timedelta(hours=1))
     payment.refresh_from_db()

@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from accounts.tenancy import acting_for
 from payments.models import HostItem, Incident, LedgerEntry, Payment, ProcessorAccount
-from payments.services import incidents, reconcile, refunds, settle
+from payments.services import incidents, reconcile, refunds, reversals, settle
 from tests.conftest import NOW
 from tests.payments.conftest import VISA_DEBIT
 
@@ -98,7 +98,7 @@ def test_a_refund_in_one_book_alone_is_found(shop, paid, where):
     if where == "there":
         shop.merchant.v1.refunds.create({"payment_intent": paid.processor_ref, "amount": 10_00})
     else:
-        settle.record_refund(payment_id=paid.pk, refunded_cents=10_00, now=NOW)
+        reversals.record_refund(payment_id=paid.pk, refunded_cents=10_00, now=NOW)
     assert compared() == ["refunds_differ"]
 
 

@@ -10,7 +10,7 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import LedgerEntry, Payment, ProcessorAccount, Refund
 from payments.processors import RefundOrder
 from payments.processors.stripe_money import refund_params
-from payments.services import ledger, refunds, settle
+from payments.services import ledger, refunds, reversals
 from payments.services.owed import owed
 from tests.conftest import NOW
 from tests.payments.test_pay import kinds
@@ -140,7 +140,7 @@ def test_a_payment_that_the_host_took_is_given_back_there(shop):
 
 def test_a_dispute_between_asking_and_approving_stops_the_refund(shop, paid):
     refund = asked(paid, 125_00)
-    settle.record_dispute(payment_id=paid.pk, said="opened", now=NOW)
+    reversals.record_dispute(payment_id=paid.pk, said="opened", now=NOW)
     assert codes(lambda: refunds.approve(refund=refund, by=BEA, now=NOW)) == ["refund_not_paid"]
     assert given_back(shop) == []
 
@@ -209,7 +209,7 @@ def test_a_refusal_of_the_processor_is_believed_when_nothing_can_be_on_its_way(s
 
 def test_the_webhook_and_the_refund_itself_book_the_same_money_once(shop, paid):
     refund = asked(paid, 100_00)
-    settle.record_refund(payment_id=paid.pk, refunded_cents=100_00, now=NOW)
+    reversals.record_refund(payment_id=paid.pk, refunded_cents=100_00, now=NOW)
     refunds.carry_out(refund=refund, now=NOW)
     assert owed(shop.account).cents == 975_00
     assert kinds(shop.account).count("payment.refunded") == 1

@@ -22,7 +22,7 @@ from payments.models import (
 from payments.processors import Outcome
 from payments.rules import returns as rules
 from payments.rules.notices import predebit_window
-from payments.services import ask, consequences, gate, incidents, ledger, returns, settle
+from payments.services import ask, consequences, gate, incidents, ledger, returns, reversals, settle
 from payments.services.means import means_of_method
 from payments.services.owed import owed
 from tests.conftest import NOW, make_account, make_agency
@@ -153,7 +153,7 @@ def test_the_same_return_told_again_changes_nothing(account):
     before = kinds(account)
     for _ in range(2):
         returns.apply_return(payment=payment, code="R10", now=NOW + 2 * DAY)
-        settle.record_dispute(payment_id=payment.pk, said="opened", now=NOW + 2 * DAY)
+        reversals.record_dispute(payment_id=payment.pk, said="opened", now=NOW + 2 * DAY)
         news = Outcome(status="declined", network_decline_code="R10")
         settle.record_outcome(payment_id=payment.pk, outcome=news, now=NOW + 2 * DAY)
     assert kinds(account) == before

@@ -10,7 +10,7 @@ from accounts.models import Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import Arrangement, LedgerEntry, Method, Payment
 from payments.processors import Outcome
-from payments.services import ask, ledger, pay, settle
+from payments.services import ask, ledger, pay, reversals, settle
 from payments.services.owed import owed
 from tests.conftest import NOW
 from tests.payments.test_pay import kinds
@@ -277,10 +277,10 @@ def test_an_amount_that_differs_is_an_incident_and_stays_undecided(shop):
 def test_refunds_told_twice_and_out_of_order_are_booked_once(shop):
     payment = shop.confirm(shop.checkout())
     for refunded in (50_00, 50_00, 30_00):
-        settle.record_refund(payment_id=payment.pk, refunded_cents=refunded, now=LATER)
+        reversals.record_refund(payment_id=payment.pk, refunded_cents=refunded, now=LATER)
     assert fresh(payment).status == Payment.Status.SUCCEEDED
     assert owed(shop.account).cents == 925_00
-    settle.record_refund(payment_id=payment.pk, refunded_cents=125_00, now=LATER)
+    reversals.record_refund(payment_id=payment.pk, refunded_cents=125_00, now=LATER)
     assert fresh(payment).status == Payment.Status.REFUNDED
     assert owed(shop.account).cents == 1_000_00
     amounts = [event.data["refunded_cents"] for event in Event.objects.filter(kind="payment.refunded").order_by("id")]
@@ -292,9 +292,9 @@ def test_refunds_told_twice_and_out_of_order_are_booked_once(shop):
 def test_a_dispute_takes_the_money_back_and_a_won_one_brings_it_again(shop):
     payment = shop.confirm(shop.checkout())
     for said in ("opened", "opened", "lost"):
-        assert settle.record_dispute(payment_id=payment.pk, said=said, now=LATER).status == "charged_back"
+        assert reversals.record_dispute(payment_id=payment.pk, said=said, now=LATER).status == "charged_back"
     assert ledger.net_cents(payment) == 0
-    settle.record_dispute(payment_id=payment.pk, said="won", now=LATER)
+    reversals.record_dispute(payment_id=payment.pk, said="won", now=LATER)
     assert fresh(payment).status == Payment.Status.SUCCEEDED
     assert ledger.net_cents(payment) == 125_00
     # A lost one is final: staff are told once.

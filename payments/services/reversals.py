@@ -1,0 +1,128 @@
+"""Record what takes money back after it was counted: a bank's return, a dispute, a refund; and what undoes that."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts import events
+from accounts.models import Account
+from payments.models import Method, Payment
+from payments.processors import Outcome
+from payments.services import consequences, gate, incidents, ledger, life, moves, tries
+from payments.services.owed import owed
+
+Status = Payment.Status
+
+
+def returned(payment: Payment, account: Account, outcome: Outcome, now: datetime, origin: str) -> None:
+    """Record that a bank sent a debit back; what was counted is counted no more."""
+    moves.keep_codes(payment, outcome)
+    was_settled = payment.status == Status.SUCCEEDED
+    if was_settled:
+        ledger.book(payment, cents=-ledger.net_cents(payment), reason="return", now=now)
+    follows = tries.failed(payment, now=now)
+    moves.move(payment, account, Status.RETURNED, "payment.returned", now, origin, **follows)
+    life.after_money(account=account, now=now)
+    if was_settled:
+        _reopen(payment, account, now)
+    consequences.after_return(payment, account=account, now=now)
+
+
+def _reopen(payment: Payment, account: Account, now: datetime) -> None:
+    """Tell that a settlement paid at once is none after all: all of the debt is owed again (ACH-14)."""
+    if payment.purpose in gate.SETTLING and payment.authorization and payment.authorization.kind == "single":
+        told = {"payment": str(payment.pk), "reference": payment.reference, "currency": payment.currency}
+        told |= {"reason": "returned", "reinstates": "balance", "owed_cents": owed(account).cents}
+        events.record("settlement.broken", account=account, now=now, data=told)
+
+
+@transaction.atomic
+def record_dispute(*, payment_id: UUID, said: str, now: datetime, origin: str = "processor") -> Payment:
+    """Record a dispute: `opened` takes the money away, `won` brings it back, `lost` makes it final.
+
+    A lost one that was never heard of before takes the money away too; staff look at it once.
+    """
+    payment, account = moves.lock_both(payment_id)
+    if said in ("opened", "lost") and payment.status == Status.SUCCEEDED:
+        if payment.kind == Method.Kind.ACH:
+            # A bank's dispute means unauthorized; a host that says only `reversal` may mean any return.
+            said_by_bank = "disputed" if origin == "processor" else ""
+            returned(payment, account, Outcome(status="declined", decline_code=said_by_bank), now, origin)
+        else:
+            ledger.book(
+                payment,
+                cents=-ledger.net_cents(payment),
+                reason="chargeback",
+                now=now,
+            )
+            moves.move(payment, account, Status.CHARGED_BACK, "payment.charged_back", now, origin)
+            life.after_money(account=account, now=now)
+    elif said == "won" and payment.status == Status.CHARGED_BACK:
+        lost = -sum(payment.entries.filter(book="debt", reason="chargeback").values_list("amount_cents", flat=True))
+        ledger.book(payment, cents=-lost, reason="reinstated", now=now)
+        moves.move(payment, account, Status.SUCCEEDED, "payment.succeeded", now, origin, reinstated=True)
+        life.after_money(account=account, now=now)
+    if said == "lost" and payment.status == Status.CHARGED_BACK:
+        incidents.open(
+            kind="dispute_lost",
+            key=str(payment.pk),
+            now=now,
+            account=account,
+            payment=payment,
+            data={"reference": payment.reference, "amount_cents": payment.amount_cents},
+        )
+    return payment
+
+
+@transaction.atomic
+def record_refund(*, payment_id: UUID, refunded_cents: int, now: datetime, origin: str = "processor") -> Payment:
+    """Record that so many cents were given back in all; told twice, or out of order, it counts once."""
+    payment, account = moves.lock_both(payment_id)
+    if payment.status == Status.SUCCEEDED:
+        refund(payment, account=account, refunded_cents=refunded_cents, now=now, origin=origin)
+    return payment
+
+
+def refund(payment: Payment, *, account: Account, refunded_cents: int, now: datetime, origin: str) -> None:
+    """Book what was given back beyond what is booked; the caller holds the locks."""
+    booked = sum(payment.entries.filter(book="debt", reason="refund").values_list("amount_cents", flat=True))
+    more = min(refunded_cents, payment.amount_cents) - booked
+    if more <= 0:
+        return
+    ledger.book(payment, cents=-more, reason="refund", now=now)
+    whole = booked + more == payment.amount_cents
+    status = Status.REFUNDED if whole else Status.SUCCEEDED
+    moves.move(payment, account, status, "payment.refunded", now, origin, refunded_cents=more, whole=whole)
+    life.after_money(account=account, now=now)
+
+
+@transaction.atomic
+def record_refund_failed(
+    *, payment_id: UUID, refunded_cents: int, reason: str, now: datetime, origin: str = "processor"
+) -> Payment:
+    """Record that less was given back than is booked, because a refund came back; told twice it counts once.
+
+    The money is the agency's again and owed to the consumer: staff find another way, and the host hears of it.
+
+    :param refunded_cents: what was given back of the charge in all, as the processor says now.
+    """
+    payment, account = moves.lock_both(payment_id)
+    booked = sum(payment.entries.filter(book="debt", reason="refund").values_list("amount_cents", flat=True))
+    back = booked - refunded_cents
+    if back <= 0 or payment.status not in (Status.SUCCEEDED, Status.REFUNDED):
+        return payment
+    ledger.book(payment, cents=back, reason="refund", now=now)
+    more = {"refund_cents": back, "refunded_cents": refunded_cents, "reason": reason[:60]}
+    moves.move(payment, account, Status.SUCCEEDED, "payment.refund_failed", now, origin, **more)
+    incidents.open(
+        kind="refund_failed",
+        key=f"{payment.pk}:{booked}",
+        severity="urgent",
+        now=now,
+        account=account,
+        payment=payment,
+        data=more,
+    )
+    life.after_money(account=account, now=now)
+    return payment
