@@ -23,7 +23,8 @@ from accounts.models import Account
 from integrations.admin.files import send_file
 from integrations.admin.keys import networks, show_key
 from integrations.admin.watch import Watch
-from integrations.hosts import Wrong, bps, cents, defaults, whole
+from integrations.hosts import defaults
+from integrations.hosts.reading import Wrong, bps, cents, whole
 from integrations.models import Delivery, DeliveryAttempt, HostConnection
 from integrations.services import connections, redeliver
 from integrations.services.receive import make_inbound_key

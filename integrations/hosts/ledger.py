@@ -9,25 +9,9 @@ from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from integrations.hosts import (
-    BadAnswer,
-    BadRecord,
-    Field,
-    FieldError,
-    Invoice,
-    Outgoing,
-    Reader,
-    Request,
-    Result,
-    Told,
-    Words,
-    bps,
-    cents,
-    day,
-    text,
-    whole,
-)
+from integrations.hosts import BadAnswer, BadRecord, FieldError, Invoice, Outgoing, Request, Result, Told, Words
 from integrations.hosts.dialect import EMAIL, PERSON_AND_DEBT, PHONE, Dialect, read, renamed
+from integrations.hosts.reading import Field, Reader, bps, cents, day, text, whole
 from integrations.hosts.scollect import SCollect
 
 # The mapping tables: what the ledger says, and the same in canonical words.

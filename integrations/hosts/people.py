@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from accounts.keys import digits
-from integrations.hosts import Wrong, text
+from integrations.hosts.reading import Wrong, text
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+").fullmatch
 _address = text(254)

@@ -5,28 +5,19 @@ from urllib.parse import quote
 
 from accounts.keys import email_key
 from accounts.placement import Contact, Part, Person, Placement
-from integrations import hosts
-from integrations.hosts import (
-    BadAnswer,
-    BadRecord,
+from integrations.hosts import BadAnswer, BadRecord, FieldError, Line, Outgoing, Request, Result, Told, Words, people
+from integrations.hosts.reading import (
     Field,
-    FieldError,
-    Line,
-    Outgoing,
     Reader,
-    Request,
-    Result,
-    Told,
-    Words,
     bps,
     cents,
     choice,
     day,
     flag,
     instant,
-    people,
     signed_cents,
     text,
+    uuid_or_none,
     whole,
 )
 from settlements.rules.offers import HostSettlement, check_settlement
@@ -96,7 +87,7 @@ OPTIONS = (
 )
 ITEM = (
     Field("HostID", "host_id", text(80), required=True),
-    Field("PortalID", "portal_id", hosts.uuid_or_none),
+    Field("PortalID", "portal_id", uuid_or_none),
     Field("Date", "on", day, required=True),
     Field("Amount", "amount_cents", cents, required=True),
     Field("Method", "method", text(20), default=""),
