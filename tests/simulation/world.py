@@ -1,8 +1,7 @@
 """The whole product on clocks that the simulation moves: portal, processor, mail provider and hosts go together.
 
 Consumers and webhooks come to the real site over HTTP. There is no beat: this process says when each periodic task
-runs, because only it knows what time it is. The task's own code runs here; real workers send the messages and tell the
-hosts.
+runs, because only it knows what time it is. The task's own code runs here; a real worker sends the messages.
 """
 
 import contextlib
@@ -23,7 +22,9 @@ from portal.local.stack import AGENCIES, Stack, call, free_port, introduce
 PATIENCE = 60.0
 SWEEP_SECONDS = 2.0
 """So long nothing comes to rest before the sweep is run, which beat would run all the time."""
-OTHERS_SECONDS = 0.03
+OTHERS_SECONDS = 0.05
+MANY = 8
+"""So many deliveries are worth a drain while the message worker is still at work."""
 BACK_OFF_PASSED = timedelta(minutes=15)
 """So long a try of a delivery may lie ahead for the clocks to be moved to it: the first few."""
 stack.START_SECONDS = 300.0  # a simulation may run beside other work, and nobody waits for it
@@ -121,13 +122,12 @@ class Site(Stack):
             self.inside.close()
 
     def start_site(self) -> None:
-        """Start the site, the worker that sends messages and the one that tells the hosts."""
+        """Start the site and the worker that sends messages."""
         self.start_web()
         words = ["celery", "-A", "portal", "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
         self.start("worker", [*words, "-Q", "message", "-c", "1", "-n", "messages@%h"])
-        self.start("deliver", [*words, "-Q", "deliver", "-c", "1", "-n", "deliver@%h"])
         self.wait_for("web", "/health/ready", host="localhost")
-        self._wait_for_workers(2)
+        self._wait_for_workers(1)
 
 
 class World:
@@ -288,27 +288,38 @@ class World:
             with self.timed(name.rpartition(".")[2]):
                 app.tasks[name].apply(throw=True)
 
-    def work(self) -> bool:
-        """Apply the webhooks that came and nudge the workers, as beat would; tell whether anything waits."""
-        from campaigns import tasks as messages
-        from integrations import wake
+    def work(self, *, money_only: bool = False) -> bool:
+        """Do once what waits for nothing but a worker: webhooks, deliveries, messages; tell whether there was any.
 
-        waiting = self.waiting()
+        :param money_only: only what the processor says.
+        """
+        from accounts import clock
+        from campaigns.tasks import wake
+        from integrations.services.drain import Drain
+
+        waiting = self.waiting(money_only=money_only)
         if waiting["messages"]:
-            messages.wake()
-        if waiting["deliveries"]:
-            wake.wake()
+            # The message worker works beside us; beat would nudge it every two seconds.
+            wake()
         if waiting["events"]:
             self.run("payments.tasks.apply_events")
-        elif any(waiting.values()):
-            with self.timed("waiting for " + " and ".join(name for name, many in waiting.items() if many)):
+        # The message worker adds events: what hosts are told goes in few goes, the last one once it is through.
+        drains = waiting["deliveries"] and (not waiting["messages"] or waiting["deliveries"] >= MANY)
+        if drains:
+            with self.timed("deliveries"):
+                Drain(clock=clock.now).run()
+        if any(waiting.values()) and not (waiting["events"] or drains):
+            with self.timed("waiting"):
                 time.sleep(OTHERS_SECONDS)
         return any(waiting.values())
 
-    def settle(self) -> None:
-        """Work until nobody has anything left to say: portal, processor, mail provider, hosts."""
+    def settle(self, *, money_only: bool = False) -> None:
+        """Work until nobody has anything left to say: portal, processor, mail provider, hosts.
+
+        :param money_only: until the processor has not; what hosts and consumers are told of it may come an hour later.
+        """
         began = swept = time.monotonic()
-        while self.work() or self.pass_back_off():
+        while self.work(money_only=money_only) or not money_only and self.pass_back_off():
             now = time.monotonic()
             assert now < began + 10 * PATIENCE, f"it never comes to rest: {self.waiting()}"
             if now > swept + SWEEP_SECONDS:
@@ -331,7 +342,7 @@ class World:
         self.move(again_at)
         return True
 
-    def waiting(self) -> dict[str, int]:
+    def waiting(self, *, money_only: bool = False) -> dict[str, int]:
         """Count what is on its way, by who must move it."""
         from django.db import connection
 
@@ -339,11 +350,13 @@ class World:
 
         with self.timed("looking"):
             with acting_for(ALL_AGENCIES), connection.cursor() as cursor:
-                cursor.execute(WAITING, {"now": self.now()})
+                cursor.execute(MONEY_WAITS if money_only else WAITING, {"now": self.now()})
                 events, deliveries, messages = cursor.fetchone()
             abroad = self._count("processor", "SELECT count(*) FROM deliveries WHERE status = 'pending'")
             if abroad and self.site.inside is not None:
                 self.site.inside.tell()
+            if money_only:
+                return {"events": events, "deliveries": 0, "messages": 0, "abroad": abroad}
             abroad += self._count("mail", MAIL_WAITS, time.time())
             abroad += sum(self._count(f"host-{slug}", "SELECT count(*) FROM pushes") for slug in AGENCIES)
             # A host tries again seconds after a lost answer, by the wall's clock: a day must not pass meanwhile.
@@ -378,6 +391,7 @@ SELECT (SELECT count(*) FROM payments_processorevent WHERE applied_at IS NULL),
     + (SELECT count(*) FROM campaigns_mailevent WHERE applied_at IS NULL)
     + (SELECT count(*) FROM campaigns_message WHERE status = 'queued' AND next_at <= %(now)s)
 """
+MONEY_WAITS = "SELECT count(*), 0, 0 FROM payments_processorevent WHERE applied_at IS NULL"
 NEXT_TRY = """
 SELECT min(greatest(d.next_at, c.probe_at)) FROM integrations_delivery d
 LEFT JOIN integrations_hostconnection c ON c.id = d.connection_id WHERE d.status = 'waiting' AND d.attempts > 0

@@ -102,7 +102,8 @@ class Year:
             world.run(DUE)
             world.move(moment)
             world.run(DUE)
-            world.settle()
+            world.settle(money_only=True)
+        world.settle()
         # Waking hours everywhere from here on.
         world.move(utc(day, 19, 0))
         world.run(MESSAGES, DUE, SWEEP)
