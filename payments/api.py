@@ -20,8 +20,9 @@ SIGNATURE = "Stripe-Signature"
 
 
 @known
-def _active(merchant_id: UUID) -> QuerySet[ProcessorAccount]:
-    return ProcessorAccount.objects.filter(pk=merchant_id, is_active=True, agency__is_active=True)
+def _known(merchant_id: UUID) -> QuerySet[ProcessorAccount]:
+    # One that is switched off charges nothing more, but its payments still come back, are disputed and refunded.
+    return ProcessorAccount.objects.filter(pk=merchant_id, agency__is_active=True)
 
 
 @csrf_exempt
@@ -32,7 +33,7 @@ def webhook(request: HttpRequest, merchant_id: UUID) -> HttpResponse:
     The agency is named by the account in the address, and proven by that account's own signature.
     """
     with acting_for(ALL_AGENCIES):
-        merchant = _active.first(merchant_id)
+        merchant = _known.first(merchant_id)
     if merchant is None:
         return HttpResponse(status=404)
     if int(request.headers.get("Content-Length") or 0) > LARGEST_BODY:

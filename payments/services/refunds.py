@@ -226,7 +226,8 @@ def void(*, payment: Payment, reason: str, by: str, now: datetime) -> Payment:
         payment=str(found.pk), ref=found.processor_ref, amount_cents=found.amount_cents, currency=found.currency
     )
     if outcome.status == "voided":
-        outcome = Outcome(status="voided", ref=outcome.ref, reason=f"{by}: {' '.join(reason.split())}"[:300])
+        said = f"{by}: {' '.join(reason.split())}"[:300]
+        outcome = Outcome(status="voided", ref=outcome.ref, reason=said, stopped=True)
     if outcome.status not in ("unknown", "action"):
         found = settle.record_outcome(payment_id=found.pk, outcome=outcome, now=now)
     if found.status != Payment.Status.VOIDED:

@@ -59,8 +59,9 @@ def record_dispute(*, payment_id: UUID, said: str, now: datetime, origin: str = 
             moves.move(payment, account, Status.CHARGED_BACK, "payment.charged_back", now, origin)
             life.after_money(account=account, now=now)
     elif said == "won" and payment.status == Status.CHARGED_BACK:
-        lost = -sum(payment.entries.filter(book="debt", reason="chargeback").values_list("amount_cents", flat=True))
-        ledger.book(payment, cents=-lost, reason="reinstated", now=now)
+        # Lost and won before, only the last loss is undone.
+        fought = payment.entries.filter(book="debt", reason__in=("chargeback", "reinstated"))
+        ledger.book(payment, cents=sum(fought.values_list("amount_cents", flat=True)), reason="reinstated", now=now)
         moves.move(payment, account, Status.SUCCEEDED, "payment.succeeded", now, origin, reinstated=True)
         life.after_money(account=account, now=now)
     if said == "lost" and payment.status == Status.CHARGED_BACK:

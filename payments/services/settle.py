@@ -80,9 +80,10 @@ def apply(payment: Payment, *, account: Account, outcome: Outcome, now: datetime
             _remember(payment, outcome)
         case (Status.PENDING, "succeeded"):
             _paid(payment, account, now, origin)
-        case (Status.PENDING, "declined"):
+        case (Status.PENDING, "declined" | "voided"):
             reversals.returned(payment, account, outcome, now, origin)
-        case (Status.SUCCEEDED, "declined") if origin == "host" and payment.kind == Method.Kind.ACH:
+        case (Status.SUCCEEDED, "declined") if payment.kind == Method.Kind.ACH:
+            # Its success was the host's word, or a bank sent back what had settled.
             reversals.returned(payment, account, outcome, now, origin)
         case (Status.SUCCEEDED, "succeeded") if outcome.refunded_cents:
             reversals.refund(payment, account=account, refunded_cents=outcome.refunded_cents, now=now, origin=origin)
@@ -197,8 +198,9 @@ def _refused(
     moves.keep_codes(payment, outcome)
     payment.processor_ref = outcome.ref or payment.processor_ref
     payment.next_action_secret = ""
+    voided = status == Status.VOIDED
     if tries.is_due_item(payment):
-        follows = tries.ended(payment, account=account, now=now) if status == Status.VOIDED else {}
+        follows = tries.ended(payment, account=account, stopped=outcome.stopped, now=now) if voided else {}
         follows = follows or (tries.failed(payment, now=now) if status == Status.DECLINED else {})
         moves.move(payment, account, status, kind, now, origin, **follows)
         if follows.get("gave_up") == tries.REFUSES:

@@ -21,7 +21,7 @@ Status = Postdate.Status
 FAILED = (Payment.Status.DECLINED, Payment.Status.RETURNED)
 AGAIN_AFTER = timedelta(hours=1)
 """After a try that reached nobody: the processor refused the request, or it was ended before it was charged."""
-REFUSES = "processor_refuses"
+REFUSES, STOPPED = "processor_refuses", "stopped_by_staff"
 REACHED_NOBODY = 5
 """So many tries of one item that reached nobody are enough: somebody must look."""
 LOOK_BACK = 200
@@ -130,16 +130,19 @@ def retry(*, postdate: Postdate, after: Payment, now: datetime) -> NextTry:
     return decided
 
 
-def ended(payment: Payment, *, account: Account, now: datetime) -> dict:
-    """Plan an item anew after a try that reached nobody: soon, and not for ever; it counts for no network's limit."""
+def ended(payment: Payment, *, account: Account, stopped: bool, now: datetime) -> dict:
+    """Plan an item anew after a try that reached nobody: soon, and not for ever; it counts for no network's limit.
+
+    :param stopped: by a person, who does not want it charged an hour later: it is held.
+    """
     if not is_due_item(payment):
         return {}
     item = _lock(payment.postdate_id)
     if item.status != Status.SCHEDULED:
         return {}
     before = Payment.objects.filter(postdate=item, status=Payment.Status.VOIDED).exclude(pk=payment.pk).count()
-    if before + 1 >= REACHED_NOBODY:
-        item.status, item.held_for = Status.HELD, REFUSES
+    if stopped or before + 1 >= REACHED_NOBODY:
+        item.status, item.held_for = Status.HELD, STOPPED if stopped else REFUSES
         _write(item, run_at=None)
         return {"number": item.number, "of": item.of, "next_try_at": None, "gave_up": item.held_for}
     zone = account.consumer.time_zone

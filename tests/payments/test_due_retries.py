@@ -9,7 +9,7 @@ from accounts.models import Account
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import Arrangement, Authorization, Incident, Method, Notice, Payment, Postdate
 from payments.processors import Outcome
-from payments.services import ask, due, settle
+from payments.services import ask, due, refunds, settle
 from payments.services.owed import owed
 from tests.payments.due_cast import EIGHT, MINUTE, due_item, fresh, keep_bank, keep_card, run, told
 from tests.payments.test_pay import kinds
@@ -209,6 +209,20 @@ def test_after_five_refused_requests_somebody_must_look(shop):
     assert told(shop.account, "incident.opened")[-1]["what"] == "processor_refuses"
     shop.program.control("DELETE", "faults")
     assert run(EIGHT + 6 * HOUR).claimed == 0
+    assert shop.charged() == []
+
+
+def test_a_try_that_a_person_stopped_is_not_made_anew_an_hour_later(shop):
+    item = due_item(shop)
+    fault(shop, "drop_before", times=2)
+    run(EIGHT)
+    shop.program.control("DELETE", "faults")
+    stopped = refunds.void(payment=Payment.objects.get(), reason="They asked us to.", by="staff:1", now=EIGHT + MINUTE)
+    assert stopped.status == Payment.Status.VOIDED
+    assert (fresh(item).status, fresh(item).held_for) == (Postdate.Status.HELD, "stopped_by_staff")
+    said = told(shop.account, "payment.voided")[-1]
+    assert (said["gave_up"], said["next_try_at"]) == ("stopped_by_staff", None)
+    assert [run(EIGHT + hours * HOUR).claimed for hours in (1, 2, 24)] == [0, 0, 0]
     assert shop.charged() == []
 
 

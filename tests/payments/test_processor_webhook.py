@@ -97,6 +97,17 @@ def test_a_refund_and_a_dispute_are_applied(shop):
     assert one.status == Payment.Status.CHARGED_BACK
 
 
+def test_a_merchant_account_that_was_switched_off_is_still_heard(shop):
+    payment = shop.confirm(shop.checkout())
+    with acting_for(shop.agency):
+        ProcessorAccount.objects.update(is_active=False)
+    shop.program.control("POST", "disputes", {"payment_intent": payment.processor_ref})
+    assert post(shop, news(shop, "charge.dispute.created")).status_code == 200
+    work()
+    payment.refresh_from_db()
+    assert payment.status == Payment.Status.CHARGED_BACK
+
+
 @pytest.mark.parametrize("secret", ["whsec_wrong", "whsec_birch"])
 def test_a_wrong_signature_is_refused_and_nothing_is_stored(shop, other_shop, secret):
     event = {"id": "evt_1", "object": "event", "type": "x", "data": {"object": {"object": "charge"}}}

@@ -301,6 +301,37 @@ def test_a_dispute_takes_the_money_back_and_a_won_one_brings_it_again(shop):
     assert kinds(shop.account)[-3:] == ["payment.charged_back", "incident.opened", "payment.succeeded"]
 
 
+def test_a_second_dispute_that_is_won_brings_the_money_back_once(shop):
+    payment = shop.confirm(shop.checkout())
+    for said in ("opened", "won", "opened", "won"):
+        reversals.record_dispute(payment_id=payment.pk, said=said, now=LATER)
+    assert (fresh(payment).status, ledger.net_cents(payment)) == (Payment.Status.SUCCEEDED, 125_00)
+    assert owed(shop.account).cents == 875_00
+
+
+def test_a_bank_debit_that_was_cancelled_on_its_way_is_taken_back(shop):
+    payment = shop.confirm(shop.checkout(bank="000123456789"))
+    Payment.objects.filter(pk=payment.pk).update(executor="portal")
+    assert (payment.status, owed(shop.account).cents) == (Payment.Status.PENDING, 875_00)
+    for _ in range(2):
+        settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status="voided"), now=LATER)
+    assert fresh(payment).status == Payment.Status.RETURNED
+    assert owed(shop.account).cents == 1_000_00
+    assert kinds(shop.account).count("payment.returned") == 1
+
+
+def test_a_debit_that_the_host_posted_too_early_is_taken_back_when_the_processor_says_no(shop):
+    payment = shop.confirm(shop.checkout(bank="000123456789"))
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status="succeeded"), now=LATER, origin="host")
+    assert ledger.net_cents(payment) == 125_00
+    no = Outcome(status="declined", decline_code="insufficient_funds")
+    for _ in range(2):
+        settle.record_outcome(payment_id=payment.pk, outcome=no, now=LATER)
+    assert (fresh(payment).status, ledger.net_cents(payment)) == (Payment.Status.RETURNED, 0)
+    assert owed(shop.account).cents == 1_000_00
+    assert sum(LedgerEntry.objects.filter(payment=payment).values_list("amount_cents", flat=True)) == 0
+
+
 def test_a_bank_account_that_was_never_signed_for_is_wiped_after_a_day(shop):
     shop.checkout(bank="000123456789")
     assert Method.objects.get().number == "000123456789"
