@@ -319,7 +319,7 @@ class World:
         :param money_only: until the processor has not; what hosts and consumers are told of it may come an hour later.
         """
         began = swept = time.monotonic()
-        while self.work(money_only=money_only) or not money_only and self.pass_back_off():
+        while self.work(money_only=money_only) or (not money_only and self.pass_back_off()):
             now = time.monotonic()
             assert now < began + 10 * PATIENCE, f"it never comes to rest: {self.waiting()}"
             if now > swept + SWEEP_SECONDS:
