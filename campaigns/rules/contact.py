@@ -217,7 +217,7 @@ RULES: tuple[tuple[Callable[[Facts], Found], tuple[str, ...], tuple[str, ...], t
     (_dispute, ("RF-32",), _PRESSING, _ANY),
     (_licence, ("ST-09",), OUR_OWN, _ANY),
     (_hardship, ("STS-05",), _PRESSING, _ANY),
-    (_validation, ("RF-28", "RF-31"), ("campaign",), _ANY),
+    (_validation, ("RF-28", "RF-31"), OUR_OWN, _ANY),
     (_state_consent, ("ST-01", "ST-05", "ST-06", "ST-07"), OUR_OWN, _WRITTEN),
     (_too_often, ("RF-09",), OUR_OWN, _WRITTEN),
     (_too_many_calls, ("RF-09",), OUR_OWN, ("call",)),

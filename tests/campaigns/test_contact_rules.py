@@ -439,7 +439,15 @@ def test_rf_28_we_are_not_the_first_to_write_before_the_validation_notice():
     assert codes(asked(first_contact=True, validation_sent=False)) == ["validation_missing"]
     assert asked(first_contact=False, validation_sent=False).allowed
     assert asked(first_contact=True, validation_sent=True).allowed
-    assert asked(purpose="reminder", first_contact=True, validation_sent=False).allowed
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_rf_28_whatever_we_call_it_what_we_want_waits_for_the_notice_and_what_the_consumer_is_owed_does_not(purpose):
+    ours = purpose in ("campaign", "reminder")
+    for channel in ("email", "text", "call"):
+        judgement = asked(channel, purpose=purpose, first_contact=True, validation_sent=False)
+        assert codes(judgement) == (["validation_missing"] if ours else [])
+        assert ("RF-28" in judgement.checked) is ours
 
 
 def test_rf_31_no_offer_ends_within_the_validation_period():
