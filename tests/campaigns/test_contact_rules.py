@@ -350,6 +350,26 @@ def test_times_that_do_not_suit_the_consumer_are_kept_free(quiet, moment, until)
 
 
 @pytest.mark.parametrize(
+    ("more", "until"),
+    [
+        pytest.param({}, at(21), id="RF-01 nine in the evening"),
+        pytest.param({"zones": ("America/Los_Angeles", "America/New_York")}, at(21), id="RF-03 where it is nine first"),
+        pytest.param({"policy": Policy(closes=dt.time(17))}, at(17), id="RF-01 the agency closes earlier"),
+        pytest.param({"policy": Policy(closes=dt.time(23))}, at(21), id="RF-01 the agency closes no later"),
+        pytest.param({"quiet": (Quiet(1, dt.time(14), dt.time(15)),)}, at(14), id="RF-04 a time that does not suit"),
+        pytest.param({"quiet": (Quiet(1, dt.time(9), dt.time(10)),)}, at(21), id="RF-04 one that is over"),
+        pytest.param({"quiet": (Quiet(2, dt.time(14), dt.time(15)),)}, at(21), id="RF-04 another weekday"),
+        pytest.param({"purpose": "receipt"}, at(21), id="RF-01 a receipt"),
+        pytest.param({"purpose": "receipt", "answers": True}, None, id="RF-01 what answers the consumer"),
+        pytest.param({"purpose": "code"}, None, id="AUTH-07 a code"),
+    ],
+)
+def test_what_may_leave_now_knows_until_when(more, until):
+    base = {"channel": "email", "purpose": "reminder", "now": NOON, "zones": NEW_YORK, "point": GOOD}
+    assert contact.suits_until(Facts(**base | more)) == until
+
+
+@pytest.mark.parametrize(
     ("channel", "more", "denied"),
     [
         pytest.param("email", {"past": past(2)}, "", id="RF-09 the third in a week"),
