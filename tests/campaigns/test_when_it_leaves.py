@@ -1,13 +1,14 @@
-"""The hour that counts is the one in which a message leaves, not the one in which its run began."""
+"""The hour and the week that count are those in which a message leaves, not those in which its run began."""
 
 import datetime as dt
 
 import pytest
+from django.db import transaction
 
 from accounts.models import Consumer, Event
 from accounts.tenancy import acting_for
 from campaigns.models import Campaign, ContactDecision, Message, Recipient
-from campaigns.services import campaigns, launch, send
+from campaigns.services import audience, campaigns, handover, launch, send
 from tests.campaigns.campaign_cast import approved, people, run, template
 from tests.campaigns.conftest import make_mobile
 from tests.campaigns.test_send import queue
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db
 EVENING = dt.datetime(2026, 12, 2, 1, 59, 30, tzinfo=dt.UTC)
 """Half a minute before nine in New York."""
 MORNING = dt.datetime(2026, 12, 2, 13, tzinfo=dt.UTC)
-MINUTE = dt.timedelta(minutes=1)
+MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
 
 
 @pytest.fixture
@@ -149,3 +150,32 @@ def test_rf_01_a_text_waits_when_those_before_it_took_until_nine(account, mobile
     send.drain(now=EVENING + 2 * MINUTE)
     send.drain(now=MORNING)
     assert (sent_at()[2], len(went())) == (MORNING, 3)
+
+
+def test_rf_09_what_was_held_for_a_week_counts_from_the_day_it_left(acting, agency, provider, others_account, mails):
+    """Judged on one day and halted, it leaves eight days later where the consumer lives by then."""
+    (account,) = people(agency, 1)
+    campaign = reminder()
+    assert campaigns.start(campaign=campaign, now=NOW)
+    while audience.freeze(campaign, now=NOW):
+        pass
+    campaigns.frozen(campaign=campaign, now=NOW)
+    begun = Campaign.objects.select_related("version_a__template", "version_b__template").get(pk=campaign.pk)
+    with transaction.atomic():
+        _touched, leaving = launch._prepare(begun, now=NOW, limit=launch.BATCH)
+    assert campaigns.pause(campaign=campaign, reason="look", now=NOW) == []
+    handover.give(begun, leaving, now=NOW)
+    assert (waiting(), mails()) == ([("campaign_halted", None, "held", "campaign_halted")], [])
+    Consumer.objects.filter(pk=account.consumer_id).update(zip="90012", state="CA", time_zone="America/Los_Angeles")
+    left_at = dt.datetime(2026, 12, 9, 18, tzinfo=dt.UTC)
+    assert campaigns.resume(campaign=campaign, now=left_at) == []
+    run(campaign, now=left_at)
+    permission = ContactDecision.objects.get(message=leaving[0].message.pk, allowed=True)
+    assert (permission.at, permission.outcome, permission.zones) == (left_at, "used", ["America/Los_Angeles"])
+    for number in (1, 2, 3):
+        last = run(reminder(f"again {number}"), now=left_at + number * DAY)
+    assert sent_at() == [left_at, left_at + DAY, left_at + 2 * DAY]
+    (denied,) = ContactDecision.objects.filter(allowed=False)
+    assert [one["code"] for one in denied.denials] == ["too_often"]
+    assert waiting() == [("too_often", left_at + 7 * DAY, None, None)]
+    assert (last.status, len(mails())) == (Campaign.Status.SENDING, 3)
