@@ -30,9 +30,17 @@ WHERE oid = ANY(%s::regclass[]) AND pg_relation_size(oid) > 4 * 8192 * greatest(
 """Pages of 8 kB; nothing below a quarter of a megabyte is worth a look."""
 
 
-def write_rows(model: type[Row], rows: Iterable[Row], *, update: Sequence[str] = (), skip_known: bool = False) -> int:
+def write_rows(
+    model: type[Row],
+    rows: Iterable[Row],
+    *,
+    update: Sequence[str] = (),
+    there_by: str = '("id")',
+    skip_known: bool = False,
+) -> int:
     """Insert rows as they stand; where the id is there already, update the named fields. Returns how many were written.
 
+    :param there_by: the columns of another unique constraint, with its condition, by which a row is there already.
     :param skip_known: leave out rows that meet another row's unique constraint.
     """
     rows = list(rows)
@@ -44,7 +52,7 @@ def write_rows(model: type[Row], rows: Iterable[Row], *, update: Sequence[str] =
         if (row.agency_id is not ours and row.agency_id != ours) or ours is None:
             row.claim_for_acting_agency()
     values = {line.attname: _values(line, rows) for line in model._meta.concrete_fields}
-    written = write_columns(model, values, update=update, skip_known=skip_known)
+    written = write_columns(model, values, update=update, there_by=there_by, skip_known=skip_known)
     for row in rows:
         row._state.adding = False
     return written
@@ -223,7 +231,12 @@ def _defaults(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str
 
 
 def write_columns(
-    model: type[Row], values: Mapping[str, list[Any]], *, update: Sequence[str] = (), skip_known: bool = False
+    model: type[Row],
+    values: Mapping[str, list[Any]],
+    *,
+    update: Sequence[str] = (),
+    there_by: str = '("id")',
+    skip_known: bool = False,
 ) -> int:
     """Insert rows given column by column, for callers that need no model instances; every column is given.
 
@@ -240,7 +253,7 @@ def write_columns(
     ]
     sql = f"INSERT INTO {quoted(model._meta.db_table)} ({', '.join(columns)}) SELECT {', '.join(picks)} {given.source}"
     if changed:
-        sql += f' ON CONFLICT ("id") DO UPDATE SET {", ".join(changed)}'
+        sql += f" ON CONFLICT {there_by} DO UPDATE SET {', '.join(changed)}"
     elif skip_known:
         sql += " ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:

@@ -122,6 +122,31 @@ def _next_opening(now: datetime, where: tuple[str, ...], opens: time, closes: ti
     return zones.next_opening(now, where, opens=opens, closes=closes)
 
 
+def suits_until(facts: Facts) -> datetime | None:
+    """Say when the hours end in which a contact is allowed now (RF-01, RF-04); None where any hour suits it."""
+    if facts.answers or facts.purpose not in _NOT_CODES:
+        return None
+    ends = _closing(facts.now, facts.zones, facts.policy.opens, facts.policy.closes)
+    assert ends is not None, "what is allowed lies within its hours"
+    return min([ends, *_quiet_from(facts)])
+
+
+@lru_cache(maxsize=4096)
+def _closing(now: datetime, where: tuple[str, ...], opens: time, closes: time) -> datetime | None:
+    return zones.closing(now, where, opens=max(opens, zones.OPENS), closes=min(closes, zones.CLOSES))
+
+
+def _quiet_from(facts: Facts) -> list[datetime]:
+    """List when times that do not suit begin later today."""
+    found = []
+    for zone in facts.zones if facts.quiet else ():
+        local = facts.now.astimezone(ZoneInfo(zone))
+        for quiet in facts.quiet:
+            if quiet.weekday == local.weekday() and quiet.starts > local.time():
+                found.append(datetime.combine(local.date(), quiet.starts, ZoneInfo(zone)))
+    return found
+
+
 def _quiet(facts: Facts) -> Found:
     """Keep away from times that the consumer or the creditor's file called inconvenient, wherever the consumer is."""
     if facts.answers or not facts.quiet:
@@ -217,7 +242,7 @@ RULES: tuple[tuple[Callable[[Facts], Found], tuple[str, ...], tuple[str, ...], t
     (_dispute, ("RF-32",), _PRESSING, _ANY),
     (_licence, ("ST-09",), OUR_OWN, _ANY),
     (_hardship, ("STS-05",), _PRESSING, _ANY),
-    (_validation, ("RF-28", "RF-31"), ("campaign",), _ANY),
+    (_validation, ("RF-28", "RF-31"), OUR_OWN, _ANY),
     (_state_consent, ("ST-01", "ST-05", "ST-06", "ST-07"), OUR_OWN, _WRITTEN),
     (_too_often, ("RF-09",), OUR_OWN, _WRITTEN),
     (_too_many_calls, ("RF-09",), OUR_OWN, ("call",)),

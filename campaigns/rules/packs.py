@@ -6,7 +6,7 @@ Every row says from when it holds and when it was last read against its source; 
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-VERSION = "2026-11"
+VERSION = "2026-12"
 """Of this table and of the gate's own rules: stands in every recorded decision (EVT-04)."""
 
 ELECTRONIC = ("email", "text")
@@ -28,7 +28,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """Say what holds for who lives in these states, or in these ZIP codes (by their first digits)."""
+    """Say what holds for who lives in these states, or in these ZIP codes (by their first digits).
+
+    A file may leave the state out, or contradict it: what either names holds, the stricter of two packs too (ST-01).
+    """
 
     code: str
     rule: str
@@ -46,7 +49,15 @@ class Pack:
 
 _READ = date(2026, 11, 21)
 PACKS = (
-    Pack("ny", "ST-05", date(2015, 8, 30), _READ, states=("NY",), consent_per_debt=("email",)),
+    Pack(
+        "ny",
+        "ST-05",
+        date(2015, 8, 30),
+        _READ,
+        states=("NY",),
+        zips=("005", "06390", "10", "11", "12", "13", "14"),
+        consent_per_debt=("email",),
+    ),
     Pack(
         "nyc",
         "ST-06",
@@ -62,10 +73,19 @@ PACKS = (
         date(2023, 1, 1),
         _READ,
         states=("DC",),
+        zips=("200", "202", "203", "204", "205", "569"),
         limits=(Limit(ELECTRONIC, 5, 7), Limit(("call",), 4, 7)),
         consent=ELECTRONIC,
     ),
-    Pack("ma", "ST-08", date(2012, 3, 2), _READ, states=("MA",), limits=(Limit(("call", "text"), 2, 7),)),
+    Pack(
+        "ma",
+        "ST-08",
+        date(2012, 3, 2),
+        _READ,
+        states=("MA",),
+        zips=("01", "020", "021", "022", "023", "024", "025", "026", "027", "055"),
+        limits=(Limit(("call", "text"), 2, 7),),
+    ),
 )
 
 

@@ -98,8 +98,17 @@ def zones_of_number(number: str) -> tuple[str, ...]:
 
 def in_hours(now: datetime, zones: Iterable[str], *, opens: time = OPENS, closes: time = CLOSES) -> bool:
     """Tell whether the moment lies in the hours of every zone on one and the same day."""
+    return closing(now, zones, opens=opens, closes=closes) is not None
+
+
+def closing(now: datetime, zones: Iterable[str], *, opens: time = OPENS, closes: time = CLOSES) -> datetime | None:
+    """Give the end of the hours, of every zone, that the moment lies in; None outside of them."""
     zones = tuple(zones)
-    return any(_inside(now, shared_window(day, zones, opens, closes)) for day in {local_date(now, z) for z in zones})
+    for day in {local_date(now, zone) for zone in zones}:
+        window = shared_window(day, zones, opens, closes)
+        if window is not None and window[0] <= now < window[1]:
+            return window[1]
+    return None
 
 
 def next_opening(now: datetime, zones: Iterable[str], *, opens: time = OPENS, closes: time = CLOSES) -> datetime | None:
@@ -112,7 +121,3 @@ def next_opening(now: datetime, zones: Iterable[str], *, opens: time = OPENS, cl
             continue
         return max(now, window[0])
     return None
-
-
-def _inside(now: datetime, window: tuple[datetime, datetime] | None) -> bool:
-    return window is not None and window[0] <= now < window[1]

@@ -33,7 +33,7 @@ SELECT a.id AS account_id, a.reference, c.first_name, c.last_name, a.balance_cen
                       AND %(today)s BETWEEN h.starts_on AND h.ends_on) THEN 'hardship'
          WHEN EXISTS (SELECT FROM payments_arrangement r WHERE r.account_id = a.id AND r.status = ANY(%(live)s))
            THEN 'has_arrangement'
-         WHEN %(guard)s AND a.validation_sent_on IS NULL AND NOT EXISTS (
+         WHEN a.validation_sent_on IS NULL AND NOT EXISTS (
                 SELECT FROM campaigns_message m WHERE m.account_id = a.id AND m.sent_at IS NOT NULL
                 AND m.stream <> 'security') THEN 'validation_missing'
          WHEN %(offers)s AND EXISTS (SELECT FROM settlements_individualoffer o WHERE o.account_id = a.id
@@ -200,7 +200,6 @@ def _sql(campaign: Campaign, now: datetime) -> tuple[str, dict[str, Any]]:
         "today": now.date(),
         "open": list(statuses.those(campaign.purpose)),
         "live": [str(status) for status in Arrangement.LIVE],
-        "guard": campaign.purpose == "campaign",
         "offers": bool(campaign.offer),
         "kind": "email" if campaign.channel == "email" else "phone",
         "text": campaign.channel == "text",

@@ -34,6 +34,8 @@ PURPOSE_OF = {
     "replies": "service",
 }
 """By stream; of notices some are wanted by the law and the others only tell what went wrong."""
+RENEWED = ("checked", "zones", "rules_version", "at")
+"""What a permission says of the moment when it was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ def record(
 ) -> list[ContactDecision]:
     """Write the decisions down; a permission without an end counts as a contact at once.
 
+    A message has one permission. Only what did not leave is judged again, and then that permission is renewed.
+
     :param fresh: the messages have just been made, so that none has a permission yet.
     """
     # Thousands of decisions name the same rules and zones: one list each is written as JSON once.
@@ -97,8 +101,9 @@ def record(
         )
         for one, (facts, judgement) in zip(asked, judged, strict=True)
     ]
-    # A message that is handed over once more leaves on the permission it has.
-    write_rows(ContactDecision, rows, skip_known=not fresh)
+    # A message that did not leave on its permission leaves on this one: it counts from now (RF-02, RF-09), and what is
+    # kept names the hour, the zones and the rules by which it went.
+    write_rows(ContactDecision, rows, update=() if fresh else RENEWED, there_by='("message_id") WHERE allowed')
     return rows
 
 

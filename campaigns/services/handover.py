@@ -1,7 +1,7 @@
 """Give a campaign's messages to the provider: many in one request where it takes that, and write down what it said."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import formataddr
@@ -12,7 +12,7 @@ from anymail.message import AnymailMessage
 from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
-from accounts import events
+from accounts import clock, events
 from accounts.ids import in_one_text
 from accounts.known import known
 from accounts.models import Account, Agency, ContactPoint
@@ -47,7 +47,11 @@ writes a thousand ids into each statement and asks for the rows it has just chan
 
 
 def give(campaign: Campaign, leaving: Sequence[Leaving], *, now: datetime) -> None:
-    """Hand messages over, group by group; none begins when the campaign was paused or stopped meanwhile."""
+    """Hand messages over, group by group; none begins when the campaign was paused or stopped meanwhile.
+
+    A request may take as long as the provider lets it: each begins by the time it is by then, and what is out of its
+    hours then waits (RF-01); it is also when its messages are said to have left (RF-02).
+    """
     if campaign.channel == "text":
         from campaigns.services import handover_texts
 
@@ -58,11 +62,12 @@ def give(campaign: Campaign, leaving: Sequence[Leaving], *, now: datetime) -> No
     if provider is None:
         put_back(leaving, reason="no_provider", until=now + AGAIN, now=now)
         return
+    present = clock.going_on(now)
     channel = channels.provider(provider.backend)
     transport = channel.transport(api_key=provider.api_key, api_url=provider.api_url, domain=provider.domain)
     try:
         for group in _groups(leaving):
-            _give_group(campaign, agency, provider, channel, transport, group, now=now)
+            _give_group(campaign, agency, provider, channel, transport, group, present=present)
     finally:
         transport.close()
 
@@ -79,10 +84,18 @@ def _groups(leaving: Iterable[Leaving]) -> list[list[Leaving]]:
     return list(found.values())
 
 
-def _give_group(campaign, agency, provider, channel, transport, group: list[Leaving], *, now: datetime) -> None:
-    group = _without_silent(group, now=now)
+def _give_group(
+    campaign, agency, provider, channel, transport, group: list[Leaving], *, present: Callable[[], datetime]
+) -> None:
+    at = present()
+    group = in_hours(_without_silent(group, now=at), at=at)
     mails = _mails(campaign, agency, provider, channel, group) if group else []
     for mail, those in mails:
+        at = present()
+        if any(over(one, at=at) for one in those):
+            # Requests before this one took that long; this one is made anew for whom it still suits.
+            _give_group(campaign, agency, provider, channel, transport, those, present=present)
+            continue
         with campaigns.handing_over(campaign.pk) as sends:
             mine = mail.extra_headers["Message-Id"]
             begins = sends and begun(those, provider_id=mine)
@@ -90,7 +103,7 @@ def _give_group(campaign, agency, provider, channel, transport, group: list[Leav
         # Written down after the lock is gone: whoever stops the campaign waits for the network only.
         match outcome:
             case "taken":
-                sent(those, provider_id=str(getattr(mail.anymail_status, "message_id", "") or ""), at=now, now=now)
+                sent(those, provider_id=str(getattr(mail.anymail_status, "message_id", "") or ""), at=at, now=at)
             case "unknown" | "late":
                 log.warning("campaign %s: no answer for %s messages", campaign.pk, len(those))
             case broken if broken.startswith(BROKEN):
@@ -100,13 +113,25 @@ def _give_group(campaign, agency, provider, channel, transport, group: list[Leav
             case "refused" if len(those) > 1:
                 # One address spoils a request: halves find it.
                 for half in (those[: len(those) // 2], those[len(those) // 2 :]):
-                    _give_group(campaign, agency, provider, channel, transport, half, now=now)
+                    _give_group(campaign, agency, provider, channel, transport, half, present=present)
             case "refused":
-                outbox.failed(message_id=those[0].message.pk, reason="refused_by_provider", now=now)
+                outbox.failed(message_id=those[0].message.pk, reason="refused_by_provider", now=at)
             case "not_running":
-                put_back(those, reason="campaign_halted", until=None, now=now)
+                put_back(those, reason="campaign_halted", until=None, now=at)
             case _:
-                put_back(those, reason=outcome, until=now + AGAIN, now=now)
+                put_back(those, reason=outcome, until=at + AGAIN, now=at)
+
+
+def over(one: Leaving, *, at: datetime) -> bool:
+    """Tell whether the hours have ended in which a message may leave."""
+    return one.until is not None and one.until <= at
+
+
+def in_hours(those: list[Leaving], *, at: datetime) -> list[Leaving]:
+    """Let those wait whose hours have ended since the batch was judged (RF-01); nothing is read for it."""
+    if ended := [one for one in those if over(one, at=at)]:
+        put_back(ended, reason="outside_hours", until=None, now=at)
+    return [one for one in those if not over(one, at=at)]
 
 
 def _without_silent(group: list[Leaving], *, now: datetime) -> list[Leaving]:

@@ -7,6 +7,7 @@ from functools import partial
 
 import requests
 
+from accounts import clock
 from campaigns.models import Campaign, Message
 from campaigns.services import campaigns, carriers, handover, outbox, send_texts, texts
 from campaigns.services.writer import Leaving
@@ -15,7 +16,11 @@ log = logging.getLogger("quittance.campaigns")
 
 
 def give(campaign: Campaign, leaving: Sequence[Leaving], *, now: datetime) -> None:
-    """Hand texts over; none begins when the campaign was halted or the number asked for silence meanwhile."""
+    """Hand texts over; none begins when the campaign was halted or the number asked for silence meanwhile.
+
+    Each leaves by the time it is by then: a thousand take long, and the hours of the last ones may be over (RF-01).
+    """
+    present = clock.going_on(now)
     provider = carriers.active()
     if provider is None:
         handover.put_back(leaving, reason="no_provider", until=now + handover.AGAIN, now=now)
@@ -23,12 +28,15 @@ def give(campaign: Campaign, leaving: Sequence[Leaving], *, now: datetime) -> No
     carriers.take(provider, len(leaving), now=now, urgent=len(leaving))
     with requests.Session() as session:
         for one in leaving:
-            text = texts.as_sent(one.message, now=now)
+            at = present()
+            if not handover.in_hours([one], at=at):
+                continue
+            text = texts.as_sent(one.message, now=at)
             with campaigns.handing_over(campaign.pk) as sends:
                 begun = sends and handover.begun([one])
                 said = send_texts.ask(one.message, text, provider=provider, session=session, going=partial(bool, begun))
             # Written down after the locks are gone: whoever stops waits for the network only.
-            _record(one, said, now=now)
+            _record(one, said, now=at)
 
 
 def _record(one: Leaving, said: send_texts.Said, *, now: datetime) -> None:

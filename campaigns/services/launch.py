@@ -15,15 +15,15 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
-from accounts import events
+from accounts import clock, events
 from accounts.bulk import as_read, names_of, set_foreign, update_rows, write_rows
 from accounts.known import known
 from accounts.models import Account, Agency, Client, Consumer, ContactPoint
 from accounts.tenancy import ALL_AGENCIES, acting_for, uuid7
 from campaigns.models import Campaign, Message, Recipient
 from campaigns.rules import complaints
-from campaigns.rules.contact import Judgement
-from campaigns.rules.facts import Denial
+from campaigns.rules.contact import Judgement, suits_until
+from campaigns.rules.facts import Denial, Facts
 from campaigns.services import audience, campaigns, carriers, gate, outbox
 from campaigns.services.gate import Asked
 from campaigns.services.texts import NO_ROOM
@@ -43,7 +43,12 @@ WRITTEN_AGAIN = ("attempts", "next_at", "queued_at", "reason", "subject", "text"
 
 
 def run(*, now: datetime, batches: int = 50) -> int:
-    """Move every agency's campaigns on; return how many accounts were touched."""
+    """Move every agency's campaigns on; return how many accounts were touched.
+
+    :param now: when it begins. A run takes minutes, so each batch is judged and each request is made by the time it is
+        by then (RF-01, RF-02).
+    """
+    present = clock.going_on(now)
     with acting_for(ALL_AGENCIES):
         running = list(
             Campaign.objects.filter(status__in=Campaign.RUNNING).order_by("started_at").values_list("agency_id", "pk")
@@ -51,8 +56,8 @@ def run(*, now: datetime, batches: int = 50) -> int:
     done = 0
     for agency_id, key in running:
         with acting_for(agency_id):
-            done += advance(key, now=now, batches=batches)
-    return done + tidy(now=now)
+            done += advance(key, now=present(), batches=batches)
+    return done + tidy(now=present())
 
 
 def tidy(*, now: datetime) -> int:
@@ -73,22 +78,24 @@ def tidy(*, now: datetime) -> int:
 
 def advance(key: UUID, *, now: datetime, batches: int = 50) -> int:
     """Move one campaign on, at most so many batches."""
+    present = clock.going_on(now)
     campaign = Campaign.objects.select_related("version_a__template", "version_b__template").get(pk=key)
     if campaign.status == Campaign.Status.SCHEDULED and not campaigns.start(campaign=campaign, now=now):
         return 0
     done = 0
     for _batch in range(batches):
+        at = present()
         campaign.refresh_from_db(fields=["status", "frozen_to", "started_at"])
         if campaign.status == Campaign.Status.FREEZING:
             with transaction.atomic():
                 # Under one lock: who joins a standing campaign comes before it or after it.
-                number = audience.freeze(campaign, now=now)
+                number = audience.freeze(campaign, now=at)
                 if not number:
-                    campaigns.frozen(campaign=campaign, now=now)
+                    campaigns.frozen(campaign=campaign, now=at)
         elif campaign.status == Campaign.Status.SENDING:
-            number = send_batch(campaign, now=now)
+            number = send_batch(campaign, now=at)
             if not number:
-                return done + _end(campaign, now=now)
+                return done + _end(campaign, now=at)
         else:
             return done
         done += number
@@ -115,6 +122,7 @@ def send_batch(campaign: Campaign, *, now: datetime, limit: int = BATCH) -> int:
         limit = min(limit, carriers.room(provider, now=now))
     if not limit:
         return 0  # the carrier's rate is used up for now
+    present = clock.going_on(now)
     # A batch makes a hundred thousand objects that all live until its end: looking through them finds nothing.
     gc.disable()
     try:
@@ -123,7 +131,7 @@ def send_batch(campaign: Campaign, *, now: datetime, limit: int = BATCH) -> int:
     finally:
         gc.enable()
     if leaving:
-        handover.give(campaign, leaving, now=now)
+        handover.give(campaign, leaving, now=present())
     return touched
 
 
@@ -150,7 +158,7 @@ def _prepare(campaign: Campaign, *, now: datetime, limit: int) -> tuple[int, lis
     ]
     judged = gate.judge(asked, now=now)
     writes = Writer(campaign, agency, now)
-    going: list[tuple[Recipient, Asked, bool]] = []
+    going: list[tuple[Recipient, Asked, Facts]] = []
     decided = []
     for recipient, one, (facts, judgement) in zip(claimed, asked, judged, strict=True):
         if judgement.allowed and writes.threatens(recipient):
@@ -159,7 +167,7 @@ def _prepare(campaign: Campaign, *, now: datetime, limit: int) -> tuple[int, lis
             judgement = Judgement((Denial(NO_ROOM, ("SOL-01", "SMS-09")),), judgement.checked)
             recipient.status, recipient.reason = Recipient.Status.LEFT_OUT, NO_ROOM
         elif judgement.allowed:
-            going.append((recipient, one, facts.first_contact))
+            going.append((recipient, one, facts))
         elif judgement.until is not None and (ends is None or judgement.until.date() <= ends):
             recipient.next_at, recipient.reason = judgement.until, judgement.reason
         else:
@@ -167,14 +175,15 @@ def _prepare(campaign: Campaign, *, now: datetime, limit: int) -> tuple[int, lis
         if not judgement.allowed:
             decided.append((replace(one, message=recipient.message_id), (facts, judgement)))
     told: list[tuple[str, Account, dict]] = []
-    offers = _offers(campaign, [recipient for recipient, _asked, _first in going], told, now=now)
+    offers = _offers(campaign, [recipient for recipient, _asked, _facts in going], told, now=now)
     leaving = []
-    for recipient, one, first in going:
+    for recipient, one, facts in going:
         offer = offers.get(recipient.account_id)
         if isinstance(offer, list):
             recipient.status, recipient.reason = Recipient.Status.LEFT_OUT, offer[0].code[:60]
             continue
-        leaving.append(writes.write(recipient, one.message, first, offer))
+        written = writes.write(recipient, one.message, facts.first_contact, offer, until=suits_until(facts))
+        leaving.append(written)
     _keep(campaign, claimed, leaving, told, fresh=fresh, now=now)
     by_message = {one.message: (one, judgement) for one, judgement in zip(asked, judged, strict=True)}
     left = [by_message[one.message.pk] for one in leaving]

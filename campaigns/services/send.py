@@ -6,7 +6,6 @@ has it, and only when it says no does it go out again (docs/messages.md).
 """
 
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from email.utils import formataddr
@@ -21,12 +20,13 @@ from django.db.models import Case, QuerySet, When
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from accounts import clock
 from accounts.calendars import local_date
 from accounts.known import Known, known
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels
 from campaigns.models import MailProvider, Message, TextProvider
-from campaigns.rules.contact import Judgement
+from campaigns.rules.contact import Judgement, suits_until
 from campaigns.services import carriers, gate, links, notices, outbox, send_texts
 from campaigns.services.compose import HIDDEN_DIGITS, lint, stop_url
 from campaigns.services.texts import HIDDEN_LINK
@@ -67,6 +67,7 @@ CODES_FIRST = (Case(When(stream="security", then=0), default=1), "next_at", "pk"
 
 def drain(*, now: datetime, limit: int = BATCH) -> int:
     """Claim and hand over waiting messages of all agencies, codes first; return how many were touched."""
+    present = clock.going_on(now)
     with acting_for(ALL_AGENCIES):
         claimed, hopeless, touched = _claim(now=now, limit=limit)
     for message, reason in hopeless:
@@ -76,7 +77,7 @@ def drain(*, now: datetime, limit: int = BATCH) -> int:
     for (agency_id, channel), messages in groupby(claimed, key=lambda message: (message.agency_id, message.channel)):
         with acting_for(agency_id):
             try:
-                _BY_CHANNEL[channel](messages, now=now)
+                _BY_CHANNEL[channel](messages, now=present())
             except LookupError as error:
                 # One agency's settings are staff's to repair; its messages keep their lease, the others go on.
                 log.error("the %s provider of agency %s cannot be used: %s", channel, agency_id, error)
@@ -175,7 +176,10 @@ def _postpone(message: Message, *, until: datetime, reason: str) -> None:
 
 
 def _permissions(waiting: list[Message], *, now: datetime) -> dict[UUID, Judgement]:
-    """Ask the gate about every message that wants to leave, agency by agency, and write its decisions down."""
+    """Ask the gate about every message that wants to leave, agency by agency, and write its decisions down.
+
+    Each message is told until when it may leave: nine others may go before it, and each may take thirteen seconds.
+    """
     found = {}
     for agency_id, group in groupby(sorted(waiting, key=lambda one: one.agency_id), key=lambda one: one.agency_id):
         with acting_for(agency_id):
@@ -183,7 +187,9 @@ def _permissions(waiting: list[Message], *, now: datetime) -> dict[UUID, Judgeme
             asked = [gate.of_message(message, required=outbox.REQUIRED, now=now) for message in messages]
             judged = gate.judge(asked, now=now)
             gate.record(asked, judged, by="message", now=now)
-        found |= {message.pk: judgement for message, (_facts, judgement) in zip(messages, judged, strict=True)}
+        for message, (facts, judgement) in zip(messages, judged, strict=True):
+            found[message.pk] = judgement
+            message.until = (suits_until(facts) or message.anytime_until) if judgement.allowed else None
     return found
 
 
@@ -215,17 +221,17 @@ def _provider() -> QuerySet[MailProvider]:
 
 def _hand_over_all(messages: Iterable[Message], *, now: datetime) -> None:
     """Hand an agency's messages over on one kept-alive connection."""
-    provider, began = _provider.get(), time.monotonic()
+    provider, present = _provider.get(), clock.going_on(now)
     account = {"api_key": provider.api_key, "api_url": provider.api_url, "domain": provider.domain}
     channel = channels.provider(provider.backend)
     transport = channel.transport(**account)
     try:
         for message in messages:
-            # The last of a batch may leave a minute after the first, and its time to be asked about begins then.
-            at = now + timedelta(seconds=int(time.monotonic() - began))
+            # The last of a batch may leave two minutes after the first, and its time to be asked about begins then.
+            at = present()
             if message.undecided:
                 _settle(message, channel=channel, account=account, now=at)
-            else:
+            elif not send_texts.waits(message, now=at):
                 _hand_over(message, provider=provider, transport=transport, now=at)
     finally:
         transport.close()
@@ -311,7 +317,7 @@ def _again_at(message: Message, *, now: datetime) -> datetime | None:
 def _text_all(messages: Iterable[Message], *, now: datetime) -> None:
     """Hand an agency's texts over."""
     provider = _carriers.get()
-    send_texts.hand_over_all(messages, provider=provider, now=now, again=lambda one: _again_at(one, now=now))
+    send_texts.hand_over_all(messages, provider=provider, now=now, again=_again_at)
 
 
 _BY_CHANNEL = {"email": _hand_over_all, "text": _text_all}

@@ -14,6 +14,7 @@ import requests
 from django.db import DatabaseError
 from django.db.models import QuerySet
 
+from accounts import clock
 from accounts.known import known
 from accounts.models import ContactPoint
 from accounts.services import consent
@@ -47,20 +48,35 @@ def undecided(message: Message) -> bool:
 def hand_over_all(messages: Iterable[Message], *, provider: TextProvider, now: datetime, again: Callable) -> None:
     """Hand one agency's texts over on a kept-alive connection.
 
-    :param again: `again(message)`: when a text that was certainly not taken is tried again; None gives it up.
+    :param again: `again(message, now=...)`: when a text that was certainly not taken is tried again; None gives it up.
     """
+    present = clock.going_on(now)
     with requests.Session() as session:
         for message in messages:
+            at = present()
             if message.undecided:
-                settle(message, provider=provider, session=session, now=now)
+                settle(message, provider=provider, session=session, now=at)
+                continue
+            if waits(message, now=at):
                 continue
             try:
-                text = texts.as_sent(message, now=now)
+                text = texts.as_sent(message, now=at)
             except ValueError as error:
-                outbox.failed(message_id=message.pk, reason=f"unsendable: {error}", now=now)
+                outbox.failed(message_id=message.pk, reason=f"unsendable: {error}", now=at)
                 continue
             said = ask(message, text, provider=provider, session=session)
-            _record(message, said, now=now, again=again)
+            _record(message, said, now=at, again=again)
+
+
+def waits(message: Message, *, now: datetime) -> bool:
+    """Give a claimed message back whose hours ended while others were handed over; it is judged anew (RF-01)."""
+    if message.until is None or now < message.until:
+        return False
+    mine = Message.objects.filter(
+        pk=message.pk, status=Message.Status.QUEUED, attempts=message.attempts, reason=HANDING_OVER
+    )
+    mine.update(attempts=message.attempts - 1, next_at=now, reason="outside_hours")
+    return True
 
 
 def ask(
@@ -125,7 +141,7 @@ def _record(message: Message, said: Said, *, now: datetime, again: Callable) -> 
         if not said.no.certain:
             # The lease stays: its report may say first that the carrier has it.
             _wait(message, reason=f"{NO_ANSWER}: {said.no.reason}")
-        elif (at := again(message)) is None:
+        elif (at := again(message, now=now)) is None:
             outbox.failed(message_id=message.pk, reason=f"gave_up: {said.no.reason}", now=now)
         else:
             _wait(message, reason=said.no.reason, next_at=at)

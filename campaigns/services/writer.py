@@ -32,6 +32,8 @@ class Leaving:
     address: str
     first: bool
     barred: bool
+    until: datetime | None
+    """When the hours end in which it may leave (RF-01)."""
     values: dict[str, str]
     private: dict[str, str] = field(default_factory=dict)
 
@@ -81,7 +83,7 @@ class Writer:
             self.compiled[key] = found
         return found
 
-    def write(self, recipient: Recipient, message_id: UUID, first: bool, offer) -> Leaving:
+    def write(self, recipient: Recipient, message_id: UUID, first: bool, offer, *, until: datetime | None) -> Leaving:
         """Write one message: its row, what its reader's fields say, and its secrets."""
         campaign, account, point = self.campaign, recipient.account, recipient.contact_point
         consumer, version, language = account.consumer, self.version(recipient), language_of(account)
@@ -130,7 +132,7 @@ class Writer:
         recipient.body_sha256, recipient.link_hash = links.hash_of(kept), links.hash_of(token)
         recipient.offer_id = offer.pk if offer is not None else None
         private = {"link": self.link.replace(links.PLACE, token), "stop_url": self.stop.replace(links.PLACE, stop)}
-        return Leaving(recipient, message, point.value, first, barred, values, private)
+        return Leaving(recipient, message, point.value, first, barred, until, values, private)
 
 
 def language_of(account: Account) -> str:

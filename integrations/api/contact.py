@@ -59,10 +59,10 @@ class ContactPermission(Endpoint):
         "Ask whether a consumer may be contacted now",
         scope="contact:write",
         said=(
-            "The gate that the portal's own messages pass: address and consent, opt-outs, the account's status, hours "
-            "in every zone the consumer may be in, times that do not suit them, and how often they were contacted over "
-            "all channels. A permission holds its place for fifteen minutes; say what became of it, or it lapses. "
-            "Every answer is kept as evidence."
+            "The gate that the portal's own messages pass: address and consent, opt-outs, the account's status, the "
+            "validation notice before a first campaign or reminder, hours in every zone the consumer may be in, times "
+            "that do not suit them, and how often they were contacted over all channels. A permission holds its place "
+            "for fifteen minutes; say what became of it, or it lapses. Every answer is kept as evidence."
         ),
         form=PermissionForm,
         answers=PermissionShown,

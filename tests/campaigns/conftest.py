@@ -10,6 +10,7 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.db import transaction
@@ -26,6 +27,14 @@ from payments.rules.notices import predebit_window
 from tests.campaigns.carrier_program import MOBILE, CarrierProgram, make_text_provider
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def passed(monkeypatch) -> SimpleNamespace:
+    """The seconds that went by while something ran: none, until the test says so."""
+    passed = SimpleNamespace(seconds=0)
+    monkeypatch.setattr("accounts.clock.monotonic", lambda: passed.seconds)
+    return passed
 
 
 class Provider:

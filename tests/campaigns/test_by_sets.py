@@ -53,12 +53,12 @@ def spoil(accounts: list[Account], chance: random.Random) -> None:
             )  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_reasons_in_sql_are_those_of_the_gate(acting, agency, provider, account, others_account, seed):
+@pytest.mark.parametrize(("seed", "purpose"), [(0, "campaign"), (1, "campaign"), (2, "campaign"), (3, "reminder")])
+def test_the_reasons_in_sql_are_those_of_the_gate(acting, agency, provider, account, others_account, seed, purpose):
     crowd(agency, account, 40)
     accounts = list(Account.objects.exclude(pk=account.pk).order_by("pk"))
     spoil(accounts, random.Random(seed))
-    campaign = approved(offer={}, version=template("reminder"))
+    campaign = approved(offer={}, version=template("reminder"), purpose=purpose)
     assert campaigns.start(campaign=campaign, now=NOW)
     while audience.freeze(campaign, now=NOW, chunk=7):
         pass
@@ -66,7 +66,7 @@ def test_the_reasons_in_sql_are_those_of_the_gate(acting, agency, provider, acco
     assert len(chosen) == 41
     rows = [chosen[one.pk] for one in accounts]
     asked = [
-        Asked(channel="email", purpose="campaign", consumer=row.account.consumer, account=row.account,
+        Asked(channel="email", purpose=purpose, consumer=row.account.consumer, account=row.account,
               point=row.contact_point)
         for row in rows
     ]  # fmt: skip

@@ -127,6 +127,21 @@ def test_it_is_said_why_each_account_is_left_out(acting, agency, provider, other
     assert [row["account_id"] for row in audience.sample(campaign, now=now, reason="opted_out")] == [out.pk]
 
 
+def test_rf_28_a_campaign_that_is_called_a_reminder_is_not_the_first_to_speak_of_a_debt(crowd, mails, now):
+    early, spoken, ready = crowd
+    Account.objects.filter(pk__in=[early.pk, spoken.pk]).update(validation_sent_on=None)
+    point = spoken.consumer.contact_points.get()
+    Message.objects.create(
+        consumer=spoken.consumer, account=spoken, contact_point=point, template="x", stream="notices", language="en",
+        subject="x", text="x", html="x", cause="x", token="x", next_at=now, queued_at=now,
+        sent_at=now - dt.timedelta(days=20), status="sent",
+    )  # fmt: skip
+    campaign = run(approved(offer={}, version=template("reminder"), purpose="reminder"))
+    assert {mail["to"] for mail in mails()} == {point.value, ready.consumer.contact_points.get().value}
+    left = Recipient.objects.get(campaign=campaign, account=early)
+    assert (left.status, left.reason, left.message) == ("left_out", "validation_missing", None)
+
+
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [

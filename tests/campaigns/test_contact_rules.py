@@ -350,6 +350,26 @@ def test_times_that_do_not_suit_the_consumer_are_kept_free(quiet, moment, until)
 
 
 @pytest.mark.parametrize(
+    ("more", "until"),
+    [
+        pytest.param({}, at(21), id="RF-01 nine in the evening"),
+        pytest.param({"zones": ("America/Los_Angeles", "America/New_York")}, at(21), id="RF-03 where it is nine first"),
+        pytest.param({"policy": Policy(closes=dt.time(17))}, at(17), id="RF-01 the agency closes earlier"),
+        pytest.param({"policy": Policy(closes=dt.time(23))}, at(21), id="RF-01 the agency closes no later"),
+        pytest.param({"quiet": (Quiet(1, dt.time(14), dt.time(15)),)}, at(14), id="RF-04 a time that does not suit"),
+        pytest.param({"quiet": (Quiet(1, dt.time(9), dt.time(10)),)}, at(21), id="RF-04 one that is over"),
+        pytest.param({"quiet": (Quiet(2, dt.time(14), dt.time(15)),)}, at(21), id="RF-04 another weekday"),
+        pytest.param({"purpose": "receipt"}, at(21), id="RF-01 a receipt"),
+        pytest.param({"purpose": "receipt", "answers": True}, None, id="RF-01 what answers the consumer"),
+        pytest.param({"purpose": "code"}, None, id="AUTH-07 a code"),
+    ],
+)
+def test_what_may_leave_now_knows_until_when(more, until):
+    base = {"channel": "email", "purpose": "reminder", "now": NOON, "zones": NEW_YORK, "point": GOOD}
+    assert contact.suits_until(Facts(**base | more)) == until
+
+
+@pytest.mark.parametrize(
     ("channel", "more", "denied"),
     [
         pytest.param("email", {"past": past(2)}, "", id="RF-09 the third in a week"),
@@ -375,9 +395,23 @@ def test_times_that_do_not_suit_the_consumer_are_kept_free(quiet, moment, until)
         pytest.param("email", {"state": "NY", "purpose": "receipt"}, "", id="ST-05 receipts answer the consumer"),
         pytest.param(
             "email",
-            {"zip_code": "10001", "state": "NJ", "consented": True, "past": past(3), "policy": Policy(most_in_week=7)},
+            {
+                "zip_code": "10001",
+                "state": "NJ",
+                "consented_debt": True,
+                "past": past(3),
+                "policy": Policy(most_in_week=7),
+            },
             "too_often_nyc",
             id="ST-06 the fourth in the city",
+        ),
+        pytest.param("email", {"state": "", "zip_code": "14201"}, "consent_ny", id="ST-05 by its ZIP code alone"),
+        pytest.param("email", {"state": "", "zip_code": "20001"}, "consent_dc", id="ST-07 by its ZIP code alone"),
+        pytest.param(
+            "text",
+            {"state": "", "zip_code": "02108", "past": past(2, "text")},
+            "too_often_ma",
+            id="ST-08 by its ZIP code alone",
         ),
     ],
 )
@@ -390,17 +424,50 @@ def test_a_contact_too_many_may_be_made_when_the_oldest_one_is_a_week_old():
     assert asked(past=spread).until == NOON + dt.timedelta(days=1)
 
 
+def in_force(state, zip_code, today=dt.date(2026, 12, 1)) -> list[str]:
+    return [pack.code for pack in packs.in_force(state=state, zip_code=zip_code, today=today)]
+
+
 def test_st_01_st_06_a_pack_holds_from_its_date_on():
-    assert packs.in_force(state="NJ", zip_code="10001", today=dt.date(2026, 8, 31)) == ()
-    assert [p.code for p in packs.in_force(state="NJ", zip_code="10001", today=dt.date(2026, 9, 1))] == ["nyc"]
-    assert [p.code for p in packs.in_force(state="ny", zip_code="11201-1234", today=NOON.date())] == ["ny", "nyc"]
+    assert in_force("NJ", "10001", today=dt.date(2026, 8, 31)) == ["ny"]
+    assert in_force("NJ", "10001", today=dt.date(2026, 9, 1)) == ["ny", "nyc"]
+    assert in_force("ny", "11201-1234") == ["ny", "nyc"]
+
+
+@pytest.mark.parametrize(
+    ("code", "inside", "outside"),
+    [
+        pytest.param("ny", ("00501", "06390", "10001", "14201", "14925"), ("06389", "07030", "15001"), id="ny"),
+        pytest.param("dc", ("20001", "20010", "20250", "20560"), ("20101", "20601", "22201"), id="dc"),
+        pytest.param("ma", ("01001", "02108", "02790", "05501"), ("00901", "02801", "03031", "05401"), id="ma"),
+    ],
+)
+def test_st_01_a_zip_code_alone_says_which_pack_holds(code, inside, outside):
+    """A file may leave the state out: it is the ZIP code of the residence that counts."""
+    assert [code in in_force("", zip_code) for zip_code in inside] == [True] * len(inside)
+    assert [code in in_force("", zip_code) for zip_code in outside] == [False] * len(outside)
+    assert in_force("", "") == []
+
+
+def test_st_01_where_state_and_zip_code_disagree_both_packs_hold():
+    assert in_force("MA", "14201") == ["ny", "ma"]
+    assert codes(asked("text", state="NJ", zip_code="02108", past=past(2, "text"))) == ["too_often_ma"]
+    assert codes(asked(state="MA", zip_code="14201", past=past(2, "text"))) == ["consent_ny"]
 
 
 def test_rf_28_we_are_not_the_first_to_write_before_the_validation_notice():
     assert codes(asked(first_contact=True, validation_sent=False)) == ["validation_missing"]
     assert asked(first_contact=False, validation_sent=False).allowed
     assert asked(first_contact=True, validation_sent=True).allowed
-    assert asked(purpose="reminder", first_contact=True, validation_sent=False).allowed
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_rf_28_whatever_we_call_it_what_we_want_waits_for_the_notice_and_what_the_consumer_is_owed_does_not(purpose):
+    ours = purpose in ("campaign", "reminder")
+    for channel in ("email", "text", "call"):
+        judgement = asked(channel, purpose=purpose, first_contact=True, validation_sent=False)
+        assert codes(judgement) == (["validation_missing"] if ours else [])
+        assert ("RF-28" in judgement.checked) is ours
 
 
 def test_rf_31_no_offer_ends_within_the_validation_period():

@@ -19,6 +19,7 @@ from tests.integrations.api_caller import Caller, refusal
 
 pytestmark = pytest.mark.django_db
 HOUR = dt.timedelta(hours=1)
+VALIDATED = dt.date(2026, 6, 1)
 
 
 def asked(account, **more) -> Asked:
@@ -36,6 +37,7 @@ def codes(account, now=NOW, **more) -> list[str]:
 def elsewhere(acting, account):
     """The same account in Pennsylvania, where no pack adds anything."""
     Consumer.objects.update(state="PA", zip="19103")
+    Account.objects.update(validation_sent_on=VALIDATED)
     account.refresh_from_db()
     account.consumer.refresh_from_db()
     return account
@@ -102,6 +104,16 @@ def test_rf_07_a_medium_that_was_stopped_stays_stopped_for_addresses_that_come_l
     assert codes(elsewhere) == ["medium_stopped"]
 
 
+def test_rf_28_nobody_is_first_about_a_debt_by_calling_it_a_reminder_and_a_notice_before_a_payment_goes(elsewhere):
+    Account.objects.update(validation_sent_on=None)
+    elsewhere.refresh_from_db()
+    assert codes(elsewhere) == ["validation_missing"]
+    assert codes(elsewhere, purpose="notice") == []
+    said = queue(elsewhere, NOW)
+    Message.objects.filter(pk=said.pk).update(status="sent", sent_at=NOW)
+    assert codes(elsewhere) == []
+
+
 def test_rf_04_times_that_the_consumer_called_inconvenient_are_kept_free(elsewhere, others_account):
     row = QuietTime.objects.create(
         consumer=elsewhere.consumer, weekday=1, starts=dt.time(9), ends=dt.time(12), source="page", at=NOW
@@ -112,13 +124,15 @@ def test_rf_04_times_that_the_consumer_called_inconvenient_are_kept_free(elsewhe
 
 
 def test_st_05_in_new_york_the_consumers_own_consent_covers_the_debts_that_were_here_by_then(acting, account):
+    Account.objects.update(validation_sent_on=VALIDATED)
+    account.refresh_from_db()
     assert codes(account) == ["consent_ny"]
     point = account.consumer.contact_points.get()
     Consent.objects.create(
         consumer=account.consumer, contact_point=point, kind="email", granted=True, version="1", source="page", at=NOW
     )
     assert codes(account) == []
-    later = make_account(account.agency, consumer=account.consumer, reference="2")
+    later = make_account(account.agency, consumer=account.consumer, reference="2", validation_sent_on=VALIDATED)
     Account.objects.filter(pk=later.pk).update(created_at=NOW + HOUR)
     later.refresh_from_db()
     assert codes(later) == ["consent_ny"]
@@ -164,9 +178,25 @@ def test_a_host_asks_and_holds_a_place_until_it_says_what_became_of_it(elsewhere
     again = ask(caller, elsewhere).json()
     assert [denial["code"] for denial in again["denials"]] == ["talked_this_week"]
     assert again["ask_again_at"] == "2026-12-08T15:00:00Z"
+    with acting_for(others_account.agency):
+        Account.objects.update(validation_sent_on=VALIDATED)
     assert ask(Caller(others_account.agency), others_account).json()["allowed"]
     assert refusal(ask(Caller(others_account.agency), elsewhere)) == (404, "not_found")
     assert ContactDecision.objects.count() == 2
+
+
+def test_rf_28_a_host_that_names_no_purpose_is_told_that_the_validation_notice_is_missing(
+    elsewhere, others_account, monkeypatch
+):
+    """What it leaves out is a reminder; the other agency's account, whose notice went out, is another matter."""
+    monkeypatch.setattr("accounts.clock.now", lambda: NOW)
+    Account.objects.update(validation_sent_on=None)
+    with acting_for(others_account.agency):
+        Account.objects.update(validation_sent_on=VALIDATED)
+    said = ask(Caller(elsewhere.agency), elsewhere).json()
+    assert [(denial["code"], denial["rules"]) for denial in said["denials"]] == [("validation_missing", ["RF-28"])]
+    assert (said["allowed"], said["ask_again_at"]) == (False, None)
+    assert ask(Caller(others_account.agency), others_account).json()["allowed"]
 
 
 def test_rf_09_the_eighth_place_is_not_given_and_one_that_lapsed_is_free_again(elsewhere, monkeypatch):
@@ -193,7 +223,7 @@ def test_an_address_that_nobody_told_us_of_is_denied(elsewhere, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_two_hosts_that_ask_at_once_do_not_both_get_the_last_place(db):
     agency = make_agency("acme")
-    account = make_account(agency)
+    account = make_account(agency, validation_sent_on=VALIDATED)
     with acting_for(agency):
         for _number in range(6):
             ContactDecision.objects.create(

@@ -21,7 +21,7 @@ def reader(acting, agency, provider, account, others_account, monkeypatch):
     monkeypatch.setattr("accounts.clock.now", lambda: NOW)
     account.validation_sent_on = dt.date(2026, 6, 1)
     account.save()
-    account.consumer.state = "PA"
+    account.consumer.state, account.consumer.zip = "PA", "19103"
     account.consumer.save()
     run(approved())
     return account
