@@ -1,4 +1,4 @@
-"""Structured logs that cannot say a card number, a bank number or an SSN."""
+"""Structured logs that cannot say a card number, a bank number, an SSN or the secret of a link."""
 
 import datetime as dt
 import os
@@ -17,13 +17,19 @@ DIGITS = re.compile(r"(?<![\w-])\d(?:[ -]?\d){6,18}(?![\w-])")
 SSN = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")
 # A card number is hidden also where letters touch it; the digits of a UUID are not a card number.
 UUID_OR_CARD = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<!\d)\d(?:[ .-]?\d){12,18}(?!\d)", re.I)
+# Whoever reads the secret of a link can follow it (AUTH-06); it may stand in the query of another address, encoded.
+LINK = re.compile(r"((?:/|%2F)(?:m|p|s|stop)(?:/|%2F))(?:(?!%2F)[^\s/?#&\"'<>])+", re.I)
+PARAMETER = re.compile(r"((?:^|[?&;])([\w.-]+)=)([^\s&;#\"'<>]+)")
 LARGEST_AMOUNT = 10**11  # cents; a longer number is no sum of money, and may be a card
 HIDDEN = "[hidden]"
 
 
 def scrub(value: Any, name: str = "") -> Any:
-    """Hide values by their name, and runs of 7 to 19 digits wherever they stand; ids and short numbers pass."""
-    if name and SECRET_NAMES.search(name) and value not in (None, ""):
+    """Hide values by their name, and wherever they stand runs of 7 to 19 digits and what opens a link.
+
+    Ids and short numbers pass.
+    """
+    if _is_secret(name, value):
         return HIDDEN
     match value:
         case None | bool() | float():
@@ -31,9 +37,8 @@ def scrub(value: Any, name: str = "") -> Any:
         case int():
             return value if abs(value) < LARGEST_AMOUNT else HIDDEN
         case str():
-            if CODE_NAMES.search(name) and re.fullmatch(r"\d{6}", value):
-                return HIDDEN
-            return DIGITS.sub(HIDDEN, SSN.sub(HIDDEN, UUID_OR_CARD.sub(_hide_card, value)))
+            text = PARAMETER.sub(_hide_parameter, LINK.sub(rf"\1{HIDDEN}", value))
+            return DIGITS.sub(HIDDEN, SSN.sub(HIDDEN, UUID_OR_CARD.sub(_hide_card, text)))
         case dict():
             return {scrub(key) if isinstance(key, str) else key: scrub(inner, str(key)) for key, inner in value.items()}
         case list() | tuple() | set() | frozenset():
@@ -43,6 +48,16 @@ def scrub(value: Any, name: str = "") -> Any:
         case bytes():
             return scrub(value.decode("utf-8", "replace"))
     return scrub(str(value))  # the renderer would print it, so it is read first
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    if name and SECRET_NAMES.search(name):
+        return value not in (None, "")
+    return isinstance(value, str) and bool(CODE_NAMES.search(name) and re.fullmatch(r"\d{6}", value))
+
+
+def _hide_parameter(found: re.Match) -> str:
+    return f"{found[1]}{HIDDEN}" if _is_secret(found[2], found[3]) else found[0]
 
 
 def _hide_card(found: re.Match) -> str:
@@ -99,6 +114,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "django_structlog": {"level": LEVEL},
+        # The server's own words about a request that failed name its address: through the scrubber they go, as JSON.
+        "gunicorn.error": {"handlers": ["stderr"], "propagate": False},
         "quittance": {"level": LEVEL},
         "django.request": {"level": "ERROR"},
         "celery": {"level": "WARNING"},

@@ -16,6 +16,7 @@ from accounts.desk import AgencyAdmin, FactAdmin, acts_for_one
 from accounts.exports import saved
 from accounts.scope import acting
 from accounts.services.outreach import MESSAGE_COLUMNS
+from campaigns import channels
 from campaigns.models import MailEvent, MailProvider, Message, Recipient
 from campaigns.services import audit, letters, links
 
@@ -29,6 +30,7 @@ TONES = {
     "failed": "danger",
 }
 status = status_of(TONES)
+PAGE = "admin:campaigns_message_change"
 
 
 @admin.register(MailProvider)
@@ -150,6 +152,15 @@ def written_again(message: Message) -> str:
 
 @admin.register(MailEvent)
 class MailEventAdmin(FactAdmin):
-    """What the provider told us: stored, answered, applied once."""
+    """What the provider told us: stored, answered, applied once. What machines opened stands here and nowhere else."""
 
-    list_display = ["received_at", "provider", "external_id", "applied_at", "outcome"]
+    list_display = ["received_at", "provider", "external_id", "message", "applied_at", "outcome"]
+
+    @display(description=_("message"))
+    def message(self, row) -> str:
+        """Lead to the message that it is about."""
+        try:
+            news = channels.provider(row.provider.backend).read(body=row.body, signing_key=row.provider.signing_key)
+            return format_html('<a href="{}">{}</a>', reverse(PAGE, args=[UUID(news.message)]), news.message)
+        except (ValueError, LookupError):
+            return ""

@@ -55,6 +55,7 @@ class News:
 
     `kind` is accepted, delivered, deferred, opened, clicked, bounced (for good), complained, unsubscribed or unknown.
     `lost` says that this message did not arrive and will not; `bad_address` that none will. `message` is our own id.
+    `machine` says of an opening or a click that a proxy or a filter made it: nobody read.
     """
 
     kind: str
@@ -65,6 +66,12 @@ class News:
     lost: bool = False
     bad_address: bool = False
     url: str = ""
+    machine: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """Say in the inbox what it was."""
+        return f"{self.kind} by a machine" if self.machine else self.kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ KINDS = {
 SUPPRESSED = {"suppress-unsubscribe": "unsubscribed", "suppress-complaint": "complained"}
 """A permanent failure that only repeats what the person said before."""
 
+READ = ("opened", "clicked")
+"""Told of machines too; then `client-info.bot` names one: apple, gmail or generic. It is empty for people."""
+
 LOST = ("bounced", "rejected")
 BAD_ADDRESS = ("bounce", "suppress-bounce")
 USUAL_API = "https://api.mailgun.net/v3"
@@ -190,6 +193,7 @@ def read(*, body: dict, signing_key: str) -> News:
         variables = event.metadata if isinstance(event.metadata, dict) else {}
         status = data.get("delivery-status") or {}
         why = " ".join(str(part) for part in (status.get("code"), status.get("message")) if part)
+        client = data.get("client-info") or {}
         return News(
             kind=SUPPRESSED.get(reason) or KINDS.get(event.event_type, "unknown"),
             at=event.timestamp,
@@ -199,6 +203,7 @@ def read(*, body: dict, signing_key: str) -> News:
             lost=event.event_type in LOST,
             bad_address=event.event_type in LOST and reason in BAD_ADDRESS,
             url=str(event.click_url or "")[:500],
+            machine=event.event_type in READ and bool(client.get("bot")),
         )
     except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise ValueError(f"Not a Mailgun event: {error!r}") from error

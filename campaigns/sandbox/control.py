@@ -20,6 +20,8 @@ FAULTS = ("error_500", "error_500_after_effect", "error_429", "slow")
 FAULTS += ("drop_before_effect", "drop_after_effect", "garbled", "list_500")
 ON_THE_PAGE = ("open", "click", "bounce", "complain", "unsubscribe", "one-click")
 ACTIONS = (*ON_THE_PAGE, "reply")
+BOTS = ("", "apple", "gmail", "generic")
+"""Who opened or clicked, in Mailgun's words: nothing for a person."""
 
 
 def health(handler):
@@ -194,15 +196,17 @@ def act(handler, key, action):
 
 
 def do(handler, message, action, asked):
-    agent = handler.headers.get("User-Agent", "")
+    agent, bot = handler.headers.get("User-Agent", ""), asked.get("bot", "")
+    if bot not in BOTS:
+        raise Refused(400, f"bot is one of {', '.join(BOTS)}")
     if action == "open":
-        return worker.opened(handler.store, message, agent)
+        return worker.opened(handler.store, message, agent, bot)
     if action == "click":
         known = links(message)
         url = asked.get("url") or (known[0] if known else "")
         if url not in known:
             raise Refused(400, "The message has no such link")
-        return worker.clicked(handler.store, message, url, agent)
+        return worker.clicked(handler.store, message, url, agent, bot)
     work = {"bounce": worker.bounce, "complain": worker.complain, "unsubscribe": worker.unsubscribe}
     with handler.store.write():
         return work[action](handler.store, message)

@@ -75,26 +75,27 @@ def unsubscribe(store, message):
     return record(store, message, "unsubscribed", client_info={"user-agent": "Mail sandbox"})
 
 
-def opened(store, message, user_agent):
-    """Record an opening; None where the sender did not ask for it."""
+def opened(store, message, user_agent, bot=""):
+    """Record an opening, by a person or by Mailgun's word for a machine; None where the sender did not ask for it."""
     if message["track_opens"]:
-        return record(store, message, "opened", client_info={"user-agent": user_agent})
+        return record(store, message, "opened", client_info={"user-agent": user_agent, "bot": bot})
     return None
 
 
-def clicked(store, message, url, user_agent):
-    """Record a click; None where the sender did not ask for it."""
+def clicked(store, message, url, user_agent, bot=""):
+    """Record a click likewise."""
     if message["track_clicks"] != "no":
-        return record(store, message, "clicked", url=url, client_info={"user-agent": user_agent})
+        return record(store, message, "clicked", url=url, client_info={"user-agent": user_agent, "bot": bot})
     return None
 
 
 def deliver(store, message):
     """Bring an accepted message to the mailbox, or do what its address or a suppression says.
 
-    A local part that starts with `bounce`, `defer`, `complain`, `opens-`, `clicks-` or `leaves-` acts that out.
+    A local part that starts with `bounce`, `defer`, `complain`, `opens-`, `clicks-` or `leaves-` acts that out. With
+    `scanned-` machines are there before any person: Apple's proxy opens the mail, a filter follows its links.
     """
-    behaviour = re.match(r"bounce|defer|complain|(?:opens|clicks|leaves)-|", message["recipient"])[0]
+    behaviour = re.match(r"bounce|defer|complain|(?:opens|clicks|leaves|scanned)-|", message["recipient"])[0]
     tags = json.loads(message["tags"])
     kind = store.suppressed(domain=message["domain"], address=message["recipient"], tags=tags)
     if kind:
@@ -122,6 +123,10 @@ def _act(store, message, behaviour):
         opened(store, message, "Mail sandbox")
         if behaviour == "clicks-" and (found := links(message)):
             clicked(store, message, found[0], "Mail sandbox")
+    elif behaviour == "scanned-":
+        opened(store, message, "Mozilla/5.0", "apple")
+        for url in links(message):
+            clicked(store, message, url, "Mozilla/5.0", "generic")
 
 
 def deliver_due(store):

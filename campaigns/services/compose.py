@@ -39,6 +39,9 @@ SHOWN_BY_MAILBOXES = 150
 NOTHING_TO_SEE = "\N{FIGURE SPACE}\N{COMBINING GRAPHEME JOINER}\N{ZERO WIDTH NON-JOINER}"
 """Fills the preview behind the preheader, so that a mailbox does not go on into the message itself."""
 
+HEAD_ENDS = "-" * 40
+"""In the text part: above it stands what anybody may see, below it what is said."""
+
 STYLE = Path(settings.BASE_DIR, "templates/campaigns/mail/mail.css")
 
 
@@ -197,10 +200,25 @@ def compose(
             inside |= {name: str(facts.get(name, "")) for name in NOTICES[template].fields}
             context["blocks"], page = _blocks(template, words.body, inside), "notice"
         html = render_to_string(f"campaigns/mail/{page}.html", context).lstrip()
-        text = plain_text(html)
-    head = [preheader, "", agency.legal_name, *agency.address_lines, agency.phone, str(context["hours"])]
-    head += ["", "-" * 40, "", ""]
-    return Mail(subject, preheader, "\n".join(head) + text, inliner().inline(html))
+        above, below = around(preheader, agency, language, names=names)
+        text = preheader + above + plain_text(html) + below
+    return Mail(subject, preheader, text, inliner().inline(html))
+
+
+def around(preheader: str, agency: Agency, language: str, *, names: Sequence[str] = ()) -> tuple[str, str]:
+    """Give what stands in a text part between its preheader and what is said, and what stands below that.
+
+    Who writes stands above, unless that tells a stranger or is too short to keep what is said out of sight (RF-11).
+    """
+    who = "\n".join([agency.legal_name, *agency.address_lines, agency.phone, agency.hours_in(language)])
+    above = f"\n\n{who}\n\n{HEAD_ENDS}\n\n"
+    if len(preheader + above) >= SHOWN_BY_MAILBOXES and not lint(who, names=names):
+        return above, ""
+    instead = _(
+        "This message is meant for you alone. Please read it where nobody else can see it: what it is about and who "
+        "sends it stands below this line."
+    )
+    return f"\n\n{instead}\n\n{HEAD_ENDS}\n\n", f"\n{who}\n"
 
 
 def _filled(text: str, values: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ from campaigns.models import Conversation, Message, MessageTemplate, TemplateVer
 from campaigns.rules import fields, revocation
 from campaigns.rules.contact import Judgement
 from campaigns.services import gate, letters, links, mails, outbox, silence, texts, writer
+from campaigns.services.compose import HEAD_ENDS
 from campaigns.services.gate import Asked
 
 LINES = 200
@@ -85,7 +86,7 @@ def lines(conversation: Conversation) -> list[Line]:
 
 def _said(message: Message) -> str:
     """Give what we wrote; of an e-mail without the head that says who writes."""
-    head, ends, body = message.text.partition(mails.HEAD_ENDS)
+    head, ends, body = message.text.partition(HEAD_ENDS)
     return f"{message.subject}: {' '.join(body.split())}" if message.channel == "email" and ends else head
 
 
@@ -164,7 +165,7 @@ def written(*, conversation: Conversation, version: TemplateVersion, now: dateti
         subject, text, _html = mails.written(
             version=version, point=point, account=account, check_code="", first=False, now=now
         )
-        return f"{subject}: {' '.join(text.partition(mails.HEAD_ENDS)[2].split())}"
+        return f"{subject}: {' '.join(text.partition(HEAD_ENDS)[2].split())}"
     agency = Agency.objects.get(pk=conversation.agency_id)
     language = mails.language_of(consumer)
     barred = account is not None and letters.too_old(account, now=now)

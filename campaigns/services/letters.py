@@ -23,6 +23,7 @@ from campaigns.services.compose import (
     SHOWN_BY_MAILBOXES,
     STYLE,
     TooTelling,
+    around,
     inliner,
     plain_text,
     site_url,
@@ -137,10 +138,9 @@ def _compiled(stamp: tuple, source: _Source, language: str, first: bool, barred:
             "state_licences": _slot(LICENCE) if licensed else "",
         }
         page = render_to_string("campaigns/mail/campaign.html", context).lstrip()
-        text = plain_text(page)
+        above, below = around(fields.FIELD.sub("", preheader), agency, language)
+        text = _slots(preheader) + above + plain_text(page) + below
         page = inliner().inline(page)
-    head = [_slots(preheader), "", agency.legal_name, *agency.address_lines, agency.phone, agency.hours_in(language)]
-    text = "\n".join([*head, "", "-" * 40, "", "", text])
     return Compiled(_pieces(_slots(subject)), _pieces(text), _pieces(page))
 
 

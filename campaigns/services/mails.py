@@ -22,8 +22,6 @@ from campaigns.services.texts import HIDDEN_LINK
 
 REPLY = "mail_reply"
 STOPPED = "email_stopped"
-HEAD_ENDS = "-" * 40
-"""In the text part: above it stands who writes, below it what is said."""
 
 
 def last_of(conversation: Conversation) -> InboundMessage | None:

@@ -44,7 +44,7 @@ def apply(keys: Sequence[UUID], *, now: datetime) -> set[UUID]:
         facts, at, moved, applied = [], [], set(), []
         for key, message in messages.items():
             for row, news in told[key]:
-                row.applied_at, row.outcome = now, news.kind
+                row.applied_at, row.outcome = now, news.outcome
                 applied.append(row)
                 when = min(news.at, now)
                 if (more := _said(message, news, when)) is not None:
@@ -101,6 +101,8 @@ def _locked(keys: Iterable[UUID]) -> dict[UUID, Message]:
 
 def _said(message: Message, news: News, at: datetime) -> dict[str, str] | None:
     """Move a message by plain news; give what its event says, or None where it is no news."""
+    if news.machine:
+        return None
     match news.kind:
         case "delivered" if message.status == Status.SENT:
             message.status, message.reason = Status.DELIVERED, ""

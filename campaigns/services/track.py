@@ -141,6 +141,8 @@ def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
     if news.lost:
         _lost(message, news, at=at, now=now)
     match news.kind:
+        case "opened" | "clicked" if news.machine:
+            pass  # kept in the inbox, where staff see it; the consumer did not look
         case "delivered" if message.status == Status.SENT:
             _move(message, Status.DELIVERED, at=at)
         case "opened" if message.opened_at is None:
@@ -160,7 +162,7 @@ def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
             pass
         case _:
             return f"{news.kind}: known"
-    return news.kind
+    return news.outcome
 
 
 @known

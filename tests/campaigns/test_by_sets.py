@@ -10,12 +10,12 @@ from django.db import transaction
 from accounts.models import Account, ContactPoint, Event
 from accounts.tenancy import acting_for
 from campaigns.models import MailEvent, Message, Recipient
-from campaigns.services import audience, campaigns, gate, track
+from campaigns.services import audience, campaigns, gate, results, track
 from campaigns.services.gate import Asked
 from payments.models import Dispute
 from settlements.models import Hardship
 from tests.benchmarks.crowd import crowd
-from tests.campaigns.campaign_cast import approved, people, run, template
+from tests.campaigns.campaign_cast import approved, draft, people, run, template
 from tests.campaigns.conftest import told
 from tests.campaigns.test_track import BOUNCE, post, signed
 from tests.conftest import NOW
@@ -24,7 +24,8 @@ pytestmark = pytest.mark.django_db
 PLAIN_FACTS = {"dispute", "hardship", "validation_missing", "no_address", "bad_address", "opted_out", "no_route"}
 """What SQL leaves out for, of the gate's own reasons, beside the status."""
 ONLY_SQL = {"nothing_owed"}
-NEWS = ("delivered", "opened", "clicked", "delivered", "opened", "bounced", "complained", "unsubscribed", "nonsense")
+PLAIN_NEWS = ("delivered", "opened", "clicked", "delivered", "opened", "opened by a machine", "clicked by a machine")
+NEWS = (*PLAIN_NEWS, "bounced", "complained", "unsubscribed", "nonsense")
 
 
 def spoil(accounts: list[Account], chance: random.Random) -> None:
@@ -100,6 +101,33 @@ def test_a_relay_may_post_a_list_and_one_forged_event_refuses_all_of_it(acting, 
     assert post(provider, []).status_code == 403
 
 
+def test_what_machines_open_is_in_no_result_and_no_audience(
+    acting, agency, provider, other_agency, others_provider, now
+):
+    for mine, theirs in ((agency, provider), (other_agency, others_provider)):
+        people(mine, 50)
+        with acting_for(mine):
+            campaign = run(approved())
+            messages = list(Message.objects.order_by("pk"))
+            readers = draft(name="Again", offer={}, version=template("reminder"))
+            readers.audience = {"opened_not_paid": str(campaign.pk)}
+
+            def read(listed, by="", theirs=theirs, campaign=campaign, readers=readers) -> tuple[int, int, int]:
+                """Have a list opened and clicked; count who opened, who clicked, and whom the next one is for."""
+                events = [(one, event) for one in listed for event in ("opened", "clicked")]
+                said = [signed(theirs, one, event, **{"client-info": {"bot": by}}) for one, event in events]
+                assert post(theirs, said).status_code == 200
+                assert track.apply(now=now) == len(said)
+                (outcome,) = results.outcomes(campaign)
+                reached = sum(audience.count(readers, now=NOW).values())
+                return outcome.steps["opened"], outcome.steps["clicked"], reached
+
+            assert read(messages, by="apple") == (0, 0, 0)
+            assert told("message.opened", "message.clicked") == []
+            assert read(messages[:2]) == (2, 2, 2)
+            assert sorted(told("message.opened", "message.clicked")) == ["message.clicked"] * 2 + ["message.opened"] * 2
+
+
 class Undo(Exception):
     """Take back what was done."""
 
@@ -110,10 +138,13 @@ def test_news_taken_by_sets_move_what_they_move_one_by_one(acting, agency, provi
     people(agency, 6)
     run(approved())
     messages = list(Message.objects.order_by("pk"))
-    mixed = [(chance.choice(messages), chance.choice(NEWS[:5] if chance.random() < 0.7 else NEWS)) for _n in range(40)]
+    mixed = [
+        (chance.choice(messages), chance.choice(PLAIN_NEWS if chance.random() < 0.7 else NEWS)) for _n in range(40)
+    ]
     body = [
-        signed(provider, message, "failed" if event == "bounced" else event, url="http://acme.localhost:8000/m/SECRET/",
-               **(BOUNCE if event == "bounced" else {}))
+        signed(provider, message, "failed" if event == "bounced" else event.partition(" ")[0],
+               url="http://acme.localhost:8000/m/SECRET/", **(BOUNCE if event == "bounced" else {}),
+               **{"client-info": {"bot": "apple" if event.endswith(" by a machine") else ""}})
         for message, event in mixed
     ]  # fmt: skip
     assert post(provider, body).status_code == 200

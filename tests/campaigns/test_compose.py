@@ -13,7 +13,9 @@ from django.utils.translation.template import templatize
 
 from accounts.models import ContactPoint
 from accounts.services import consent
+from campaigns.services import letters
 from campaigns.services.compose import HIDDEN_DIGITS, SHOWN_BY_MAILBOXES, TEMPLATES, Mail, compose, lint
+from tests.campaigns import campaign_cast as cast
 
 COLLECTOR = {
     "en": "This communication is from a debt collector.",
@@ -86,14 +88,65 @@ def shown(html: str) -> str:
     return " ".join(reader.text.split(" ")).strip()
 
 
+LETTERHEADS = {
+    "plain": {},
+    "telling": {"legal_name": "Acme Debt Collection Services LLC"},
+    "telling address": {"address": "Collectors House\nAlbany, NY 12207"},
+    "short": {"legal_name": "Acme", "address": "", "hours": ""},
+}
+letterheads = pytest.mark.parametrize("letterhead", LETTERHEADS.values(), ids=LETTERHEADS)
+
+
 @every
 @both
-def test_nothing_outside_a_message_tells_of_a_debt(template, language, point, agency):
+@letterheads
+def test_nothing_outside_a_message_tells_of_a_debt(template, language, point, agency, letterhead):
+    """RF-11: also where the legal name, with which the text part would begin, tells."""
+    vars(agency).update(letterhead)
     mail = written(template, language, point, agency)
     assert lint(mail.subject, names=NAMES) == []
     assert lint(mail.preheader, names=NAMES) == []
     assert lint(mail.text[:SHOWN_BY_MAILBOXES], names=NAMES) == []
     assert lint(shown(mail.html)[:SHOWN_BY_MAILBOXES], names=NAMES) == []
+    assert all(part in mail.text for part in (agency.legal_name, *agency.address_lines, agency.phone, agency.hours))
+
+
+@every
+def test_a_legal_name_that_names_the_creditor_is_not_read_outside(template, point, agency):
+    """RF-11."""
+    agency.legal_name = "Harbor Medical Recovery LLC"
+    mail = written(template, "en", point, agency)
+    assert lint(mail.text[:SHOWN_BY_MAILBOXES], names=NAMES) == []
+    assert "Harbor Medical Recovery LLC" in mail.text
+
+
+@both
+@letterheads
+def test_nothing_outside_a_campaign_s_mail_tells_of_a_debt(language, acting, agency, letterhead):
+    """RF-11."""
+    vars(agency).update(letterhead)
+    compiled = letters.compile_mail(
+        version=cast.template(), agency=agency, language=language, first=True, barred=True, licensed=True
+    )
+    values = {"first_name": "Al", "offer_amount": "$800.00", "creditor": NAMES[0], "reference": NAMES[2]}
+    subject, text, html = compiled.write(values)
+    assert "$800.00" in text
+    for outside in (subject, text[:SHOWN_BY_MAILBOXES], shown(html)[:SHOWN_BY_MAILBOXES]):
+        assert lint(outside, names=NAMES) == []
+    assert all(part in text for part in (agency.legal_name, *agency.address_lines, agency.phone, agency.hours))
+
+
+@both
+def test_who_writes_begins_the_text_part_where_that_tells_nothing_and_ends_it_where_it_does(language, point, agency):
+    plain = written("receipt", language, point, agency)
+    agency.legal_name = "Acme Debt Collection Services LLC"
+    telling = written("receipt", language, point, agency)
+    assert plain.text.startswith(f"{plain.preheader}\n\nAcme Recovery LLC\n10 Main Street\n")
+    assert {"en": "meant for you alone", "es": "solo para usted"}[language] in telling.text[:SHOWN_BY_MAILBOXES]
+    assert telling.text.endswith(
+        "\n\nAcme Debt Collection Services LLC\n10 Main Street\nAlbany, NY 12207\n518-555-0100\n"
+        "Mon to Fri, 8 am to 6 pm ET\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -372,6 +372,7 @@ def test_a_hostile_mail_cannot_reach_the_mailbox_page(sandbox):
         ("opens-ana@example.com", ["opened"]),
         ("clicks-ana@example.com", ["opened", "clicked"]),
         ("leaves-ana@example.com", ["unsubscribed"]),
+        ("scanned-ana@example.com", ["opened", "clicked"]),
         ("opens@example.com", []),
     ],
 )
@@ -380,6 +381,20 @@ def test_a_reader_acts_out_what_the_address_says(sandbox, address, last):
     send(sandbox, to=address, html=html, track_opens=True, track_clicks=True)
     [mail] = wait_for(lambda: [one for one in sandbox.mails_to(address) if one["state"] == "delivered"])
     assert [event["event"] for event in mail["events"]] == ["accepted", "delivered", *last]
+
+
+def test_machines_open_a_mail_and_follow_its_links_before_its_reader_does(sandbox, portal):
+    html = '<a href="https://northgate.example/pay">here</a><a href="https://northgate.example/stop/1/">stop</a>'
+    send(sandbox, to="scanned-ana@example.com", html=html, track_opens=True, track_clicks=True)
+    wait_for(lambda: len(webhooks(portal, "clicked")) == 2)
+    [mail] = sandbox.mails_to("scanned-ana@example.com")
+    sandbox.control("POST", f"messages/{mail['id']}/open")
+    sandbox.control("POST", f"messages/{mail['id']}/click", {"bot": "gmail"})
+    wait_for(lambda: len(portal.came) == 7)
+    read = [mailgun.read(body=json.loads(body), signing_key=SIGNING_KEY) for _path, _host, body in portal.came]
+    by_kind = {kind: [one.machine for one in read if one.kind == kind] for kind in ("delivered", "opened", "clicked")}
+    assert by_kind == {"delivered": [False], "opened": [True, False], "clicked": [True, True, True]}
+    assert sandbox.call("POST", f"/_sandbox/messages/{mail['id']}/open", {"bot": "nobody"})[0].status == 400
 
 
 def test_a_relay_posts_many_webhooks_at_once_twice_and_in_no_order(sandbox, portal):

@@ -17,6 +17,7 @@ from campaigns.services import send, track
 from payments.models import Notice
 from tests.campaigns.conftest import make_plan, run, told, wait_for
 from tests.campaigns.test_send import queue
+from tests.staff import member, signed_in
 
 pytestmark = pytest.mark.django_db
 TOKENS = iter(range(10**6))
@@ -97,6 +98,46 @@ def test_first_opening_and_first_click_are_told_without_the_opt_out_token(sent, 
     assert Event.objects.get(kind="message.clicked").data["url"] == "http://acme.localhost:8000/stop//"
     assert "SECRET" not in str(list(MailEvent.objects.values_list("body")))
     assert sent.opened_at is not None
+
+
+@pytest.mark.parametrize("bot", ["apple", "gmail", "generic"])
+@pytest.mark.parametrize("by_sets", [True, False])
+def test_what_a_machine_opens_or_follows_is_kept_and_told_to_nobody_until_a_person_looks(
+    agency, other_agency, account, others_account, provider, others_provider, now, bot, by_sets
+):
+    def read(theirs, message, by) -> Message:
+        for event in ("opened", "clicked"):
+            said = signed(theirs, message, event, url="http://x.localhost/", **{"client-info": {"bot": by}})
+            assert post(theirs, said).status_code == 200
+        if by_sets:
+            track.apply(now=now + dt.timedelta(hours=1))
+        for key in MailEvent.objects.filter(applied_at=None).order_by("pk").values_list("pk", flat=True):
+            track._apply_once(MailEvent, key, now=now + dt.timedelta(hours=1))
+        message.refresh_from_db()
+        return message
+
+    looked_at = dt.datetime.fromtimestamp(1796137200.5, tz=dt.UTC)
+    for mine, of, theirs in ((agency, account, provider), (other_agency, others_account, others_provider)):
+        with acting_for(mine):
+            message = queue(of, now)
+            send.drain(now=now)
+            read(theirs, message, bot)
+            assert (message.opened_at, message.clicked_at) == (None, None)
+            assert told("message.opened", "message.clicked") == []
+            read(theirs, message, "")
+            assert (message.opened_at, message.clicked_at) == (looked_at, looked_at)
+            assert told("message.opened", "message.clicked") == ["message.opened", "message.clicked"]
+            kept = list(MailEvent.objects.order_by("pk").values_list("outcome", flat=True))
+            assert kept == ["opened by a machine", "clicked by a machine", "opened", "clicked"]
+
+
+def test_staff_see_in_the_inbox_what_a_machine_opened_and_which_message(sent, provider, agency, other_agency, now):
+    tell(provider, sent, "opened", now, **{"client-info": {"bot": "apple"}})
+    shown = signed_in(member(agency, "agency admin")).get("/admin/campaigns/mailevent/").content.decode()
+    assert "opened by a machine" in shown
+    assert f"/admin/campaigns/message/{sent.pk}/change/" in shown
+    theirs = signed_in(member(other_agency, "agency admin")).get("/admin/campaigns/mailevent/").content.decode()
+    assert str(sent.pk) not in theirs
 
 
 @pytest.mark.parametrize(
@@ -188,8 +229,9 @@ def test_a_complaint_gives_the_address_up(sent, provider, account, now):
     assert account.consumer.contact_points.get().bad_at is not None
 
 
-def test_unsubscribing_at_the_provider_opts_the_address_out(sent, provider, account, now):
-    tell(provider, sent, "unsubscribed", now)
+@pytest.mark.parametrize("bot", ["", "generic"])
+def test_unsubscribing_at_the_provider_opts_the_address_out(sent, provider, account, now, bot):
+    tell(provider, sent, "unsubscribed", now, **{"client-info": {"bot": bot}})
     assert account.consumer.contact_points.get().opted_out_at is not None
     assert told("optout.address", "message.unsubscribed") == ["optout.address", "message.unsubscribed"]
 

@@ -39,6 +39,7 @@ CODE_MAILS = """SELECT text FROM messages WHERE tags LIKE '%"code"%'"""
 CODE_PAPERS = """
     SELECT content FROM attachments JOIN messages USING (submission) WHERE tags LIKE '%"esign_code"%'
 """
+LINK = re.compile(r"/(?:m|p|s|stop)/([^/\s\"<>]+)")
 STEPS = [
     "acme's host pushed its",
     "birch's host pushed its",
@@ -97,6 +98,10 @@ class Secrets:
         self.codes |= {read_code(bytes(paper)) for (paper,) in rows(mail, CODE_PAPERS)}
         self.ssns = {record["SSN"] for record in records}
         self.keys = set(keys)
+        said = rows(mail, "SELECT text || html || headers FROM messages")
+        said += rows(folder / "carrier" / "carrier.sqlite3", "SELECT body FROM texts")
+        self.tokens = {token for (text,) in said for token in LINK.findall(text)}
+        self.links = [("link", re.compile(re.escape(token))) for token in self.tokens]
         whole = {"before": r"(?<!\d)", "after": r"(?!\d)"}  # also glued to letters
         self.patterns = [("card", dressed(number, **whole)) for number in CARDS]
         self.patterns += [("bank", dressed(number, **whole)) for number in BANK_NUMBERS]
@@ -104,11 +109,14 @@ class Secrets:
         self.patterns += [("code", code(digits)) for digits in self.codes]
         self.patterns += [("key", re.compile(re.escape(key))) for key in self.keys]
 
-    def found_in(self, text: str) -> list[str]:
-        """Say what kind of secret stands in a text, with what is around it."""
+    def found_in(self, text: str, *, links: bool = False) -> list[str]:
+        """Say what kind of secret stands in a text, with what is around it.
+
+        :param links: what opens a link is one too (AUTH-06); stored messages have theirs, for who may read them.
+        """
         return [
             f"{kind}: {text[max(0, hit.start() - 80) : hit.end() + 40]!r}"
-            for kind, pattern in self.patterns
+            for kind, pattern in self.patterns + (self.links if links else [])
             for hit in pattern.finditer(text)
         ]
 
@@ -257,6 +265,8 @@ def test_the_run_knew_secrets_to_look_for(secrets):
     assert len(secrets.codes) >= 3
     assert len(secrets.keys) >= 15
     assert all(len(key) >= 10 for key in secrets.keys)
+    assert {len(token) for token in secrets.tokens} >= {26, 76}
+    assert all(len(token) >= 22 for token in secrets.tokens)
 
 
 def test_the_database_keeps_no_number_or_secret_in_clear(run, secrets):
@@ -277,7 +287,8 @@ def test_no_log_says_a_number_or_secret(run, secrets):
     logs = dict(run.log_texts())
     assert {name.removeprefix(f"{run.name}-") for name in logs} >= {"web.log", "worker.log", "deliver.log", "beat.log"}
     assert "request_finished" in logs[f"{run.name}-web.log"]
-    assert {name: found for name, text in logs.items() if (found := secrets.found_in(text))} == {}
+    assert "/m/[hidden]" in logs[f"{run.name}-web.log"]
+    assert {name: found for name, text in logs.items() if (found := secrets.found_in(text, links=True))} == {}
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,30 @@ import json
 import logging
 import logging.config
 import os
+import re
 import subprocess
 import sys
 import uuid
 from decimal import Decimal
+from urllib.parse import quote
 
 import pytest
 import structlog
+from django.conf import settings
+from django.urls import URLResolver, get_resolver
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.logs import HIDDEN, LOGGING, scrub, scrub_sentry
+from tests.visitor import Visitor
 
 CARD = "4242424242424242"
+UUID = "0192f3c4-7b1a-7def-8123-456789abcdef"
+TOKENS = [
+    "abcdefghijklmnopqrstuvwxyz",
+    "q-1_Xy3-zYw8vTs5RqPo0A",
+    "7d1e5a90b3c24f688123456789abcdef:5k3Xq-Wm_zR8aYtBnPcLdVeHfJgKsUoTiMxNwQyZ1A4",
+]
 NUMBERS = [
     CARD,
     "4242 4242 4242 4242",
@@ -94,9 +105,45 @@ def test_a_six_digit_code_is_hidden_and_a_reason_is_not(name):
     assert scrub({name: "insufficient_funds"}) == {name: "insufficient_funds"}
 
 
+def routes(patterns=None, before: str = "/"):
+    """Give the route of every page that is not the staff's."""
+    for one in get_resolver().url_patterns if patterns is None else patterns:
+        route = before + str(one.pattern)
+        if not isinstance(one, URLResolver):
+            yield route
+        elif route != "/admin/":
+            yield from routes(one.url_patterns, route)
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("around", ["GET {}", "https://acme.example.com{}?x=1", "Not Found: {}", "'{}'"])
+def test_what_opens_a_link_is_hidden_in_the_address_of_every_page_that_has_one(around, token):
+    """AUTH-06: whoever reads it could follow the link; a new page with a text in its path is looked at too."""
+    secret = [route for route in routes() if "<str:" in route]
+    assert {route.split("/")[1] for route in secret} == {"m", "p", "s", "stop"}
+    for route in secret:
+        path = re.sub("<uuid:[^>]+>", UUID, re.sub("<str:[^>]+>", token, route))
+        assert scrub(around.format(path)) == around.format(path.replace(token, HIDDEN))
+        assert token[:8] not in scrub(around.format(path.removesuffix("/")))
+        onward = scrub(around.format(f"/code/?next={quote(path, safe='')}&way=card"))
+        assert token[:8] not in onward
+        assert token[-8:] not in onward
+        assert "way=card" in onward
+
+
+@pytest.mark.parametrize("name", ["token", "key", "api_key", "payment_intent_client_secret", "Password"])
+def test_a_secret_in_a_query_is_hidden_by_its_name(name):
+    assert scrub(f"GET /x?a=1&{name}=abc-DEF&b=2") == f"GET /x?a=1&{name}={HIDDEN}&b=2"
+    assert scrub({"query_string": f"{name}=abc-DEF"}) == {"query_string": f"{name}={HIDDEN}"}
+    assert scrub("GET /x?code=123456&code=insufficient_funds") == f"GET /x?code={HIDDEN}&code=insufficient_funds"
+
+
 @pytest.mark.parametrize(
     "kept",
     [
+        "GET /accounts/0192f3c4-7b1a-7def-8123-456789abcdef/pay/?way=ach",
+        "GET /staff/login/?next=%2Fadmin%2F",
+        "/usr/lib/python3/site-packages/stops/s.py",
         "0192f3c4-7b1a-7def-8123-456789abcdef",
         "01234567-1234-7234-8234-123456789012",
         "POST /api/v1/hosts/0192f3c4-7b1a-7def-8123-456789abcdef/accounts",
@@ -134,13 +181,17 @@ def test_moments_are_printed_as_text():
     assert scrub({"at": dt.datetime(2026, 12, 1, 15, tzinfo=dt.UTC)}) == {"at": "2026-12-01T15:00:00+00:00"}
 
 
+def formatter() -> logging.Formatter:
+    """Make what the site's lines are written with."""
+    return logging.config.DictConfigurator(LOGGING).configure_formatter(dict(LOGGING["formatters"]["json"]))
+
+
 @pytest.fixture
 def lines():
     """Log as the site does, into a text that the test reads line by line."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    made = logging.config.DictConfigurator(LOGGING).configure_formatter(dict(LOGGING["formatters"]["json"]))
-    handler.setFormatter(made)
+    handler.setFormatter(formatter())
     logger = logging.getLogger("quittance.test")
     logger.handlers, logger.propagate = [handler], False
     logger.setLevel(logging.INFO)
@@ -183,6 +234,43 @@ def test_a_report_to_sentry_is_scrubbed():
     said = json.dumps(scrub_sentry(report, {}))
     for secret in (CARD, "'9'", "qin_x", "session=1"):
         assert secret not in said
+
+
+@pytest.mark.parametrize("place", ["m", "p", "s", "stop"])
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_request_for_a_link_leaves_nothing_in_the_log_that_opens_it(agency, other_agency, caplog, place, token):
+    """AUTH-06: neither the two lines of the request nor the warning about a form from elsewhere."""
+    path = f"/{place}/{token}/"
+    for one in (agency, other_agency):
+        assert Visitor(one).get(f"{path}?token={token}", headers={"referer": path}).status_code == 404
+        Visitor(one, enforce_csrf_checks=True).post(path)
+    said = [formatter().format(record) for record in caplog.records]
+    assert sum(f'"request": "GET /{place}/{HIDDEN}/?token={HIDDEN}"' in line for line in said) == 4
+    assert [line for line in said if token[:8] in line or token[-8:] in line] == []
+
+
+BROKEN_REQUEST = """
+import django
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+server = Logger(Config())
+django.setup()
+server.error("Error handling request %s %s", "GET", "/m/abcdefghijklmnopqrstuvwxyz/")
+"""
+
+
+def test_what_the_web_server_says_of_a_broken_request_is_scrubbed_too():
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "portal.settings", "DEMO": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-c", BROKEN_REQUEST], env=environment, capture_output=True, text=True, check=True
+    )
+    (line,) = ran.stderr.splitlines()
+    assert json.loads(line)["event"] == f"Error handling request GET /m/{HIDDEN}/"
+
+
+def test_the_web_server_keeps_no_log_of_requests_of_its_own():
+    """AUTH-06: its format has the path and the page that it was called from."""
+    assert "access-log" not in (settings.BASE_DIR / "Dockerfile").read_text()
 
 
 ASK_ONCE = """
