@@ -115,9 +115,9 @@ class AgencySettingsAdmin(Desk):
         return self.only_row(request) or super().changelist_view(request, extra_context)
 
     def save_model(self, request, obj, form, change) -> None:
-        if {"brand", "accent"} & set(form.changed_data):
-            obj.branding_version += 1
         super().save_model(request, obj, form, change)
+        if change and {"brand", "accent"} & set(form.changed_data):
+            obj.renew_face()
 
 
 @admin.register(Licence)

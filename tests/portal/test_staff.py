@@ -3,11 +3,13 @@
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.urls import reverse
 
 from accounts import events
-from accounts.models import Account, Agency, Event, User
-from accounts.tenancy import acting_for
+from accounts.admin import AgencyFaceForm
+from accounts.models import Account, Agency, Event, Licence, User
+from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import Delivery, HostConnection
 from payments.models import ProcessorAccount
 from portal.staff import ROLES, UnknownRole, codenames, make_roles, make_staff
@@ -228,6 +230,56 @@ def test_a_colour_that_consumers_cannot_read_is_refused(agency, desk):
     assert (agency.brand, agency.branding_version) == ("#5b2a6e", 2)
 
 
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Hold the settings page open between its reading of the agency and its writing, and do something there."""
+    check = AgencyFaceForm.clean
+
+    def hold(do) -> None:
+        monkeypatch.setattr(AgencyFaceForm, "clean", lambda form: do() or check(form))
+
+    return hold
+
+
+def place_events() -> list[int]:
+    with acting_for(ALL_AGENCIES):
+        return [event.sequence for event in events.assign_sequences()]
+
+
+def test_saving_the_settings_while_events_get_their_places_takes_no_place_back(agency, account, desk, now, meanwhile):
+    with acting_for(agency), transaction.atomic():
+        for page_seen in ("offer", "home", "offer"):
+            events.record("page.viewed", account=account, now=now, data={"page": page_seen})
+    address = page(Agency, "change", agency.pk)
+    sent = filled(desk, address, hours="Mon to Sat, 9 am to 5 pm ET")
+    given = []
+    meanwhile(lambda: given.extend(place_events()))
+    assert desk.post(address, sent).status_code == 302
+    agency.refresh_from_db()
+    assert (agency.hours, agency.last_sequence, given) == ("Mon to Sat, 9 am to 5 pm ET", 3, [1, 2, 3])
+    with acting_for(agency), transaction.atomic():
+        events.record("page.viewed", account=account, now=now, data={"page": "offer"})
+    assert place_events() == [4]
+
+
+def test_a_new_colour_counts_a_version_beside_a_licences_and_leaves_an_agency_switched_off(
+    agency, other_agency, desk, now, meanwhile
+):
+    def license_and_switch_off() -> None:
+        with acting_for(agency):
+            Licence.objects.create(state="NY", line="NYC DCWP licence 1", starts_on=now.date())
+        Agency.objects.filter(pk=agency.pk).update(is_active=False)
+
+    address = page(Agency, "change", agency.pk)
+    sent = filled(desk, address, brand="#5b2a6e")
+    meanwhile(license_and_switch_off)
+    assert desk.post(address, sent).status_code == 302
+    agency.refresh_from_db()
+    assert (agency.brand, agency.branding_version, agency.is_active) == ("#5b2a6e", 3, False)
+    other_agency.refresh_from_db()
+    assert (other_agency.branding_version, other_agency.is_active) == (1, True)
+
+
 def test_an_agency_cannot_change_its_address_or_switch_itself_on(agency, desk):
     address = page(Agency, "change", agency.pk)
     assert desk.post(address, filled(desk, address, slug="mine")).status_code == 302
@@ -340,8 +392,6 @@ def test_testing_a_connection_says_what_is_wrong(agency, desk):
 @pytest.fixture
 def parked(agency, account, now) -> Delivery:
     with acting_for(agency):
-        from django.db import transaction
-
         with transaction.atomic():
             event = events.record("page.viewed", account=account, now=now, data={"page": "offer"})
         return Delivery.objects.create(
@@ -400,8 +450,6 @@ def test_a_delivery_is_skipped_with_a_reason_that_stands_in_an_event(agency, des
 
 
 def test_an_account_page_tells_its_story_newest_first(agency, account, desk, now):
-    from django.db import transaction
-
     with acting_for(agency), transaction.atomic():
         events.record("account.placed", account=account, now=now, data={"client": "Harbor", "balance_cents": 1_000_00})
         told = {"amount_cents": 125_00, "brand": "visa", "funding": "debit", "last4": "5556", "currency": "usd"}
