@@ -5,13 +5,16 @@ number of keyed-hash comparisons; a test counts both.
 """
 
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+from itertools import takewhile
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts import events, statuses
 from accounts.crypto import blind_index, same
 from accounts.keys import digits, name_key, reference_key, zip_key
 from accounts.models import Account, Agency, Consumer, IdentifyAttempt
+from accounts.scope import acting
 
 MAY_IDENTIFY = statuses.those("login")
 """Whoever owes on another status gets the same refusal as a stranger, and a phone number (AUTH-04)."""
@@ -42,11 +45,13 @@ def identify(
     :raises LockedOut: too many failures for this reference, or from this address.
     """
     hashed = blind_index(reference_key(reference) or "-", agency_id=agency.pk, field="attempt")
-    if until := _locked_until(hashed, ip, now):
-        raise LockedOut(until)
-    found = _match(agency, reference, last_name, factor_value)
+    line = line_of(ip)
     with transaction.atomic():
-        IdentifyAttempt.objects.create(reference_hash=hashed, ip=ip, ok=found is not None, at=now)
+        _one_at_a_time(line, hashed)
+        if until := _locked_until(hashed, now) or _line_locked_until(line, hashed, now):
+            raise LockedOut(until)
+        found = _match(agency, reference, last_name, factor_value)
+        IdentifyAttempt.objects.create(reference_hash=hashed, ip=line, ok=found is not None, at=now)
         if found is None:
             events.record("consumer.identification_failed", now=now, data={"ip": ip})
     return found
@@ -58,11 +63,13 @@ def confirm(*, agency: Agency, account: Account, factor_value: str, ip: str, now
     :raises LockedOut: too many failures for this account's reference, or from this address.
     """
     hashed = blind_index(account.reference_key or "-", agency_id=agency.pk, field="attempt")
-    if until := _locked_until(hashed, ip, now):
-        raise LockedOut(until)
-    ok = _factor_ok(agency, account.consumer, factor_value) & (account.status in MAY_IDENTIFY)
+    line = line_of(ip)
     with transaction.atomic():
-        IdentifyAttempt.objects.create(reference_hash=hashed, ip=ip, ok=ok, at=now)
+        _one_at_a_time(line, hashed)
+        if until := _locked_until(hashed, now) or _line_locked_until(line, hashed, now):
+            raise LockedOut(until)
+        ok = _factor_ok(agency, account.consumer, factor_value) & (account.status in MAY_IDENTIFY)
+        IdentifyAttempt.objects.create(reference_hash=hashed, ip=line, ok=ok, at=now)
         if not ok:
             events.record("consumer.identification_failed", now=now, data={"ip": ip})
     return ok
@@ -96,29 +103,43 @@ def _match(agency: Agency, reference: str, last_name: str, factor_value: str) ->
     return matched[0] if len(matched) == 1 else None
 
 
-def _locked_until(hashed: str, ip: str, now: datetime) -> datetime | None:
-    """AUTH-03: five failures lock a reference for 15 minutes, then 30, up to a day; an address has hourly limits."""
-    tries = list(
-        IdentifyAttempt.objects.filter(reference_hash=hashed, at__gt=now - 2 * LONGEST_LOCK)
-        .order_by("-at")
-        .values_list("ok", "at")[:100]
-    )
-    from_ip = list(
-        IdentifyAttempt.objects.filter(ip=ip, ok=False, at__gt=now - timedelta(hours=1))
-        .order_by("-at")
-        .values_list("reference_hash", "at")[:100]
-    )
-    failures = []
-    for ok, at in tries:
-        if ok:
-            break
-        failures.append(at)
-    locks = len(failures) // FAILURES_PER_LOCK
-    if locks and len(failures) % FAILURES_PER_LOCK == 0:
-        until = failures[0] + min(FIRST_LOCK * 2 ** (locks - 1), LONGEST_LOCK)
-        if until > now:
-            return until
-    others = {reference for reference, _at in from_ip} | {hashed}
-    if len(from_ip) >= FAILURES_PER_IP_HOUR or len(others) > REFERENCES_PER_IP_HOUR:
-        return from_ip[-1][1] + timedelta(hours=1)
+def line_of(ip: str) -> str:
+    """Give the address by which tries are counted: of IPv6 the /64, all of which one line has to itself."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return ""  # a socket in the file system has none
+    if address.version == 4:
+        return str(address)
+    return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
+
+
+def _one_at_a_time(*keys: str) -> None:
+    """Let whoever tries with one of these keys wait for the one before: what is counted next is all there (AUTH-03).
+
+    The line comes first everywhere, so that no two wait for each other.
+    """
+    with connection.cursor() as cursor:
+        for key in filter(None, keys):
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"identify:{acting()}:{key}"])
+
+
+def _locked_until(hashed: str, now: datetime) -> datetime | None:
+    """AUTH-03: five failures lock a reference for 15 minutes, then 30, up to a day."""
+    tries = IdentifyAttempt.objects.filter(reference_hash=hashed, at__gt=now - 2 * LONGEST_LOCK).order_by("-at")
+    failures = [at for ok, at in takewhile(lambda one: not one[0], tries.values_list("ok", "at")[:100])]
+    locks, more = divmod(len(failures), FAILURES_PER_LOCK)
+    if not locks:
+        return None
+    until = failures[more] + min(FIRST_LOCK * 2 ** (locks - 1), LONGEST_LOCK)
+    return until if until > now else None
+
+
+def _line_locked_until(line: str, hashed: str, now: datetime) -> datetime | None:
+    """AUTH-03: from one line come twenty failures an hour at most, with ten references."""
+    failures = IdentifyAttempt.objects.filter(ip=line, ok=False, at__gt=now - timedelta(hours=1)).order_by("-at")
+    failures = list(failures.values_list("reference_hash", "at")[:100])
+    others = {reference for reference, _at in failures} | {hashed}
+    if len(failures) >= FAILURES_PER_IP_HOUR or len(others) > REFERENCES_PER_IP_HOUR:
+        return failures[-1][1] + timedelta(hours=1)
     return None
