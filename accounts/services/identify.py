@@ -60,16 +60,17 @@ def identify(
 def confirm(*, agency: Agency, account: Account, factor_value: str, ip: str, now: datetime) -> bool:
     """Check the third fact alone, for whoever holds a link that was sent to the consumer; the attempt is written.
 
-    :raises LockedOut: too many failures for this account's reference, or from this address.
+    Only failures behind links to this account count: nobody without one keeps its consumer out (AUTH-03).
+
+    :raises LockedOut: too many of them.
     """
-    hashed = blind_index(account.reference_key or "-", agency_id=agency.pk, field="attempt")
-    line = line_of(ip)
+    hashed = blind_index(account.pk.hex, agency_id=agency.pk, field="attempt_by_link")
     with transaction.atomic():
-        _one_at_a_time(line, hashed)
-        if until := _locked_until(hashed, now) or _line_locked_until(line, hashed, now):
+        _one_at_a_time(hashed)
+        if until := _locked_until(hashed, now):
             raise LockedOut(until)
         ok = _factor_ok(agency, account.consumer, factor_value) & (account.status in MAY_IDENTIFY)
-        IdentifyAttempt.objects.create(reference_hash=hashed, ip=line, ok=ok, at=now)
+        IdentifyAttempt.objects.create(reference_hash=hashed, ip=line_of(ip), ok=ok, at=now)
         if not ok:
             events.record("consumer.identification_failed", now=now, data={"ip": ip})
     return ok
