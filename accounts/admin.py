@@ -56,6 +56,11 @@ class AgencyFaceForm(forms.ModelForm):
 
     class Meta:
         widgets = {"brand": UnfoldAdminColorInputWidget, "accent": UnfoldAdminColorInputWidget}
+        help_texts = {
+            "rules_need_two_people": _(
+                "Whoever submits a rule set cannot publish it. Once on, only the platform switches it off."
+            )
+        }
 
     def clean(self):
         cleaned = super().clean()
@@ -99,6 +104,7 @@ class AgencySettingsAdmin(Desk):
                 ]
             },
         ),
+        (_("Rule sets"), {"fields": ["rules_need_two_people"]}),
     ]
 
     def get_queryset(self, request):
@@ -106,7 +112,10 @@ class AgencySettingsAdmin(Desk):
         return agencies if acting() == ALL_AGENCIES else agencies.filter(pk=acting() or None)
 
     def get_readonly_fields(self, request, obj=None):
-        return [] if acting() == ALL_AGENCIES else ["slug", "is_active"]
+        """Leave to the platform what nobody at the agency may decide alone: a second person is asked or is not."""
+        if acting() == ALL_AGENCIES:
+            return []
+        return ["slug", "is_active", *(["rules_need_two_people"] if obj and obj.rules_need_two_people else [])]
 
     def has_add_permission(self, request) -> bool:
         return acting() == ALL_AGENCIES and super().has_add_permission(request)
@@ -115,9 +124,9 @@ class AgencySettingsAdmin(Desk):
         return self.only_row(request) or super().changelist_view(request, extra_context)
 
     def save_model(self, request, obj, form, change) -> None:
-        if {"brand", "accent"} & set(form.changed_data):
-            obj.branding_version += 1
         super().save_model(request, obj, form, change)
+        if change and {"brand", "accent"} & set(form.changed_data):
+            obj.renew_face()
 
 
 @admin.register(Licence)

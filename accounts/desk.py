@@ -162,6 +162,15 @@ class Desk(ModelAdmin):
     def delete_view(self, request, object_id, extra_context=None):
         raise Http404
 
+    def save_model(self, request, obj, form, change) -> None:
+        """Write what was changed and nothing else: circuits, counters and keys move while a page is open."""
+        if not change:
+            return super().save_model(request, obj, form, change)
+        own = {field.name for field in obj._meta.concrete_fields}
+        if names := own & {*form.changed_data, *getattr(form, "also_changed", ())}:
+            obj.save(update_fields=names)
+        return None
+
     def _get_obj_does_not_exist_redirect(self, request, opts, object_id):
         raise Http404
 
@@ -263,15 +272,6 @@ class AgencyAdmin(Desk):
     def changelist_view(self, request, extra_context=None):
         lone = self.only_row(request) if self.one_row else None
         return lone or super().changelist_view(request, extra_context)
-
-    def save_model(self, request, obj, form, change) -> None:
-        """Write what was changed and nothing else: circuits, counters and keys move while a page is open."""
-        if not change:
-            return super().save_model(request, obj, form, change)
-        own = {field.name for field in obj._meta.concrete_fields}
-        if names := own & {*form.changed_data, *getattr(form, "also_changed", ())}:
-            obj.save(update_fields=names)
-        return None
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if isinstance(db_field, SealedField):

@@ -177,7 +177,7 @@ SESSION_ENGINE = "portal.sessions"  # a lost Redis must not end anybody's sessio
 SESSION_COOKIE_NAME = "__Host-session" if TLS else "session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 8 * 3600  # absolute length of a session, AUTH-08
+SESSION_COOKIE_AGE = 8 * 3600  # absolute length of a session, AUTH-08; each request would move Django's own end of it
 CSRF_COOKIE_NAME = "__Host-csrf" if TLS else "csrf"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TLS
@@ -426,6 +426,12 @@ if dsn := env("SENTRY_DSN", default=""):
 
     from portal.logs import scrub_sentry
 
-    sentry_sdk.init(dsn=dsn, send_default_pii=False, before_send=scrub_sentry, max_request_body_size="never")
+    sentry_sdk.init(
+        dsn=dsn,
+        send_default_pii=False,
+        before_send=scrub_sentry,
+        max_request_body_size="never",
+        include_local_variables=False,  # a code or the end of an SSN has no name there that tells it (AUTH-10)
+    )
 
 from portal.logs import LOGGING  # noqa: E402, F401 - the scrubber's own module

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.crypto import seal, unseal
 from accounts.models import Agency, User
@@ -351,9 +352,13 @@ class SealedFactors(DefaultMFAAdapter):
 
 
 class StaffIdle:
-    """Sign staff out after settings.STAFF_IDLE_SECONDS without a request (PCI-08)."""
+    """Sign staff out after settings.STAFF_IDLE_SECONDS without a request of theirs (PCI-08), and at the latest after
+    settings.SESSION_COOKIE_AGE, whatever they do (AUTH-08).
 
-    KEY = "staff_seen_at"
+    A page that renews itself, as `?renewed` says, is nobody's request.
+    """
+
+    SINCE, SEEN = "staff_signed_in_at", "staff_seen_at"
 
     def __init__(self, get_response) -> None:
         self.get_response = get_response
@@ -361,9 +366,11 @@ class StaffIdle:
     def __call__(self, request):
         if request.path.startswith(("/admin/", "/staff/")) and request.user.is_authenticated:
             now = timezone.now().timestamp()
-            seen = request.session.get(self.KEY, now)
-            if now - seen > settings.STAFF_IDLE_SECONDS:
+            since, seen = (request.session.setdefault(name, now) for name in (self.SINCE, self.SEEN))
+            if now - seen > settings.STAFF_IDLE_SECONDS or now - since > settings.SESSION_COOKIE_AGE:
                 logout(request)
-                return redirect(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.path})}")
-            request.session[self.KEY] = now
+                door = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.path})}"
+                return HttpResponseClientRedirect(door) if request.htmx else redirect(door)
+            if request.method != "GET" or "renewed" not in request.GET:
+                request.session[self.SEEN] = now
         return self.get_response(request)

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action
+from unfold.decorators import action, display
 
 from accounts.calendars import local_date
 from accounts.desk import AgencyAdmin, AgencyForm, DayInput, FactAdmin, ReasonForm
@@ -47,8 +47,19 @@ class HardshipAdmin(CaseAdmin):
 
     template = "admin/affordability/hardship.html"
     decides = "settlements.decide_hardship"
-    list_display = ["account", status, "cause", "asked_days", "ends_on", "review_on", "asked_at"]
-    list_filter = ["status", "cause", ReviewDue]
+    list_display = ["account", status, "why", "asked_days", "ends_on", "review_on", "asked_at"]
+    list_filter = ["status", ReviewDue]
+    hidden = ("cause",)
+
+    @display(description=_("cause"))
+    def why(self, row) -> str:
+        """Say no list what it says about health (UK-13)."""
+        return "-" if row.cause in hardship.UNTOLD else row.get_cause_display()
+
+    def get_list_display(self, request):
+        """Show no cause to whoever may not decide: one that is not said would say it too (UK-13)."""
+        shown = super().get_list_display(request)
+        return shown if self.has_decide_permission(request) else [name for name in shown if name != "why"]
 
     def case(self, request, row) -> dict[str, Any]:
         from datetime import timedelta
@@ -59,7 +70,7 @@ class HardshipAdmin(CaseAdmin):
         review_on = row.review_on or max(ends_on - timedelta(days=hardship.policy().review_days), today)
         ended = row.status == Hardship.Status.ENDED
         return {
-            "cause": row.get_cause_display(),
+            "cause": row.get_cause_display() if may else "",
             "files": list(row.evidence.order_by("number")),
             "can_grant": may and row.status in Hardship.OPEN,
             "can_decline": may and row.status == Hardship.Status.REQUESTED,

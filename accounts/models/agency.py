@@ -90,6 +90,11 @@ class Agency(models.Model):
         """Say when somebody answers, in the reader's language where the agency wrote it (LANG-04)."""
         return (self.hours_es if language.startswith("es") else "") or self.hours
 
+    def renew_face(self) -> None:
+        """Give what is printed on pages a new version, counted by the database: a licence may count it meanwhile."""
+        Agency.objects.filter(pk=self.pk).update(branding_version=models.F("branding_version") + 1)
+        self.refresh_from_db(fields=["branding_version"])
+
     @property
     def address_lines(self) -> list[str]:
         return [line.strip() for line in self.address.splitlines() if line.strip()]

@@ -91,7 +91,7 @@ class SessionLink(Row):
 
 
 class IdentifyAttempt(Row):
-    """One try to identify: what soft lock-out counts (AUTH-03). Holds keyed hashes only."""
+    """One try to identify: what soft lock-out counts (AUTH-03). Holds keyed hashes only, and of IPv6 the /64."""
 
     reference_hash = models.CharField(max_length=64)
     ip = models.GenericIPAddressField(null=True)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Mapping
 from zoneinfo import available_timezones
 
+from django.db import transaction
+
 from accounts import branding
 from accounts.models import Agency, User
 from accounts.refusals import Refusal
@@ -17,6 +19,7 @@ roles: Callable[[], Collection[str]] = tuple
 """Port: the names of the roles."""
 
 
+@transaction.atomic
 def change_agency(*, agency: Agency, values: Mapping[str, object]) -> list[Refusal]:
     """Change what consumers see of an agency; colours that they could not read are refused (A11Y-12)."""
     found = []
@@ -32,10 +35,9 @@ def change_agency(*, agency: Agency, values: Mapping[str, object]) -> list[Refus
     changed = [name for name, value in values.items() if getattr(agency, name) != value]
     for name in changed:
         setattr(agency, name, values[name])
-    if {"brand", "accent"} & set(changed):
-        agency.branding_version += 1
-        changed.append("branding_version")
     agency.save(update_fields=changed)
+    if {"brand", "accent"} & set(changed):
+        agency.renew_face()
     return []
 
 

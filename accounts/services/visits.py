@@ -49,7 +49,10 @@ def _open_visit(key: UUID) -> QuerySet[Visit]:
 
 
 def current(request: HttpRequest, *, now: datetime) -> Visit | None:
-    """Return the live visit of this browser at this agency, and note that it was seen; a stale one is ended."""
+    """Return the live visit of this browser at this agency, and note that it was seen; one that was idle is ended.
+
+    So is, as `expired`, one as long as a session may be (AUTH-08): whoever was busy all the time logs in again.
+    """
     try:
         key = UUID(request.session.get(SESSION_KEY, ""))
     except ValueError:
@@ -60,6 +63,10 @@ def current(request: HttpRequest, *, now: datetime) -> Visit | None:
     idle = now - visit.seen_at
     if idle > timedelta(seconds=settings.IDLE_SECONDS):
         end(visit=visit, reason="idle", now=now)
+        return None
+    if now - visit.started_at > timedelta(seconds=settings.SESSION_COOKIE_AGE):
+        end(visit=visit, reason="expired", now=now)
+        del request.session[SESSION_KEY]  # the page about idle visits is not theirs
         return None
     if idle > SEEN_EVERY:
         with connection.cursor() as cursor:

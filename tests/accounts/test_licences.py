@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.licensing import STATES, Licensed, lines, missing
 from accounts.models import Agency, Licence
-from accounts.services import licences
+from accounts.services import desk, licences
 from accounts.tenancy import acting_for
 from campaigns.rules import zones
 from tests.integrations.api_caller import Caller, codes, counts
@@ -115,6 +115,19 @@ def test_by_api_a_licence_that_cannot_be_is_refused(agency, change, error):
     said = {"state": "NC", "line": "", "starts_on": "2026-01-01", "ends_on": None} | change
     assert codes(caller.post("licences", said)) == [error]
     assert counts() == before
+
+
+def test_a_colour_that_was_chosen_while_a_licence_came_counts_a_version_of_its_own(agency, other_agency):
+    read = Agency.objects.get(pk=agency.pk)
+    with acting_for(agency):
+        Licence.objects.create(state="OH", line="Ohio licence 7", starts_on=TODAY)
+    face = {"brand": "#5b2a6e", "accent": read.accent, "time_zone": read.time_zone}
+    assert desk.change_agency(agency=read, values=face) == []
+    assert read.branding_version == 3
+    assert list(Agency.objects.order_by("slug").values_list("brand", "branding_version")) == [
+        ("#5b2a6e", 3),
+        ("#1f4e5f", 1),
+    ]
 
 
 def test_by_api_the_agency_asks_for_licences_and_whoever_does_not_say_leaves_it(agency, other_agency):

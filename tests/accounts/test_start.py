@@ -1,15 +1,17 @@
 """Who are you: three facts, one refusal for every cause, and a lock that is soft."""
 
+import contextlib
 import datetime as dt
 import re
+import threading
 from unittest import mock
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from accounts.crypto import same
+from accounts.crypto import blind_index, same
 from accounts.models import Account, Agency, Event, IdentifyAttempt, Visit
 from accounts.services import identify
 from accounts.tenancy import ALL_AGENCIES, acting_for
@@ -90,7 +92,10 @@ def test_every_refusal_costs_the_same_queries_and_the_same_comparisons(visitor, 
         ):
             answer = visitor.identify(account, **facts)
         typed = ({"reference": "100234", "last_name": "Doe", "factor": "1234"} | facts).values()
-        sql = [re.split(" WHERE | VALUES |_x[0-9]", query["sql"])[0] for query in queries.captured_queries]
+        sql = [
+            re.split(r" WHERE | VALUES |_x[0-9]|hashtextextended\(", query["sql"])[0]
+            for query in queries.captured_queries
+        ]
         seen[cause] = (answer.status_code, compared.call_count, sql, body(answer, *typed))
     assert seen["unknown reference"][1] == 2 * identify.CANDIDATES
     first = seen["unknown reference"]
@@ -142,6 +147,62 @@ def test_five_failures_lock_a_reference_for_a_quarter_of_an_hour_whether_it_exis
         assert visitor.identify(account, reference=reference).status_code == (302 if reference == "100234" else 422)
 
 
+def again(account: Account, *, ip: str = "10.0.0.1", factor: str = "1234") -> Account | None:
+    """Send the three facts from some address."""
+    return identify.identify(
+        agency=account.agency, reference="100234", last_name="Doe", factor_value=factor, ip=ip, now=NOW
+    )
+
+
+def failed(account: Account, times: int) -> None:
+    """Have failed so often just now, from other addresses."""
+    hashed = blind_index("100234", agency_id=account.agency_id, field="attempt")
+    for number in range(times):
+        IdentifyAttempt.objects.create(reference_hash=hashed, ip=f"10.0.1.{number}", ok=False, at=NOW)
+
+
+def test_auth_03_a_sixth_failure_does_not_open_the_lock_of_the_fifth(account, others_account):
+    with acting_for(account.agency):
+        failed(account, 6)
+        with pytest.raises(identify.LockedOut) as locked:
+            again(account)
+        assert locked.value.until == NOW + dt.timedelta(minutes=15)
+        assert IdentifyAttempt.objects.count() == 6
+    with acting_for(others_account.agency):
+        assert again(others_account) == others_account
+
+
+@pytest.mark.django_db(transaction=True)
+def test_auth_03_of_two_tries_at_once_the_second_finds_the_lock_of_the_first(monkeypatch):
+    account = make_account(make_agency("acme"))
+    both, match, found = threading.Barrier(2), identify._match, []
+
+    def matched(*facts):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(timeout=1.0)  # for the other one, who comes only where nothing keeps it
+        return match(*facts)
+
+    def fail_from(ip: str) -> None:
+        try:
+            with acting_for(account.agency_id):
+                found.append(again(account, ip=ip, factor="9999"))
+        except identify.LockedOut:
+            found.append("locked")
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(identify, "_match", matched)
+    with acting_for(account.agency_id):
+        failed(account, 4)
+        tries = [threading.Thread(target=fail_from, args=(f"10.0.2.{number}",)) for number in (1, 2)]
+        for one in tries:
+            one.start()
+        for one in tries:
+            one.join()
+        assert sorted(map(str, found)) == ["None", "locked"]
+        assert IdentifyAttempt.objects.filter(ok=False).count() == 5
+
+
 def test_the_lock_doubles_with_every_five_failures_up_to_a_day(visitor, account):
     locked_for = []
     with time_machine.travel(NOW, tick=False) as clock:
@@ -180,6 +241,56 @@ def test_one_address_may_not_try_more_than_ten_references_an_hour(visitor, accou
     for number in range(10):
         fail(visitor, account, 1, reference=f"R{number}")
     assert visitor.identify(account).status_code == 429
+
+
+def test_auth_03_the_addresses_of_one_ipv6_line_count_as_one(account):
+    agency = account.agency
+    for number in range(10):
+        fail(Visitor(agency, REMOTE_ADDR=f"2001:db8:1:2::{number + 1:x}"), account, 1, reference=f"R{number}")
+    assert Visitor(agency, REMOTE_ADDR="2001:db8:1:2:ffff::1").identify(account, reference="R10").status_code == 429
+    assert Visitor(agency, REMOTE_ADDR="2001:db8:1:3::1").identify(account).status_code == 302
+    with acting_for(agency):
+        assert set(IdentifyAttempt.objects.values_list("ok", "ip")) == {
+            (False, "2001:db8:1:2::"),
+            (True, "2001:db8:1:3::"),
+        }
+        told = Event.objects.filter(kind="consumer.identification_failed").first()
+    assert told.data["ip"].startswith("2001:db8:1:2::")
+    assert told.data["ip"] != "2001:db8:1:2::"
+
+
+def test_auth_03_tries_from_many_lines_slow_every_line_down_and_shut_nobody_out(account, others_account, monkeypatch):
+    monkeypatch.setattr(identify, "FAILURES_PER_AGENCY_HOUR", 6)
+    agency = account.agency
+    with time_machine.travel(NOW, tick=False) as clock:
+        slow = Visitor(agency, REMOTE_ADDR="198.51.100.1")
+        for number in range(2):
+            fail(slow, account, 1, reference=f"S{number}")
+        for number in range(4):
+            fail(Visitor(agency, REMOTE_ADDR=f"203.0.113.{number}"), account, 1, reference=f"R{number}")
+        assert slow.identify(account).status_code == 429
+        hasty = Visitor(agency, REMOTE_ADDR="198.51.100.2")
+        fail(hasty, account, 4)
+        assert hasty.identify(account).status_code == 302
+        theirs = Visitor(others_account.agency, REMOTE_ADDR="198.51.100.1")
+        for number in range(3):
+            fail(theirs, others_account, 1, reference=f"S{number}")
+        clock.shift(dt.timedelta(hours=1))
+        assert slow.identify(account).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("", ""),
+    ],
+)
+def test_auth_03_tries_are_counted_by_line(address, line):
+    assert identify.line_of(address) == line
 
 
 def test_one_address_may_not_fail_more_than_twenty_times_an_hour(visitor, account):

@@ -51,6 +51,34 @@ def test_every_page_starts_the_idle_time_again(visit):
     assert told() == []
 
 
+def test_auth_08_a_visit_ends_after_eight_hours_however_busy_it_is(visit, other_agency, others_account):
+    browser, hours = browser_of(visit), dt.timedelta(hours=8)
+    with acting_for(other_agency):
+        theirs = opened(others_account, started_at=NOW + SECOND, seen_at=NOW + hours)
+    for minutes in range(10, 481, 10):
+        assert visits.current(browser, now=NOW + dt.timedelta(minutes=minutes)) == visit
+    assert visits.current(browser, now=NOW + hours + SECOND) is None
+    visit.refresh_from_db()
+    assert (visit.end_reason, visit.ended_at) == ("expired", NOW + hours + SECOND)
+    assert told() == [("session.ended", "expired")]
+    with acting_for(other_agency):
+        assert visits.current(browser_of(theirs), now=NOW + hours + SECOND) == theirs
+
+
+def test_auth_08_whoever_was_busy_for_eight_hours_is_led_to_the_log_in(agency, account):
+    with time_machine.travel(NOW, tick=False) as clock:
+        visitor = Visitor(agency).sign_in(account)
+        clock.shift(dt.timedelta(minutes=10))
+        visitor.step_up(account)
+        with acting_for(agency):
+            Visit.objects.update(seen_at=NOW + dt.timedelta(hours=8))
+        clock.shift(dt.timedelta(hours=7, minutes=49))
+        assert visitor.get("/home/").status_code == 200
+        clock.shift(dt.timedelta(seconds=61))
+        answer = visitor.get("/home/")
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
 def test_a_page_seen_shortly_after_another_starts_the_idle_time_again_too(visit):
     seen = NOW + dt.timedelta(seconds=25)
     assert visits.current(browser_of(visit), now=seen) == visit

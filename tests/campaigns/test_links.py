@@ -72,6 +72,23 @@ def test_a_wrong_factor_is_counted_and_locks_softly(reader, path):
         assert (visits(), IdentifyAttempt.objects.filter(ok=False).count()) == (0, 5)
 
 
+def test_auth_03_a_lock_of_the_front_door_never_keeps_out_whoever_has_a_link(reader, path):
+    stranger = Visitor(reader.agency)
+    answers = [stranger.identify(reader, factor="0000").status_code for _time in range(6)]
+    assert answers == [422] * 5 + [429]
+    assert stranger.identify(reader).status_code == 429
+    assert Visitor(reader.agency).post(path, {"factor": "1234"}).status_code == 302
+    with acting_for(reader.agency):
+        assert visits() == 1
+
+
+def test_auth_03_a_lock_of_the_link_leaves_the_front_door_open(reader, path):
+    visitor = Visitor(reader.agency)
+    assert [visitor.post(path, {"factor": "0000"}).status_code for _time in range(5)] == [422] * 5
+    assert visitor.post(path, {"factor": "1234"}).status_code == 429
+    assert visitor.identify(reader).status_code == 302
+
+
 def test_the_link_is_bound_to_its_agency_its_address_and_its_time(reader, path, other_agency, monkeypatch):
     assert Visitor(other_agency).get(path).status_code == 404
     assert Visitor(reader.agency).get("/m/nonsense/").status_code == 404

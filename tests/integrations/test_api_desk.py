@@ -74,6 +74,28 @@ def test_a_session_link_asks_one_fact_and_leads_to_the_payment_once(caller, acco
     assert [one["link"] for one in told(account, "session_link.used")] == [link["id"]]
 
 
+def test_auth_03_no_lock_of_the_front_door_keeps_out_whoever_has_a_session_link(caller, account):
+    path, stranger = path_of(made(caller, account)), Visitor(account.agency)
+    for reference in (account.reference, "R1", "R2", "R3"):
+        for _time in range(5):
+            assert stranger.identify(account, reference=reference, factor="0000").status_code == 422
+    assert stranger.identify(account, reference="R4").status_code == 429
+    assert stranger.post(path, {"factor": "1234"}).status_code == 302
+
+
+def test_auth_03_five_wrong_facts_lock_every_link_of_the_account_and_nothing_else(caller, account):
+    with acting_for(account.agency):
+        neighbour = make_account(account.agency, reference="200300", consumer=account.consumer)
+    one, other, theirs = (path_of(made(caller, each)) for each in (account, account, neighbour))
+    visitor = Visitor(account.agency)
+    for _time in range(5):
+        assert visitor.post(one, {"factor": "0000"}).status_code == 422
+    for path in (one, other):
+        assert visitor.post(path, {"factor": "1234"}).status_code == 429
+    assert visitor.post(theirs, {"factor": "1234"}).status_code == 302
+    assert visitor.identify(account).status_code == 302
+
+
 def test_a_session_link_is_128_random_bits_of_which_only_a_hash_is_kept_and_a_replay_is_the_same_link(caller, account):
     at, key = f"accounts/{account.pk}/session-links", {"Idempotency_Key": "screen-7"}
     link = caller.post(at, {}, **key)

@@ -7,11 +7,11 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Agency, Client
+from accounts.models import Agency, Client, User
 from accounts.tenancy import acting_for
 from settlements.models import RuleSet
 from settlements.services import rulesets
-from tests.staff import member, signed_in
+from tests.staff import PASSWORD, member, signed_in
 
 BAND = {"owing_from_cents": 0, "owing_to_cents": 500_00, "minimum_cents": 25_00, "minimum_settlement_bps": 80_00}
 
@@ -224,6 +224,28 @@ def test_where_two_people_are_wanted_one_submits_and_another_publishes(agency, d
     other = signed_in(member(agency, "payments supervisor"))
     other.post(at("publish", draft.pk), {"effective_at": ""})
     assert read(agency, draft.pk).status == "published"
+
+
+def test_an_administrator_asks_for_two_people_and_only_the_platform_lets_one_be_enough_again(
+    agency, other_agency, desk
+):
+    address = reverse("admin:accounts_agency_change", args=[agency.pk])
+
+    def save(browser, **changed):
+        form = browser.get(address).context["adminform"].form
+        values = {name: form[name].value() for name in form.fields} | changed
+        return browser.post(address, {name: value for name, value in values.items() if value not in (None, False)})
+
+    assert save(desk, rules_need_two_people="on").status_code == 302
+    assert Agency.objects.get(pk=agency.pk).rules_need_two_people is True
+    assert 'name="rules_need_two_people"' not in desk.get(address).content.decode()
+    assert save(desk, rules_need_two_people=False, hours="Mon to Fri").status_code == 302
+    assert Agency.objects.get(pk=agency.pk).rules_need_two_people is True
+    platform = signed_in(User.objects.create_superuser("platform", "", PASSWORD))
+    assert save(platform, rules_need_two_people=False).status_code == 302
+    agency.refresh_from_db()
+    assert (agency.rules_need_two_people, agency.hours) == (False, "Mon to Fri")
+    assert Agency.objects.get(pk=other_agency.pk).rules_need_two_people is False
 
 
 def test_a_published_version_is_read_and_never_written(agency, desk, now):

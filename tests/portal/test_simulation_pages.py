@@ -59,7 +59,7 @@ def test_a_link_alone_starts_nothing(agency, desk, draft):
 def test_a_run_is_watched_without_a_script_until_it_is_done_and_says_what_changes(agency, account, desk, draft):
     run = started(agency, desk, draft)
     text = desk.get(page("change", run.pk)).content.decode()
-    assert '<meta http-equiv="refresh"' in text
+    assert '<meta http-equiv="refresh" content="2;url=?renewed=1">' in text
     assert "0 of 0 accounts" in text
     with acting_for(agency):
         assert simulate.run(run.pk)

@@ -1,18 +1,28 @@
 """Staff: what each role may do, what the settings refuse, and what actions do."""
 
+import datetime as dt
+import uuid
+
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import events
-from accounts.models import Account, Agency, Event, User
-from accounts.tenancy import acting_for
+from accounts.admin import AgencyFaceForm
+from accounts.models import Account, Agency, Event, Licence, User
+from accounts.money import format_cents
+from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import Delivery, HostConnection
-from payments.models import ProcessorAccount
+from payments.models import Arrangement, Payment, ProcessorAccount
 from portal.staff import ROLES, UnknownRole, codenames, make_roles, make_staff
 from settlements.models import GlobalOffer
+from tests.conftest import make_account
 from tests.staff import PASSWORD, furnish, member, signed_in, tenant_admins
+
+LONG = dt.timedelta(days=40)
 
 
 @pytest.fixture
@@ -228,6 +238,56 @@ def test_a_colour_that_consumers_cannot_read_is_refused(agency, desk):
     assert (agency.brand, agency.branding_version) == ("#5b2a6e", 2)
 
 
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Hold the settings page open between its reading of the agency and its writing, and do something there."""
+    check = AgencyFaceForm.clean
+
+    def hold(do) -> None:
+        monkeypatch.setattr(AgencyFaceForm, "clean", lambda form: do() or check(form))
+
+    return hold
+
+
+def place_events() -> list[int]:
+    with acting_for(ALL_AGENCIES):
+        return [event.sequence for event in events.assign_sequences()]
+
+
+def test_saving_the_settings_while_events_get_their_places_takes_no_place_back(agency, account, desk, now, meanwhile):
+    with acting_for(agency), transaction.atomic():
+        for page_seen in ("offer", "home", "offer"):
+            events.record("page.viewed", account=account, now=now, data={"page": page_seen})
+    address = page(Agency, "change", agency.pk)
+    sent = filled(desk, address, hours="Mon to Sat, 9 am to 5 pm ET")
+    given = []
+    meanwhile(lambda: given.extend(place_events()))
+    assert desk.post(address, sent).status_code == 302
+    agency.refresh_from_db()
+    assert (agency.hours, agency.last_sequence, given) == ("Mon to Sat, 9 am to 5 pm ET", 3, [1, 2, 3])
+    with acting_for(agency), transaction.atomic():
+        events.record("page.viewed", account=account, now=now, data={"page": "offer"})
+    assert place_events() == [4]
+
+
+def test_a_new_colour_counts_a_version_beside_a_licences_and_leaves_an_agency_switched_off(
+    agency, other_agency, desk, now, meanwhile
+):
+    def license_and_switch_off() -> None:
+        with acting_for(agency):
+            Licence.objects.create(state="NY", line="NYC DCWP licence 1", starts_on=now.date())
+        Agency.objects.filter(pk=agency.pk).update(is_active=False)
+
+    address = page(Agency, "change", agency.pk)
+    sent = filled(desk, address, brand="#5b2a6e")
+    meanwhile(license_and_switch_off)
+    assert desk.post(address, sent).status_code == 302
+    agency.refresh_from_db()
+    assert (agency.brand, agency.branding_version, agency.is_active) == ("#5b2a6e", 3, False)
+    other_agency.refresh_from_db()
+    assert (other_agency.branding_version, other_agency.is_active) == (1, True)
+
+
 def test_an_agency_cannot_change_its_address_or_switch_itself_on(agency, desk):
     address = page(Agency, "change", agency.pk)
     assert desk.post(address, filled(desk, address, slug="mine")).status_code == 302
@@ -340,8 +400,6 @@ def test_testing_a_connection_says_what_is_wrong(agency, desk):
 @pytest.fixture
 def parked(agency, account, now) -> Delivery:
     with acting_for(agency):
-        from django.db import transaction
-
         with transaction.atomic():
             event = events.record("page.viewed", account=account, now=now, data={"page": "offer"})
         return Delivery.objects.create(
@@ -400,8 +458,6 @@ def test_a_delivery_is_skipped_with_a_reason_that_stands_in_an_event(agency, des
 
 
 def test_an_account_page_tells_its_story_newest_first(agency, account, desk, now):
-    from django.db import transaction
-
     with acting_for(agency), transaction.atomic():
         events.record("account.placed", account=account, now=now, data={"client": "Harbor", "balance_cents": 1_000_00})
         told = {"amount_cents": 125_00, "brand": "visa", "funding": "debit", "last4": "5556", "currency": "usd"}
@@ -444,13 +500,9 @@ def test_identity_data_is_masked_and_a_code_is_never_shown(agency, account, desk
 def test_the_dashboard_counts_the_agencys_own_money_in_a_few_queries(
     agency, account, others_account, other_agency, desk, now, django_assert_max_num_queries
 ):
-    from django.utils import timezone
-
     for owner, cents in ((agency, 125_00), (other_agency, 999_00)):
         furnish(owner, timezone.now())
         with acting_for(owner):
-            from payments.models import Payment
-
             Payment.objects.update(amount_cents=cents)
             Payment.objects.update(status="succeeded", decided_at=timezone.now())
     with django_assert_max_num_queries(20):
@@ -460,3 +512,47 @@ def test_the_dashboard_counts_the_agencys_own_money_in_a_few_queries(
     assert "$999.00" not in answer.content.decode()
     assert "Acme Recovery" in answer.content.decode()
     assert "Birch" not in answer.content.decode()
+
+
+def another(row, **values):
+    """Make one more of a row."""
+    kept = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if not field.primary_key}
+    return type(row).objects.create(**kept | values)
+
+
+def one_of_each_card(owner) -> None:
+    """Give an agency one row that each card counts, and one beside it that it does not."""
+    now = timezone.now()
+    rows = furnish(owner, now)
+    with acting_for(owner), transaction.atomic():
+        Payment.objects.update(status="succeeded", amount_cents=125_00, decided_at=now)
+        for status, at in (("declined", now), ("declined", now - LONG), ("succeeded", now - LONG)):
+            another(rows[Payment], status=status, decided_at=at, idempotency_key=uuid.uuid4())
+        Account.objects.update(status="open")
+        unmapped = make_account(owner, reference="U1", status="unmapped")
+        Arrangement.objects.update(status="late")
+        another(rows[Arrangement], account_id=unmapped.pk, consumer_id=unmapped.consumer_id, status="broken")
+        Delivery.objects.update(status="parked")
+        event = events.record("page.viewed", account=unmapped, now=now, data={"page": "offer"})
+        another(rows[Delivery], event_id=event.pk, account_id=unmapped.pk, status="waiting")
+        HostConnection.objects.update(unreachable_since=now)
+        another(rows[HostConnection], name="Second", unreachable_since=None)
+        another(rows[HostConnection], name="Third", unreachable_since=now, is_active=False)
+
+
+def test_every_card_of_the_dashboard_leads_to_the_rows_that_it_counts(agency, other_agency, desk):
+    for owner in (agency, other_agency):
+        one_of_each_card(owner)
+    cards = desk.get(reverse("admin:index")).context["cards"]
+    found = {}
+    for card in cards:
+        answer = desk.get(card["link"])
+        assert answer.status_code == 200, card
+        with acting_for(agency):
+            listed = answer.context["cl"].queryset
+            found[card["title"]] = listed.count(), sum(getattr(row, "amount_cents", 0) for row in listed)
+    sums = ("Collected today", "Collected this month")
+    assert {card["title"]: card["figure"] for card in cards} == {
+        title: format_cents(cents) if title in sums else count for title, (count, cents) in found.items()
+    }
+    assert [count for count, _cents in found.values()] == [1] * 8

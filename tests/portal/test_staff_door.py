@@ -1,5 +1,7 @@
 """Signing in: one door, counted tries, a second factor, and out again when idle."""
 
+import re
+
 import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
@@ -16,6 +18,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import Client, override_settings
 from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
 
 from accounts.models import User
 from tests.staff import PASSWORD, member, signed_in
@@ -156,6 +159,34 @@ def test_staff_are_signed_out_after_fifteen_idle_minutes_and_not_before(user):
         clock.shift(settings.STAFF_IDLE_SECONDS + 1)
         assert visitor.get("/admin/accounts/account/")["Location"] == LOGIN + "?next=%2Fadmin%2Faccounts%2Faccount%2F"
         assert "_auth_user_id" not in visitor.session
+
+
+def test_auth_08_a_page_that_renews_itself_keeps_nobody_signed_in(user):
+    stream = reverse("admin:integrations_delivery_stream")
+    with time_machine.travel("2026-12-01 15:00", tick=False) as clock:
+        visitor = signed_in(user)
+        asked = re.search(r'hx-get="([^"]+)"', visitor.get(stream).content.decode())[1].replace("&amp;", "&")
+        for _time in range(settings.STAFF_IDLE_SECONDS // 30):
+            clock.shift(30)
+            assert visitor.get(stream + asked, headers={"HX-Request": "true"}).status_code == 200
+        clock.shift(1)
+        over = visitor.get(stream + asked, headers={"HX-Request": "true"})
+        assert over["HX-Redirect"] == f"{LOGIN}?{urlencode({'next': stream})}"
+        assert visitor.get("/admin/")["Location"] == "/admin/login/?next=/admin/"
+        assert "_auth_user_id" not in visitor.session
+
+
+def test_auth_08_staff_are_signed_out_after_eight_hours_whatever_they_do(user, other_agency):
+    with time_machine.travel("2026-12-01 15:00", tick=False) as clock:
+        visitor = signed_in(user)
+        answers = []
+        for _time in range(9 * 6 + 1):
+            answers.append(visitor.get("/admin/").status_code)
+            clock.shift(600)
+        assert answers[: 8 * 6 + 1] == [200] * (8 * 6 + 1)
+        assert answers[8 * 6 + 1 :] == [302] * 6
+        colleague = signed_in(member(other_agency))
+        assert colleague.get("/admin/").status_code == 200
 
 
 def test_roles_are_there_after_a_migrate(db):

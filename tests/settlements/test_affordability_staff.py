@@ -4,7 +4,7 @@ import datetime as dt
 import json
 
 import pytest
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from accounts.models import Account, Event
 from accounts.tenancy import acting_for
@@ -231,6 +231,29 @@ def test_another_agencys_staff_find_no_budget_request_or_document(referral, acco
         assert stranger.get(page(row)).status_code == 404
         assert stranger.post(page(row, "decide"), {"decision": "grant"}).status_code == 404
     assert stranger.get(page(paper, "save")).status_code == 404
+
+
+PAUSES = reverse_lazy("admin:settlements_hardship_changelist")
+
+
+def test_uk_13_who_may_not_decide_is_told_no_cause_and_cannot_look_for_one(agency, boss, referral, account):
+    row = hardship.request(account=account, cause="health", words="", days=30, consent="x", now=NOW)
+    collector = signed_in(member(agency, "collector"))
+    for address in (PAUSES, page(row), page(referral)):
+        answer = collector.get(address)
+        assert answer.status_code == 200
+        assert "Illness" not in answer.content.decode()
+    assert "why" not in collector.get(PAUSES).context["cl"].list_display
+    for browser in (collector, boss):
+        assert browser.get(PAUSES, {"cause__exact": "health"}).status_code == 400
+    assert "Illness or an accident" in boss.get(page(row)).content.decode()
+    assert "Illness" not in boss.get(PAUSES).content.decode()
+
+
+def test_a_cause_that_is_not_health_stands_in_the_list_of_who_decides(agency, boss, account):
+    hardship.request(account=account, cause="income", words="", days=30, consent="x", now=NOW)
+    assert "I lost work or income" in boss.get(PAUSES).content.decode()
+    assert "I lost work or income" not in signed_in(member(agency, "collector")).get(PAUSES).content.decode()
 
 
 def test_a_request_is_read_on_purpose_and_that_is_written_down(boss, account, acting):
