@@ -97,7 +97,7 @@ ENDPOINT = {
     "removed_at": None,
 }
 MADE = {"endpoint": ENDPOINT, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw0123456789ab"}
-WRONG = "`refused`: `url_invalid`, `url_not_https`, `url_has_password`, `kind_unknown`."
+WRONG = "`refused`: `url_invalid`, `url_not_ascii`, `url_not_https`, `url_has_password`, `kind_unknown`."
 
 
 def stored(pk: UUID) -> WebhookEndpoint:

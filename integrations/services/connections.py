@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from accounts import events
 from accounts.models import Account, Agency
 from accounts.refusals import Refusal
+from integrations.http import sendable
 from integrations.models import HostConnection
 from integrations.services import redeliver
 from payments.rules.routing import METHODS, PARTIES, TIMINGS
@@ -51,8 +52,14 @@ def switched_on(*, connection: HostConnection, by: str, now: datetime) -> None:
 
 
 def wrong(values: Mapping[str, Any]) -> list[Refusal]:
-    """List what cannot be: networks, words of ours, and ways that nobody knows."""
+    """List what cannot be: addresses and keys that no request can carry, networks, words of ours, unknown ways."""
     found = []
+    if not sendable(values.get("base_url", "")):
+        said = _("Write the address in ASCII: a name with accents as xn--..., a path percent-encoded.")
+        found.append(Refusal("url_not_ascii", said, "base_url"))
+    if not sendable(values.get("outbound_key", "")):
+        said = _("Write the key in ASCII: no request can carry curly quotes, accents or line ends.")
+        found.append(Refusal("key_not_ascii", said, "outbound_key"))
     for place, entry in enumerate(values.get("ip_allow", ())):
         try:
             ipaddress.ip_network(entry, strict=False)
