@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from accounts.money import InvalidAmount, to_cents
-from integrations.hosts import FieldError
+from integrations.hosts import BadRecord, FieldError
 
+MOST_ERRORS = 50
+"""Of one record: a few kilobytes, unpacked, can have millions."""
+MORE_ERRORS = FieldError("", "too_many_errors", f"There are more: only the first {MOST_ERRORS} of a record are told.")
 LARGEST_BPS = 10**9
 LARGEST_COUNT = 2**31 - 1
 _WHOLE = re.compile(r"-?[0-9]{1,18}").fullmatch
@@ -49,7 +52,7 @@ def _at(part: Any, path: str) -> Any:
 
 @dataclass(slots=True)
 class Reader:
-    """Read one record by tables; every error is kept, so that the host hears all of them at once.
+    """Read one record by tables; every error is kept, so that the host hears all of them at once, up to MOST_ERRORS.
 
     A partial one may leave anything out: `named` holds what it does name.
     """
@@ -98,6 +101,12 @@ class Reader:
         return found
 
     def wrong(self, pointer: str, code: str, message: str) -> None:
+        """Note an error.
+
+        :raises BadRecord: it is one too many; the rest of the record is not read.
+        """
+        if len(self.errors) == MOST_ERRORS:
+            raise BadRecord([*self.errors, MORE_ERRORS])
         self.errors.append(FieldError(pointer, code, message))
 
 

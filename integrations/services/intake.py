@@ -35,6 +35,7 @@ from integrations.services.receive import REFUSED, VERDICTS, Row
 
 log = structlog.get_logger(__name__)
 BYTES_AHEAD = 2**23
+"""Of text in a batch; no entry unfolds to more."""
 TRIES = 3
 """Of a chunk that met a deadlock or a lock's time-out."""
 
@@ -180,9 +181,23 @@ class Intake:
         if not isinstance(said, dict):
             yield Entry(cut.line, "", b"", (FieldError("", "invalid_record", "A record is an object."),))
             return
+        try:
+            yield from self._unfolded(cut, said)
+        except BadRecord as error:
+            yield Entry(cut.line, "", b"", tuple(error.errors))
+
+    def _unfolded(self, cut: lines.Cut, said: dict) -> list[Entry]:
+        """Give the entries of one record.
+
+        :raises BadRecord: it is more than an entry may have.
+        """
+        entries, size = [], 0
         for record in self.unfold(said):
             text = cut.text if record is said else lines.encode(record)
-            yield Entry(cut.line, _reference(record.get(self.adapter.reference_field)), text)
+            if (size := size + len(text)) > BYTES_AHEAD:
+                raise BadRecord([FieldError("", "unfolds_too_far", f"An entry has at most {BYTES_AHEAD:,} bytes.")])
+            entries.append(Entry(cut.line, _reference(record.get(self.adapter.reference_field)), text))
+        return entries
 
     def _of_row(self, row: formats.Read) -> Entry:
         record, errors = self.format.record(row)
