@@ -247,7 +247,7 @@ class TryEndpoint(Endpoint):
         said="`webhook.tested`, which is no event; the answer says what came back.",
         form=Nothing,
         answers=TriedShown,
-        once=True,
+        steps=True,
         problems={409: "`endpoint_removed`."},
         examples=[
             example("Nothing to say", {}),
