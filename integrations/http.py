@@ -21,6 +21,7 @@ IDLE_CONNECTIONS = 64
 USER_AGENT = "User-Agent: Quittance/1"
 HEADER_LIMIT = 200
 """Header lines kept of an answer."""
+UNSENDABLE = "The address or the key has letters that no request can carry."
 
 
 class Heard(NamedTuple):
@@ -123,19 +124,28 @@ class Wire:
         self.multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
         self.idle: list[pycurl.Curl] = []
         self.calls: dict[pycurl.Curl, _Call] = {}
+        self.unsent: list[tuple[Hashable, Heard]] = []
 
     def __len__(self) -> int:
-        return len(self.calls)
+        return len(self.calls) + len(self.unsent)
 
     def send(self, key: Hashable, request: Request, *, timeout: float, answer_limit: int) -> None:
-        """Start a request; `key` comes back with its answer."""
+        """Start a request; `key` comes back with its answer, also where nothing can be sent: one that is no answer."""
         easy = self.idle.pop() if self.idle else pycurl.Curl()
-        self.calls[easy] = _Call(easy, key, request, timeout, answer_limit)
+        try:
+            call = _Call(easy, key, request, timeout, answer_limit)
+        except (ValueError, TypeError, pycurl.error):
+            self.unsent.append((key, Heard(0, b"", "", UNSENDABLE, 0.0)))
+            return
+        self.calls[easy] = call
         self.multi.add_handle(easy)
         self.multi.perform()
 
     def wait(self, seconds: float) -> list[tuple[Hashable, Heard]]:
         """Let the network work for at most so long, until something is answered; give what was."""
+        if self.unsent:
+            found, self.unsent = self.unsent, []
+            return found
         deadline = time.perf_counter() + seconds
         while True:
             self.multi.perform()
@@ -167,6 +177,11 @@ class Wire:
         self.calls.clear()
         self.idle.clear()
         self.multi.close()
+
+
+def sendable(text: str) -> bool:
+    """Tell whether a text can stand in an address or a header: ASCII, and nothing that ends a line."""
+    return text.isascii() and text.isprintable()
 
 
 def ask(request: Request, *, timeout: float, answer_limit: int) -> Heard:

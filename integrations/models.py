@@ -170,7 +170,12 @@ class Delivery(ManyRows):
 
 
 class Redelivery(Row):
-    """A stretch of the agency's sequence to be told again to one receiver; the drain does it piece by piece."""
+    """A stretch of the agency's sequence to be told again to one receiver; the drain does it piece by piece.
+
+    One whose `last` is `UNTIL_CAUGHT_UP` ends where it meets the newest event: nothing is routed to its host before.
+    """
+
+    UNTIL_CAUGHT_UP = 2**63 - 1
 
     connection = TenantForeignKey(HostConnection, null=True, related_name="redeliveries")
     endpoint = TenantForeignKey(WebhookEndpoint, null=True, related_name="redeliveries")

@@ -107,7 +107,7 @@ def unknown(kinds: Sequence[str]) -> list[str]:
 
 
 def wrong_address(url: str, *, plain_http: bool) -> str:
-    """Say why an address cannot be an endpoint's: `url_invalid`, `url_not_https`, `url_has_password`; or nothing.
+    """Say why an address cannot be an endpoint's: a code that begins with `url_`; or nothing.
 
     Where it leads is looked at when it is connected to: names change their addresses.
     """
@@ -119,6 +119,8 @@ def wrong_address(url: str, *, plain_http: bool) -> str:
     fine = parts.hostname and port_is_fine and url.isprintable() and " " not in url and not parts.fragment
     if not fine or parts.scheme not in ("https", "http"):
         return "url_invalid"
+    if not url.isascii():
+        return "url_not_ascii"
     if parts.username is not None or parts.password is not None:
         return "url_has_password"
     return "url_not_https" if parts.scheme == "http" and not plain_http else ""

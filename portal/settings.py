@@ -247,6 +247,8 @@ for _entry in CELERY_BEAT_SCHEDULE.values():
 
 # Limits -------------------------------------------------------------------------------------------------------
 PUSH_LIMIT = 5_000  # accounts in one request; a larger population is a file
+PUSH_OBJECTS = 400_000  # in its JSON: 20 MB of accounts, their contacts and payments have fewer
+PUSH_ERRORS = 1_000  # listed in its answer; more are counted
 FILES_DIR = env("FILES_DIR", default=str(LOCAL_DIR / "files"))  # sealed; every machine of the site sees the same one
 FILE_LIMIT = 2 * 2**30  # bytes of one file as it is sent
 FILE_UNPACKED_LIMIT = 16 * 2**30  # bytes of one file unpacked

@@ -112,8 +112,11 @@ class ConnectionForm(AgencyForm):
         return terms
 
     def clean(self):
-        """Give a new connection its style's own words where staff wrote none."""
+        """Refuse what no request can carry; give a new connection its style's own words where staff wrote none."""
         said = super().clean()
+        written = {name: said[name] for name in ("base_url", "outbound_key") if said.get(name)}
+        for refusal in connections.wrong(written):
+            self.add_error(refusal.field, refusal.sentence)
         if self.instance._state.adding and said.get("style"):
             for name, value in defaults(said["style"]).items():
                 if name in said and not said[name]:

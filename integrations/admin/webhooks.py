@@ -248,4 +248,8 @@ class WebhookEndpointAdmin(AgencyAdmin):
 class RedeliveryAdmin(FactAdmin):
     """Stretches of events that were asked for again, and how far they are."""
 
-    list_display = ["asked_at", "asked_by", "endpoint", "connection", "first", "last", "position", "told", "done_at"]
+    list_display = ["asked_at", "asked_by", "endpoint", "connection", "first", "upto", "position", "told", "done_at"]
+
+    @display(description=_("to"))
+    def upto(self, row) -> str:
+        return _("the newest event") if row.last == Redelivery.UNTIL_CAUGHT_UP else str(row.last)

@@ -202,7 +202,7 @@ class ConnectionSettings(Endpoint):
         said="All of them: what is left out is missed. Style and keys stay.",
         form=SettingsForm,
         answers=SettingsShown,
-        problems={422: "`refused`: `network_invalid`, `status_unknown`, `route_unknown`."},
+        problems={422: "`refused`: `url_not_ascii`, `network_invalid`, `status_unknown`, `route_unknown`."},
     )
     def put(self, request: Request, connection_id: UUID) -> HttpResponse:
         row = one(HostConnection, connection_id)

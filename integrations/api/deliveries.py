@@ -82,7 +82,7 @@ class RedeliveryShown(Shown):
     connection = serializers.UUIDField(allow_null=True)
     endpoint = serializers.UUIDField(allow_null=True)
     first = serializers.IntegerField()
-    last = serializers.IntegerField()
+    last = serializers.IntegerField(help_text="2**63 - 1 while a host that was off has not caught up.")
     position = serializers.IntegerField(help_text="On its way up to here.")
     told = serializers.IntegerField(help_text="Deliveries on their way so far.")
     asked_at = serializers.DateTimeField()

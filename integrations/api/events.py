@@ -135,7 +135,7 @@ class Events(Endpoint):
                 left = over - time.monotonic()
                 if found["items"] or left <= 0 or hung_up(self.request._request):
                     break
-                if found["position"] == found["newest"]:
+                if found["position"] >= found["newest"]:
                     ear(min(left, GONE_EVERY))
         return found
 

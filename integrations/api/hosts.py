@@ -81,7 +81,8 @@ class PushAnswer(serializers.Serializer):
     unchanged = serializers.IntegerField(help_text="The same version with the same body.")
     stale = serializers.IntegerField(help_text="Older than what the portal has: ignored.")
     refused = serializers.IntegerField()
-    errors = PushError(many=True)
+    errors = PushError(many=True, help_text="The first fifty of a record and the first thousand of a push.")
+    unlisted_errors = serializers.IntegerField(help_text="Errors of the push that are not listed.")
 
 
 class Problem(serializers.Serializer):
@@ -119,6 +120,7 @@ RECORD = {
 }
 ANSWER = {"received": 3, "accepted": 1, "unchanged": 0, "stale": 1, "refused": 1}
 ANSWER |= {"errors": [{"index": 2, "FileNumber": "A-3", "pointer": "/CurrentBalance", "code": "invalid_amount"}]}
+ANSWER["unlisted_errors"] = 0
 ANSWER["errors"][0]["message"] = "An amount has digits, and at most two of them after a point."
 FEWER = "Send fewer accounts at once."
 REFUSALS = {
@@ -126,7 +128,7 @@ REFUSALS = {
     401: "`invalid_credentials`: not the connection's key.",
     403: "`address_not_allowed`: the key is right, the address is not.",
     404: "`not_found`: no such connection.",
-    413: "`too_large`: more than 20 MB, unpacked, or more accounts than one request takes.",
+    413: "`too_large`: more than 20 MB, unpacked, or more accounts or objects than one request takes.",
 }
 
 

@@ -46,7 +46,8 @@ class Placed(Shown):
     unchanged = serializers.IntegerField()
     stale = serializers.IntegerField(help_text="Older than what is here: counted, ignored.")
     refused = serializers.IntegerField()
-    errors = RowError(many=True)
+    errors = RowError(many=True, help_text="The first fifty of a record and the first thousand of a request.")
+    unlisted_errors = serializers.IntegerField(help_text="Errors that are not listed.")
 
 
 class ReopenForm(Form):
@@ -62,12 +63,15 @@ class Reopening(Shown):
 
 
 RECORD = {"FileNumber": "100234", "Status": "ACTIVE", "CurrentBalance": "1000.00", "AsOf": "2026-12-01T14:00:00Z"}
-ANSWER = {"received": 1, "accepted": 1, "unchanged": 0, "stale": 0, "refused": 0, "errors": []}
+ANSWER = {"received": 1, "accepted": 1, "unchanged": 0, "stale": 0, "refused": 0, "errors": [], "unlisted_errors": 0}
 
 
 def placed(connection: HostConnection, records: list, now) -> dict:
     """Place records and say what became of them, in words that do not depend on the style."""
-    said = receive.take(connection=connection, records=records, now=now)
+    try:
+        said = receive.take(connection=connection, records=records, now=now)
+    except receive.TooMany as error:
+        raise Refuse(413, "too_large", str(error)) from error
     names = ("index", "pointer", "code", "message")
     errors = [
         {name: row[name] for name in names} | {"reference": next((v for k, v in row.items() if k not in names), None)}

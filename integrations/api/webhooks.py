@@ -97,7 +97,7 @@ ENDPOINT = {
     "removed_at": None,
 }
 MADE = {"endpoint": ENDPOINT, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw0123456789ab"}
-WRONG = "`refused`: `url_invalid`, `url_not_https`, `url_has_password`, `kind_unknown`."
+WRONG = "`refused`: `url_invalid`, `url_not_ascii`, `url_not_https`, `url_has_password`, `kind_unknown`."
 
 
 def stored(pk: UUID) -> WebhookEndpoint:
@@ -247,7 +247,7 @@ class TryEndpoint(Endpoint):
         said="`webhook.tested`, which is no event; the answer says what came back.",
         form=Nothing,
         answers=TriedShown,
-        once=True,
+        steps=True,
         problems={409: "`endpoint_removed`."},
         examples=[
             example("Nothing to say", {}),

@@ -216,10 +216,13 @@ class Format:
         text = _cell(message, column["from"])
         if "map" in column:
             text = str(column["map"].get(text, column.get("else", text)))
-        if text and column.get("as") == "cents":
-            text = str(int(Decimal(text) * 100))
-        if text and column.get("as") == "date":
-            text = datetime.fromisoformat(text).strftime(column.get("format", "%Y-%m-%d"))
+        try:
+            if text and column.get("as") == "cents":
+                text = str(int(Decimal(text) * 100))
+            if text and column.get("as") == "date":
+                text = datetime.fromisoformat(text).strftime(column.get("format", "%Y-%m-%d"))
+        except (ArithmeticError, ValueError):
+            return text  # what is neither stays as it was said: the row must not hold back all others
         return text
 
     def _padded(self, column: Mapping[str, Any], cell: str) -> str:

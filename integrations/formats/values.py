@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 
@@ -55,10 +55,10 @@ def whole(text: str, spec: Mapping[str, Any]) -> int:
 
 
 def percent(text: str, spec: Mapping[str, Any]) -> str:
-    try:
-        return f"{Decimal(text.removesuffix('%').strip()):.2f}"
-    except InvalidOperation:
-        raise Wrong("invalid_percent", f"“{text[:40]}” is not a percent.") from None
+    found = text.removesuffix("%").strip()
+    if not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{0,9})?", found):
+        raise Wrong("invalid_percent", f"“{text[:40]}” is not a percent.")
+    return f"{Decimal(found):.2f}"
 
 
 def flag(text: str, spec: Mapping[str, Any]) -> bool:

@@ -202,7 +202,10 @@ class FileAdapter(Adapter, Protocol):
         """
 
     def unfold(self, entry: dict) -> list[dict]:
-        """Give the account records that one entry of a file holds."""
+        """Give the account records that one entry of a file or a push holds.
+
+        :raises BadRecord: more than an entry may have.
+        """
 
 
 def adapter(style: str, words: Words) -> Adapter:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from integrations.hosts import BadAnswer, BadRecord, FieldError, Invoice, Outgoing, Request, Result, Told, Words
 from integrations.hosts.dialect import EMAIL, PERSON_AND_DEBT, PHONE, Dialect, read, renamed
-from integrations.hosts.reading import Field, Reader, bps, cents, day, text, whole
+from integrations.hosts.reading import Field, Reader, bps, cents, count, day, text
 from integrations.hosts.scollect import SCollect
 
 # The mapping tables: what the ledger says, and the same in canonical words.
@@ -59,7 +59,7 @@ PAST_DUE = (
     Field("Name", "name", text(160), default=""),
     Field("PastDue", "open_cents", cents, required=True),
     Field("OldestDue", "oldest_due_on", day, required=True),
-    Field("Invoices", "invoices", whole, default=0),
+    Field("Invoices", "invoices", count, default=0),
 )
 ENVELOPE = {
     "EventID": "EventID",

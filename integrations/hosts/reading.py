@@ -3,14 +3,19 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from accounts.money import InvalidAmount, to_cents
-from integrations.hosts import FieldError
+from integrations.hosts import BadRecord, FieldError
 
+MOST_ERRORS = 50
+"""Of one record: a few kilobytes, unpacked, can have millions."""
+MORE_ERRORS = FieldError("", "too_many_errors", f"There are more: only the first {MOST_ERRORS} of a record are told.")
+LARGEST_BPS = 10**9
+LARGEST_COUNT = 2**31 - 1
 _WHOLE = re.compile(r"-?[0-9]{1,18}").fullmatch
 
 
@@ -47,7 +52,7 @@ def _at(part: Any, path: str) -> Any:
 
 @dataclass(slots=True)
 class Reader:
-    """Read one record by tables; every error is kept, so that the host hears all of them at once.
+    """Read one record by tables; every error is kept, so that the host hears all of them at once, up to MOST_ERRORS.
 
     A partial one may leave anything out: `named` holds what it does name.
     """
@@ -96,6 +101,12 @@ class Reader:
         return found
 
     def wrong(self, pointer: str, code: str, message: str) -> None:
+        """Note an error.
+
+        :raises BadRecord: it is one too many; the rest of the record is not read.
+        """
+        if len(self.errors) == MOST_ERRORS:
+            raise BadRecord([*self.errors, MORE_ERRORS])
         self.errors.append(FieldError(pointer, code, message))
 
 
@@ -134,9 +145,9 @@ def bps(value: Any) -> int:
     """Read a percent with at most two decimals as basis points."""
     try:
         exact = Decimal(str(value)) * 100
-        if not isinstance(value, bool) and exact == int(exact):
+        if not isinstance(value, bool) and abs(exact) <= LARGEST_BPS and exact == int(exact):
             return int(exact)
-    except (InvalidOperation, OverflowError, ValueError):
+    except (ArithmeticError, ValueError):
         pass
     raise Wrong("invalid_percent", "A percent has at most two decimals.")
 
@@ -146,6 +157,13 @@ def whole(value: Any) -> int:
     if isinstance(value, bool) or not _WHOLE(str(value)):
         raise Wrong("invalid_number", "This is a whole number.")
     return int(value)
+
+
+def count(value: Any) -> int:
+    """Read how many there are."""
+    if not 0 <= (found := whole(value)) <= LARGEST_COUNT:
+        raise Wrong("invalid_number", f"This is a number from 0 to {LARGEST_COUNT}.")
+    return found
 
 
 def flag(value: Any) -> bool:
@@ -166,14 +184,14 @@ def day(value: Any) -> date:
 
 
 def instant(value: Any) -> datetime:
-    """Read an ISO date and time with its zone."""
+    """Read an ISO date and time with its zone; none is so near an end of the calendar that a zone leads out of it."""
     try:
         found = datetime.fromisoformat(value)
+        if found.tzinfo is not None and MINYEAR < found.year < MAXYEAR:
+            return found.astimezone(UTC)
     except (TypeError, ValueError):
-        found = None
-    if found is None or found.tzinfo is None:
-        raise Wrong("invalid_time", "A time is YYYY-MM-DDTHH:MM:SSZ.")
-    return found.astimezone(UTC)
+        pass
+    raise Wrong("invalid_time", "A time is YYYY-MM-DDTHH:MM:SSZ.")
 
 
 def uuid_or_none(value: Any) -> UUID | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from integrations.hosts import BadRecord, Outgoing, Request, Result, Told, Words
+from integrations.hosts import BadRecord, FieldError, Outgoing, Request, Result, Told, Words
 from integrations.hosts.dialect import Dialect, read, renamed
 from integrations.hosts.scollect import SCollect
 
@@ -118,6 +118,9 @@ PAYMENT = {
     "AuthorizationID": "authorizationId",
 }
 
+MOST_ACCOUNTS = 500
+"""Of one customer: each becomes a record with all that is said of the customer."""
+
 DEFAULTS: dict[str, Any] = {
     "status_map": {
         "OPEN": "open",
@@ -160,6 +163,9 @@ class SmartCollect:
         accounts = entry.get("accounts")
         if not isinstance(accounts, list) or not accounts:
             return [entry]
+        if len(accounts) > MOST_ACCOUNTS:
+            said = f"accounts is a list of at most {MOST_ACCOUNTS}."
+            raise BadRecord([FieldError("/accounts", "invalid_list", said)])
         customer = {name: value for name, value in entry.items() if name != "accounts"}
         return [customer | account if isinstance(account, dict) else customer for account in accounts]
 

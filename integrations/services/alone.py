@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from django.db import connection
 
 
+def disconnected() -> bool:
+    """Tell whether the database session is gone: what then fails is no one agency's trouble."""
+    return connection.connection is None or bool(connection.connection.closed)
+
+
 @contextlib.contextmanager
 def alone(key: str) -> Iterator[bool]:
     """Hold a key until the block ends; False: somebody else holds it."""

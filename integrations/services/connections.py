@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from accounts import events
-from accounts.models import Account, Agency
+from accounts.models import Account
 from accounts.refusals import Refusal
+from integrations.http import sendable
 from integrations.models import HostConnection
 from integrations.services import redeliver
 from payments.rules.routing import METHODS, PARTIES, TIMINGS
@@ -31,7 +31,8 @@ def change(
     """Write what is said of a connection, or list everything that is wrong with it."""
     if found := wrong(values):
         return found
-    row = HostConnection.objects.select_for_update().get(pk=connection.pk)
+    # Not the lock that keeps what routing holds from naming this row: it waits for the agency's lock, below.
+    row = HostConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     was_on = row.is_active
     for name, value in values.items():
         setattr(row, name, value)
@@ -43,16 +44,19 @@ def change(
 
 
 def switched_on(*, connection: HostConnection, by: str, now: datetime) -> None:
-    """Tell a connection that was off what it missed: all events after the last that was on its way to it."""
-    last = connection.deliveries.aggregate(last=Max("sequence"))["last"] or 0
-    newest = Agency.objects.values_list("last_sequence", flat=True).get(pk=connection.agency_id)
-    if last < newest:
-        redeliver.redeliver(to=connection, first=last + 1, last=None, by=by, now=now)
+    """Tell a connection that was off what it missed, before anything newer."""
+    redeliver.catch_up(host=connection, by=by, now=now)
 
 
 def wrong(values: Mapping[str, Any]) -> list[Refusal]:
-    """List what cannot be: networks, words of ours, and ways that nobody knows."""
+    """List what cannot be: addresses and keys that no request can carry, networks, words of ours, unknown ways."""
     found = []
+    if not sendable(values.get("base_url", "")):
+        said = _("Write the address in ASCII: a name with accents as xn--..., a path percent-encoded.")
+        found.append(Refusal("url_not_ascii", said, "base_url"))
+    if not sendable(values.get("outbound_key", "")):
+        said = _("Write the key in ASCII: no request can carry curly quotes, accents or line ends.")
+        found.append(Refusal("key_not_ascii", said, "outbound_key"))
     for place, entry in enumerate(values.get("ip_allow", ())):
         try:
             ipaddress.ip_network(entry, strict=False)

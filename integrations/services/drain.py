@@ -120,6 +120,7 @@ class Drain:
         self._want_more()
         worked |= self._claim(now)
         self._send(now)
+        worked |= self._write_down(now)
         self._release(now)
         return worked
 
@@ -198,8 +199,14 @@ class Drain:
         for line in self.lines.values():
             while line.heads and line.room > 0 and not line.blocked(now):
                 batch = self._batch(line)
-                request = line.adapter.events_request(parcels.write(batch, line.adapter))
                 line.flying += 1
+                try:
+                    request = line.adapter.events_request(parcels.write(batch, line.adapter))
+                except Exception as error:
+                    # What one receiver cannot be told is no other one's matter: it counts as no answer.
+                    log.exception("events_not_written", extra={"receiver": str(line.row.pk)})
+                    self._hear((line, batch), http.Heard(0, b"", "", f"not written: {type(error).__name__}", 0.0))
+                    continue
                 self.wire.send((line, batch), request, timeout=settings.HOST_TIMEOUT, answer_limit=line.answer_limit)
 
     def _batch(self, line: Line) -> list[Parcel]:
@@ -231,7 +238,7 @@ class Drain:
         line, batch = key
         line.flying -= 1
         now = self.clock()
-        judged = judge.judge(heard, [parcel.message_id for parcel in batch], line.adapter, line.policy)
+        heard, judged = self._judged(line, batch, heard)
         if not judged.host_failed:
             if receivers.succeeded(line, now=now):
                 self.look_at = now
@@ -247,11 +254,21 @@ class Drain:
             fate, reason = self._fate(line, parcel, verdict)
             status = fate.value if fate in (Fate.DELIVERED, Fate.PARKED) else "waiting"
             next_at = self._next_at(line, parcel, fate, heard, now)
-            said, reason = clean(answer or reason), clean(reason)
+            said, reason = clean(parcels.storable(answer or reason)), clean(parcels.storable(reason))
             self.done.append(Attempt(parcel, status, next_at, reason, heard.status, heard.duration_ms, said))
             if verdict.result is not None and verdict.result.taken and verdict.result.granted is not None:
-                self.granted.append((parcel, verdict.result.granted, verdict.result.reason))
+                self.granted.append((parcel, verdict.result.granted, reason))
             self._advance(line, parcel, delivered=fate is Fate.DELIVERED)
+
+    def _judged(self, line: Line, batch: list[Parcel], heard: http.Heard) -> tuple[http.Heard, judge.Judgement]:
+        """Judge an answer; one that cannot be judged is none, and stops nobody else."""
+        ids = [parcel.message_id for parcel in batch]
+        try:
+            return heard, judge.judge(heard, ids, line.adapter, line.policy)
+        except Exception as error:
+            log.exception("answer_not_judged", extra={"receiver": str(line.row.pk)})
+            heard = heard._replace(status=0, error=f"not understood: {type(error).__name__}")
+            return heard, judge.judge(heard, ids, line.adapter, line.policy)
 
     def _fate(self, line: Line, parcel: Parcel, verdict: judge.Verdict) -> tuple[Fate, str]:
         """Give up on an event that had all its tries, but not while the receiver as a whole is down."""

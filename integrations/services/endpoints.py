@@ -49,6 +49,7 @@ def wrong(*, url: str, kinds: Sequence[str], most: int) -> list[Refusal]:
     if code := webhooks.wrong_address(url, plain_http=settings.WEBHOOK_PLAIN_HTTP):
         said = {
             "url_invalid": _("Write a whole address: https://host/path, without spaces or #."),
+            "url_not_ascii": _("Write the address in ASCII: a name with accents as xn--..., a path percent-encoded."),
             "url_has_password": _("Write no name and password into the address: the signature is the proof."),
             "url_not_https": _("The address must be https."),
         }

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+import structlog
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db.models import F
 
 from accounts import events
 from accounts.bulk import write_rows
@@ -24,14 +26,16 @@ from accounts.services import outreach
 from accounts.services.place import Outcome
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import formats, lines, vault
-from integrations.hosts import FieldError
+from integrations.hosts import BadRecord, FieldError
 from integrations.lines import Broken, Limits
 from integrations.models import FileFormat, HostConnection, HostFile, HostFileError
 from integrations.services import pace, receive
-from integrations.services.alone import alone
+from integrations.services.alone import alone, disconnected
 from integrations.services.receive import REFUSED, VERDICTS, Row
 
+log = structlog.get_logger(__name__)
 BYTES_AHEAD = 2**23
+"""Of text in a batch; no entry unfolds to more."""
 TRIES = 3
 """Of a chunk that met a deadlock or a lock's time-out."""
 
@@ -62,11 +66,29 @@ def work(*, clock: Callable[[], datetime], longest: float) -> int:
         for connection_id, (agency_id, pk) in first.items():
             with acting_for(agency_id), alone(f"files:{connection_id}") as mine:
                 if mine:
-                    over += Intake(pk, clock).run(longest=longest - (time.monotonic() - began))
+                    over += _go_on(pk, clock, longest - (time.monotonic() - began))
         ended += over
         if not over:
             break
     return ended
+
+
+def _go_on(file_id: UUID, clock: Callable[[], datetime], longest: float) -> bool:
+    """Go on with one file; what it alone stumbles over breaks it, and holds up no other agency's file."""
+    try:
+        return Intake(file_id, clock).run(longest=longest)
+    except OperationalError:
+        if disconnected():
+            raise
+        log.exception("file_left_for_later", file=str(file_id))
+    except Exception as error:
+        if disconnected():
+            raise
+        log.exception("file_not_applied", file=str(file_id))
+        mine = HostFile.objects.filter(pk=file_id, state__in=("received", "working"))
+        why = {"broken_code": "unexpected", "broken_text": f"It cannot be read: {type(error).__name__}."}
+        return bool(mine.update(state=HostFile.State.BROKEN, finished_at=clock(), broken_line=F("done_line"), **why))
+    return False
 
 
 class Intake:
@@ -159,9 +181,23 @@ class Intake:
         if not isinstance(said, dict):
             yield Entry(cut.line, "", b"", (FieldError("", "invalid_record", "A record is an object."),))
             return
+        try:
+            yield from self._unfolded(cut, said)
+        except BadRecord as error:
+            yield Entry(cut.line, "", b"", tuple(error.errors))
+
+    def _unfolded(self, cut: lines.Cut, said: dict) -> list[Entry]:
+        """Give the entries of one record.
+
+        :raises BadRecord: it is more than an entry may have.
+        """
+        entries, size = [], 0
         for record in self.unfold(said):
             text = cut.text if record is said else lines.encode(record)
-            yield Entry(cut.line, _reference(record.get(self.adapter.reference_field)), text)
+            if (size := size + len(text)) > BYTES_AHEAD:
+                raise BadRecord([FieldError("", "unfolds_too_far", f"An entry has at most {BYTES_AHEAD:,} bytes.")])
+            entries.append(Entry(cut.line, _reference(record.get(self.adapter.reference_field)), text))
+        return entries
 
     def _of_row(self, row: formats.Read) -> Entry:
         record, errors = self.format.record(row)
@@ -223,7 +259,7 @@ class Intake:
                     self._place(self._rows(chunk), now, counts, errors, preview)
                     self._progress(counts, errors, preview, last)
             except OperationalError:
-                if not left or connection.connection is None or connection.connection.closed:
+                if not left or disconnected():
                     raise
             else:
                 gc.collect()  # of this chunk alone: see `pace`
@@ -265,7 +301,7 @@ class Intake:
                     transaction.set_rollback(True)
         except OperationalError:
             raise
-        except (DatabaseError, ValueError) as error:
+        except (DatabaseError, ValueError, ArithmeticError) as error:
             if len(rows) > 1:
                 middle = len(rows) // 2
                 self._place(rows[:middle], now, counts, errors, preview)

@@ -55,7 +55,8 @@ class Parcel:
     data: dict[str, Any]
     reference: str | None
     message_id: str = ""
-    redacted: str = ""
+    redacted: str = "{}"
+    """JSON; of what could not be written there is nothing to keep."""
     digest: str = ""
 
     @property
@@ -215,6 +216,11 @@ def without_numbers(text: str) -> str:
     return re.sub(r"\d{6,}", "••••", text)
 
 
+def storable(text: str) -> str:
+    """Leave out of what a host said what no database keeps: NUL, and halves of characters."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 def commit_lazily() -> None:
     """Let this transaction's commit not wait for the disk: what a crash forgets is sent again and known by its id."""
     with connection.cursor() as cursor:
@@ -246,7 +252,7 @@ def settle(attempts: list[Attempt], *, now: datetime) -> None:
                 in_one(attempt.http_status for attempt in attempts),
                 in_one(parcel.redacted for parcel in of),
                 in_one(parcel.digest for parcel in of),
-                [attempt.answer[:ANSWER_KEPT].replace("\x00", "") for attempt in attempts],
+                [attempt.answer[:ANSWER_KEPT] for attempt in attempts],
             ],
         )
     measure_when_grown(DeliveryAttempt, rows=len(of))

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_noop
@@ -21,11 +22,13 @@ from integrations import http
 from integrations.hosts import BadAnswer
 from integrations.hosts.ledger import Ledger
 from integrations.models import HostConnection, PastDueCustomer
+from integrations.services.alone import disconnected
 from integrations.services.receive import adapter_for, take
 from payments.services.sign import Refused
 
 __all__ = ["Refused", "place", "pull", "pull_due", "remove", "requirements"]
 
+log = structlog.get_logger(__name__)
 PULLED = ("ledger",)
 MOST_PAGES = 500
 RECORDS_AT_ONCE = 100
@@ -101,16 +104,24 @@ def pull_due(*, now: datetime) -> int:
     with acting_for(ALL_AGENCIES):
         rows = list(HostConnection.objects.filter(style__in=PULLED, is_active=True).order_by("pk"))
     for row in rows:
-        minutes = int(row.terms.get("pull_minutes") or USUAL_MINUTES)
-        if row.pulled_at and row.pulled_at > now - timedelta(minutes=minutes):
-            continue
         with acting_for(row.agency_id):
             try:
-                pull(connection=row, now=now)
-                done += 1
+                if _is_due(row, now):
+                    pull(connection=row, now=now)
+                    done += 1
             except Unanswered:
                 continue
+            except Exception:
+                if disconnected():
+                    raise
+                # What is wrong with one ledger is no other agency's trouble; it is asked again at the next turn.
+                log.exception("ledger_not_pulled", connection=str(row.pk))
     return done
+
+
+def _is_due(row: HostConnection, now: datetime) -> bool:
+    minutes = int(row.terms.get("pull_minutes") or USUAL_MINUTES)
+    return row.pulled_at is None or row.pulled_at <= now - timedelta(minutes=minutes)
 
 
 def place(*, customer: PastDueCustomer, by: str, now: datetime) -> None:
@@ -185,7 +196,8 @@ def _note(connection: HostConnection, listed: Sequence, now: datetime) -> int:
     standing = {row.reference: row for row in PastDueCustomer.objects.filter(connection=connection)}
     made, chosen = [], 0
     at_once = connection.terms.get("place") == "automatically"
-    for one in listed:
+    # A list that moves while its pages are read names a customer twice: what was said last counts.
+    for one in {one.reference: one for one in listed}.values():
         values = {
             "name": one.name,
             "open_cents": one.open_cents,

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from accounts.services.place import CHUNK, Outcome, place_accounts
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import http
 from integrations.hosts import Adapter, BadRecord, FieldError, Told, Words, adapter
+from integrations.hosts.reading import MORE_ERRORS, MOST_ERRORS
 from integrations.models import HostConnection
 from integrations.services import allocate, pace, reopen
 from payments.models import HostItem, Payment, Postdate
@@ -76,16 +77,17 @@ class Unreadable(ValueError):
 
 
 class TooMany(ValueError):
-    """Answer 413: more accounts than one request takes (settings.PUSH_LIMIT)."""
+    """Answer 413: more than one request takes (settings.PUSH_LIMIT, settings.PUSH_OBJECTS)."""
 
 
 class Row(NamedTuple):
-    """One record of a push and what it tells, or the errors that refuse it."""
+    """One record of a push and what it tells, or the errors that refuse it; `unlisted` are counted only."""
 
     record: Any
     told: Told | None
     errors: list[FieldError]
     index: int = 0
+    unlisted: int = 0
 
 
 def make_inbound_key(connection: HostConnection) -> str:
@@ -127,8 +129,10 @@ def receive(*, connection: HostConnection, body: bytes, now: datetime, request_i
     Runs in the scope of the connection's agency.
 
     :raises Unreadable: not JSON, or not accounts.
-    :raises TooMany: over settings.PUSH_LIMIT.
+    :raises TooMany: over settings.PUSH_LIMIT or settings.PUSH_OBJECTS; nothing is placed.
     """
+    if body.count(b"{") > settings.PUSH_OBJECTS:
+        raise TooMany(f"At most {settings.PUSH_OBJECTS} objects in one request.")
     try:
         said = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, RecursionError) as error:
@@ -136,8 +140,6 @@ def receive(*, connection: HostConnection, body: bytes, now: datetime, request_i
     records = said if isinstance(said, list) else [said]
     if not isinstance(said, list | dict):
         raise Unreadable("The body is an account or a list of accounts.")
-    if len(records) > settings.PUSH_LIMIT:
-        raise TooMany(f"At most {settings.PUSH_LIMIT} accounts in one request.")
     with events.context(actor=f"host:{connection.pk}", request_id=request_id), pace.undisturbed(len(records)):
         return take(connection=connection, records=records, now=now)
 
@@ -145,18 +147,32 @@ def receive(*, connection: HostConnection, body: bytes, now: datetime, request_i
 def take(*, connection: HostConnection, records: list, now: datetime) -> dict:
     """Place records that are decoded; see `receive`."""
     reader = adapter_for(connection)
-    unfold = getattr(reader, "unfold", None)
-    placed = [
-        (index, one)
-        for index, record in enumerate(records)
-        for one in (unfold(record) if unfold and isinstance(record, dict) else [record])
-    ]
-    rows = [read_row(reader.read, record, connection.agency_id, index=index) for index, record in placed]
+    rows: list[Row] = []
+    listed = 0
+    for row in _rows(reader, records, connection.agency_id):
+        if len(rows) == settings.PUSH_LIMIT:
+            raise TooMany(f"At most {settings.PUSH_LIMIT} accounts in one request.")
+        kept = row.errors[: max(settings.PUSH_ERRORS - listed, 0)]
+        listed += len(kept)
+        rows.append(row._replace(errors=kept, unlisted=len(row.errors) - len(kept)))
     at_once = LISTED if any(row.told and (row.told.payments or row.told.postdates) for row in rows) else CHUNK
     outcomes = place_rows(connection=connection, rows=rows, now=now, at_once=at_once)
     answer = _answer(rows, outcomes, reader.reference_field)
     note_push(connection, stale=answer["stale"], now=now)
     return answer
+
+
+def _rows(reader: Adapter, records: list, agency_id: UUID) -> Iterator[Row]:
+    """Read records one by one, each account of an entry with several apart."""
+    unfold = getattr(reader, "unfold", None)
+    for index, record in enumerate(records):
+        try:
+            ones = unfold(record) if unfold and isinstance(record, dict) else [record]
+        except BadRecord as error:
+            yield Row(record, None, error.errors, index)
+            continue
+        for one in ones:
+            yield read_row(reader.read, one, agency_id, index=index)
 
 
 def place_rows(*, connection: HostConnection, rows: list[Row], now: datetime, at_once: int = CHUNK) -> list[Outcome]:
@@ -265,7 +281,8 @@ def read_row(
     try:
         told = read(record)
     except BadRecord as error:
-        return Row(record, None, error.errors, index)
+        found = error.errors
+        return Row(record, None, found if len(found) <= MOST_ERRORS else [*found[:MOST_ERRORS], MORE_ERRORS], index)
     telling = {name: value for name, value in record.items() if name not in ("AsOf", "Version")}
     digest = hashlib.sha256(msgspec.json.encode(telling, order="sorted")).hexdigest()
     # Keyed, because a body holds an SSN and little else that an attacker would not know.
@@ -313,7 +330,7 @@ def _standing(account_ids: set[UUID]) -> tuple[set[UUID], set[UUID]]:
 
 def _answer(rows: list[Row], outcomes: list[Outcome], reference_field: str) -> dict:
     counts = dict.fromkeys(("received", "accepted", "unchanged", "stale", "refused"), 0) | {"received": len(rows)}
-    errors, placed = [], iter(outcomes)
+    errors, unlisted, placed = [], 0, iter(outcomes)
     for row in rows:
         found = list(row.errors)
         outcome = next(placed) if row.told else None
@@ -323,8 +340,10 @@ def _answer(rows: list[Row], outcomes: list[Outcome], reference_field: str) -> d
         counts[verdict] += 1
         number = row.record.get(reference_field) if isinstance(row.record, dict) else None
         number = str(number)[:60] if isinstance(number, str | int) else None  # anything else is not echoed
-        errors += [{"index": row.index, reference_field: number, **error._asdict()} for error in found]
-    return counts | {"errors": errors}
+        room = settings.PUSH_ERRORS - len(errors)
+        errors += [{"index": row.index, reference_field: number, **error._asdict()} for error in found[:room]]
+        unlisted += row.unlisted + len(found[room:])
+    return counts | {"errors": errors, "unlisted_errors": unlisted}
 
 
 def _hash(key: str) -> str:

@@ -3,19 +3,24 @@
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from accounts import events
 from accounts.bulk import write_rows
 from accounts.models import Agency, Event
 from accounts.refusals import Refusal
-from accounts.tenancy import acting_for
+from accounts.tenancy import Row, acting_for
 from integrations.models import Delivery, HostConnection, Redelivery, WebhookEndpoint
 from integrations.services.route import deliveries_of
 
 AT_ONCE = 2_000
-"""Events that one look of the drain puts on their way, so that a long stretch holds nothing else up."""
+"""Events that one look of the drain puts on their way, over all receivers: a long stretch holds nothing else up."""
 OPEN = (Delivery.Status.PARKED, Delivery.Status.WAITING)
+OPEN_STRETCHES = f"""
+SELECT DISTINCT ON (connection_id, endpoint_id) agency_id, id FROM integrations_redelivery
+WHERE done_at IS NULL ORDER BY connection_id, endpoint_id, last < {Redelivery.UNTIL_CAUGHT_UP}, id
+"""  # noqa: S608 - our own tables
+"""Of each receiver one: what it missed, else the oldest."""
 
 
 def replay(delivery: Delivery, *, now: datetime) -> None:
@@ -79,28 +84,68 @@ def redeliver(
     return made
 
 
+@transaction.atomic
+def catch_up(*, host: HostConnection, by: str, now: datetime) -> None:
+    """Tell a host that was off what it missed: all events after the last that was on its way to it.
+
+    Until it has caught up nothing is routed to it (`route`), so that no account's newer event overtakes. The agency's
+    lock waits for those that are being routed past it now.
+    """
+    newest = _newest_for_good(host)
+    told_by_files = host.transport == HostConnection.Transport.FILES
+    if told_by_files or host.redeliveries.filter(done_at=None, last=Redelivery.UNTIL_CAUGHT_UP).exists():
+        return
+    last = host.deliveries.aggregate(last=Max("sequence"))["last"] or 0
+    if last < newest:
+        stretch = {"first": last + 1, "last": Redelivery.UNTIL_CAUGHT_UP, "position": last}
+        Redelivery.objects.create(connection=host, **stretch, asked_at=now, asked_by=by)
+        transaction.on_commit(events.nudge)
+
+
+def _newest_for_good(to: Row) -> int:
+    """Read the agency's newest number under the lock by which numbers are given: all below it is written."""
+    agencies = Agency.objects.select_for_update(no_key=True)
+    return agencies.values_list("last_sequence", flat=True).get(pk=to.agency_id)
+
+
 def advance(*, now: datetime, limit: int = AT_ONCE) -> set[int]:
-    """Put the next piece of the oldest open stretch on its way; return the lanes with something to do.
+    """Put the next piece of an open stretch of each receiver on its way; return the lanes with something to do.
 
     Runs in the scope of all agencies; the deliveries commit with the position, so a crash repeats nothing.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM integrations_redelivery WHERE done_at IS NULL)")
-        if not cursor.fetchone()[0]:
-            return set()
-    with transaction.atomic():
-        row = Redelivery.objects.select_for_update(skip_locked=True).filter(done_at=None).order_by("pk").first()
-        if row is None:
-            return set()
-        with acting_for(row.agency_id):
-            return _advance(row, now, limit)
+        cursor.execute(OPEN_STRETCHES)
+        rows = cursor.fetchall()
+    lanes: set[int] = set()
+    for agency_id, pk in rows:
+        with acting_for(agency_id), transaction.atomic():
+            row = Redelivery.objects.select_for_update(skip_locked=True).filter(pk=pk, done_at=None).first()
+            if row is not None and _is_told(row):
+                lanes |= _advance(row, now, max(limit // len(rows), 1))
+    return lanes
+
+
+def _is_told(row: Redelivery) -> bool:
+    """Tell whether the stretch goes on, and let nobody switch its receiver off meanwhile: nothing is made for one."""
+    if row.connection_id:
+        hosts = HostConnection.objects.filter(pk=row.connection_id, is_active=True)
+        receivers = hosts.exclude(transport=HostConnection.Transport.FILES)
+    else:
+        on = Q(is_active=True) | Q(removed_at__isnull=False)
+        receivers = WebhookEndpoint.objects.filter(on, pk=row.endpoint_id)
+    return receivers.select_for_update(no_key=True).first() is not None
 
 
 def _advance(row: Redelivery, now: datetime, limit: int) -> set[int]:
-    stretch = Event.objects.filter(sequence__gt=row.position, sequence__lte=row.last).order_by("sequence")
-    found = list(stretch[:limit])
+    found = _piece(row, limit)
+    if row.last == Redelivery.UNTIL_CAUGHT_UP and len(found) < limit:
+        # It ends here: what is being routed past it must be written, and what comes behind is routed to it again.
+        newest = _newest_for_good(row)
+        found = _piece(row, limit)
+        row.last = newest if len(found) < limit else row.last
     to = (row.connection_id, row.endpoint_id)
-    again = [made for made in deliveries_of(found, now) if (made.connection_id, made.endpoint_id) == to]
+    made = deliveries_of(found, now, behind=row.connection_id)
+    again = [one for one in made if (one.connection_id, one.endpoint_id) == to]
     known = Delivery.objects.filter(
         connection_id=row.connection_id, endpoint_id=row.endpoint_id, event__in=[event.pk for event in found]
     )
@@ -109,5 +154,10 @@ def _advance(row: Redelivery, now: datetime, limit: int) -> set[int]:
     row.position = found[-1].sequence if len(found) == limit else row.last
     row.told += len(again)
     row.done_at = now if row.position == row.last else None
-    row.save(update_fields=["position", "told", "done_at"])
-    return {made.lane for made in again}
+    row.save(update_fields=["last", "position", "told", "done_at"])
+    return {one.lane for one in again}
+
+
+def _piece(row: Redelivery, limit: int) -> list[Event]:
+    stretch = Event.objects.filter(sequence__gt=row.position, sequence__lte=row.last)
+    return list(stretch.order_by("sequence")[:limit])

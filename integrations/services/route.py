@@ -2,7 +2,6 @@
 
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
@@ -16,19 +15,30 @@ from accounts.bulk import blank, in_one, write_rows
 from accounts.known import known
 from accounts.models import Account, Event
 from integrations import hosts, wake, webhooks
-from integrations.models import Delivery, HostConnection
+from integrations.models import Delivery, HostConnection, Redelivery
 from payments.services.visible import Visible
 
 LANES = 64
 """Power of two, never changed while deliveries wait: a lane is a hash of connection and account."""
 ROUTED_AT_ONCE = 2_000
 READER = "hosts"
-HOSTS_OF = """
+TOLD = f"""
+host.is_active AND host.transport <> 'files' AND (host.id = %s::uuid OR NOT EXISTS (
+    SELECT FROM integrations_redelivery behind
+    WHERE behind.connection_id = host.id AND behind.done_at IS NULL AND behind.last = {Redelivery.UNTIL_CAUGHT_UP}))
+"""
+"""A host that is told by files has nothing on its way to it, and one that was off has nothing new before it has caught
+up; the one named is told what it missed."""
+HOSTS_OF = f"""
 SELECT account.consumer_id, account.id, account.connection_id FROM accounts_account account
 JOIN integrations_hostconnection host ON host.id = account.connection_id
-WHERE host.is_active AND host.transport <> 'files' AND {which} = ANY(%s::uuid[]) ORDER BY account.id
-"""
-"""A host that is told by files has nothing on its way to it. Plain, as what follows is done for every single event."""
+WHERE {TOLD} AND {{which}} = ANY(%s::uuid[]) ORDER BY account.id
+"""  # noqa: S608 - our own tables
+"""Plain, as what follows is done for every single event."""
+HOSTS_OF_AGENCIES = f"""
+SELECT host.agency_id, host.id FROM integrations_hostconnection host
+WHERE {TOLD} AND host.agency_id = ANY(%s::uuid[]) ORDER BY host.id
+"""  # noqa: S608 - our own tables
 ENDPOINTS = """
 SELECT agency_id, id, kinds::text FROM integrations_webhookendpoint
 WHERE agency_id = ANY(%s::uuid[]) AND is_active AND removed_at IS NULL ORDER BY id
@@ -65,9 +75,12 @@ def route(*, now: datetime, limit: int = ROUTED_AT_ONCE) -> Routed:
     return Routed(len(routed), deliveries, more=len(routed) >= limit // events.LOOK_AHEAD)
 
 
-def deliveries_of(routed: list[Event], now: datetime) -> list[Delivery]:
-    """Make the deliveries of events with a sequence, for every receiver that hears of them; write nothing."""
-    return _to_hosts(routed, now) + _to_endpoints(routed, now)
+def deliveries_of(routed: list[Event], now: datetime, *, behind: UUID | None = None) -> list[Delivery]:
+    """Make the deliveries of events with a sequence, for every receiver that hears of them; write nothing.
+
+    :param behind: a host that is told what it missed; no other one that has not caught up hears of anything.
+    """
+    return _to_hosts(routed, now, behind) + _to_endpoints(routed, now)
 
 
 def _to_endpoints(routed: list[Event], now: datetime) -> list[Delivery]:
@@ -82,13 +95,7 @@ def _to_endpoints(routed: list[Event], now: datetime) -> list[Delivery]:
     ]
 
 
-@known
-def _of_agencies(agencies: Sequence[UUID]) -> QuerySet:
-    theirs = HostConnection.objects.filter(agency_id__in=agencies, is_active=True).order_by("pk")
-    return theirs.exclude(transport=HostConnection.Transport.FILES).values_list("agency_id", "pk")
-
-
-def _to_hosts(routed: list[Event], now: datetime) -> list[Delivery]:
+def _to_hosts(routed: list[Event], now: datetime, behind: UUID | None) -> list[Delivery]:
     accounts = {event.account_id for event in routed if event.account_id}
     consumers = {event.consumer_id for event in routed if event.consumer_id and not event.account_id}
     agencies = {event.agency_id for event in routed if not (event.account_id or event.consumer_id)}
@@ -97,15 +104,16 @@ def _to_hosts(routed: list[Event], now: datetime) -> list[Delivery]:
     of_agency: dict[UUID, list[tuple[UUID | None, UUID]]] = defaultdict(list)
     with connection.cursor() as cursor:
         if accounts:
-            cursor.execute(HOSTS_OF.format(which="account.id"), [in_one(accounts)])
+            cursor.execute(HOSTS_OF.format(which="account.id"), [behind, in_one(accounts)])
             connection_of = {account_id: connection_id for _consumer, account_id, connection_id in cursor.fetchall()}
         if consumers:
-            cursor.execute(HOSTS_OF.format(which="account.consumer_id"), [in_one(consumers)])
+            cursor.execute(HOSTS_OF.format(which="account.consumer_id"), [behind, in_one(consumers)])
             for consumer_id, *pair in cursor.fetchall():
                 of_consumer[consumer_id].append(tuple(pair))
-    if agencies:
-        for agency_id, connection_id in _of_agencies(list(agencies)):
-            of_agency[agency_id].append((None, connection_id))
+        if agencies:
+            cursor.execute(HOSTS_OF_AGENCIES, [behind, in_one(agencies)])
+            for agency_id, connection_id in cursor.fetchall():
+                of_agency[agency_id].append((None, connection_id))
     deliveries = []
     for event in routed:
         if event.account_id:

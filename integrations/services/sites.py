@@ -12,7 +12,7 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import sftp, vault
 from integrations.models import HostConnection, HostFile, HostSite
 from integrations.services import extract, files
-from integrations.services.alone import alone
+from integrations.services.alone import alone, disconnected
 
 log = structlog.get_logger(__name__)
 OVER = (HostFile.State.APPLIED, HostFile.State.CHECKED, HostFile.State.BROKEN, HostFile.State.STOPPED)
@@ -43,35 +43,57 @@ def _turn(site_id: UUID, clock: Callable[[], datetime]) -> int:
     site = HostSite.objects.select_related("connection").get(pk=site_id)
     if not _is_due(site, now):
         return 0
+    trouble = ""
     if site.extract_minutes and (site.extract_at is None or site.extract_at <= now):
-        _extract(site, now)
+        trouble = _extract(site, now)
     if not site.host:
+        HostSite.objects.filter(pk=site.pk).update(trouble=trouble)
         return 0
     try:
         with sftp.visit(_address(site)) as visit:
             collected = collect(site, visit, now)
             dropped = drop(site, visit, now)
     except (sftp.Unreachable, FileNotFoundError) as error:
-        wait = min(timedelta(minutes=site.every_minutes) * 2 ** min(site.failures, 8), LONGEST_WAIT)
-        told = {"trouble": str(error)[:300], "failures": F("failures") + 1, "next_at": now + wait}
-        HostSite.objects.filter(pk=site.pk).update(**told)
+        _put_off(site, str(error)[:300], now)
         log.warning("site_not_visited", site=str(site.pk), error=str(error)[:200])
         return 0
-    after = {"visited_at": now, "next_at": now + timedelta(minutes=site.every_minutes), "failures": 0, "trouble": ""}
-    HostSite.objects.filter(pk=site.pk).update(**after)
+    except Exception as error:
+        if disconnected():
+            raise
+        # One site's trouble is no other agency's: those behind it are visited.
+        _put_off(site, f"unexpected: {type(error).__name__}", now)
+        log.exception("site_not_visited", site=str(site.pk))
+        return 0
+    after = {"visited_at": now, "next_at": now + timedelta(minutes=site.every_minutes), "failures": 0}
+    HostSite.objects.filter(pk=site.pk).update(**after, trouble=trouble)
     if collected or dropped:
         log.info("site_visited", site=str(site.pk), collected=collected, dropped=dropped)
     return 1
+
+
+def _put_off(site: HostSite, trouble: str, now: datetime) -> None:
+    wait = min(timedelta(minutes=site.every_minutes) * 2 ** min(site.failures, 8), LONGEST_WAIT)
+    told = {"trouble": trouble, "failures": F("failures") + 1, "next_at": now + wait}
+    HostSite.objects.filter(pk=site.pk).update(**told)
 
 
 def _address(site: HostSite) -> sftp.Address:
     return sftp.Address(site.host, site.port, site.username, site.private_key, site.host_key)
 
 
-def _extract(site: HostSite, now: datetime) -> None:
-    if extract.has_news(connection=site.connection):
-        extract.extract(connection=site.connection, by="schedule", now=now)
+def _extract(site: HostSite, now: datetime) -> str:
+    """Extract what is new, or say what the trouble is: files are collected all the same, and no other site waits."""
+    trouble = ""
+    try:
+        if extract.has_news(connection=site.connection):
+            extract.extract(connection=site.connection, by="schedule", now=now)
+    except Exception as error:
+        if disconnected():
+            raise
+        trouble = f"no activity could be extracted: {type(error).__name__}"
+        log.exception("activity_not_extracted", site=str(site.pk))
     HostSite.objects.filter(pk=site.pk).update(extract_at=now + timedelta(minutes=site.extract_minutes))
+    return trouble
 
 
 def collect(site: HostSite, visit: sftp.Visit, now: datetime) -> int:

@@ -147,6 +147,13 @@ def test_waiting_ends_with_nothing_when_nothing_happens(reader, account):
         assert Agency.objects.get(pk=account.agency_id).last_sequence == 1
 
 
+@pytest.mark.django_db
+def test_waiting_behind_the_newest_event_asks_now_and_then(reader, account, django_assert_max_num_queries):
+    tell(account, "page.viewed")
+    with django_assert_max_num_queries(30):
+        assert reader.get("events?after=9&wait=1").json() == {"items": [], "position": 9, "newest": 1}
+
+
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_caller_that_hung_up_is_waited_for_no_longer(rf, gone):
     ours, theirs = socket.socketpair()

@@ -4,10 +4,12 @@ import ipaddress
 
 import pytest
 import time_machine
+from django.db import connection
 
 from accounts.tenancy import acting_for
 from integrations.models import Delivery, WebhookEndpoint
 from integrations.services.drain import Drain
+from tests.conftest import make_agency
 from tests.integrations.api_caller import Caller, codes, refusal
 from tests.integrations.test_drain import Clock, tell
 from tests.integrations.webhook_program import Hook
@@ -61,6 +63,25 @@ def test_an_endpoint_is_made_heard_changed_rotated_and_removed(hook, caller, acc
     assert refusal(caller.post(f"{at}/rotate")) == (409, "endpoint_removed")
     assert refusal(caller.post(f"{at}/test")) == (409, "endpoint_removed")
     assert caller.get("webhook-endpoints").json()["items"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_is_open_while_an_endpoint_is_tested(hook):
+    caller = Caller(make_agency("acme"))
+    made = caller.post("webhook-endpoints", {"name": "IVR", "url": hook.url}).json()["endpoint"]
+    states = []
+
+    def say(body: bytes) -> bytes:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT state FROM pg_stat_activity WHERE datname = current_database()")
+            states.extend(state for (state,) in cursor.fetchall())
+        connection.close()
+        return b""
+
+    hook.say = say
+    assert caller.post(f"webhook-endpoints/{made['id']}/test").json()["ok"]
+    assert "idle" in states
+    assert "idle in transaction" not in states
 
 
 def test_everything_that_is_wrong_with_an_endpoint_is_said_at_once_and_nothing_is_made(caller, settings):

@@ -76,6 +76,7 @@ BAD = [
     ({"as": "whole"}, "1.0", "invalid_number"),
     ({"as": "flag"}, "maybe", "invalid_flag"),
     ({"as": "percent"}, "much", "invalid_percent"),
+    ({"as": "percent"}, "1e999999999", "invalid_percent"),
     ({"map": {"A": "ACTIVE"}}, "Q", "unknown_word"),
     ({"required": True}, "", "required"),
 ]
@@ -265,6 +266,10 @@ def test_other_cells_are_as_they_are(cell):
     assert disarmed(cell) == cell
 
 
+def field(*more) -> dict:
+    return {"fields": [{"to": "FileNumber", "from": "a"}, *more]}
+
+
 WRONG = [
     ([], "", "invalid_mapping"),
     ({"shape": "xml", "fields": [{"to": "FileNumber", "from": "a"}]}, "/shape", "invalid_choice"),
@@ -279,12 +284,47 @@ WRONG = [
     ({"encoding": "utf-7", "fields": [{"to": "FileNumber", "from": "a"}]}, "/encoding", "invalid_choice"),
     ({"phones": [{}], "fields": [{"to": "FileNumber", "from": "a"}]}, "/phones/0", "required"),
     ({"__import__": 1, "fields": [{"to": "FileNumber", "from": "a"}]}, "/__import__", "unknown_name"),
+    (field() | {"delimiter": '"'}, "/delimiter", "invalid_choice"),
+    (field() | {"skip_lines": "x"}, "/skip_lines", "invalid_number"),
+    (field() | {"skip_lines": True}, "/skip_lines", "invalid_number"),
+    (field() | {"skip_when": ["T"]}, "/skip_when", "invalid_map"),
+    (field() | {"list": ["debts"]}, "/list", "invalid_text"),
+    (field() | {"phones": {"from": "a"}}, "/phones", "invalid_list"),
+    (field() | {"emails": [{"from": "a", "when": "Y"}]}, "/emails/0/when", "invalid_map"),
+    (field({"to": ["X"], "from": "a"}), "/fields/1", "required"),
+    (field({"to": "X", "from": "a", "as": ["date"]}), "/fields/1/as", "invalid_choice"),
+    (field({"to": "X", "from": ["a", "b"], "with": 5}), "/fields/1/with", "invalid_text"),
+    (field({"to": "X", "from": "a", "as": "date", "format": 5}), "/fields/1/format", "invalid_format"),
+    (field({"to": "X", "from": "a", "as": "date", "format": "%Y %Y"}), "/fields/1/format", "invalid_format"),
+    (field({"to": "X", "from": "a", "as": "date", "format": "%Q"}), "/fields/1/format", "invalid_format"),
+    (
+        field({"to": "Address", "from": "a"}, {"to": "Address/Zip", "from": "b"}),
+        "/fields/2/to",
+        "target_conflict",
+    ),
+]
+WRONG_OUT = [
+    ({"name": "A", "from": 5}, "/columns/0/from", "required"),
+    ({"name": "A", "from": "Event", "as": "amount"}, "/columns/0/as", "invalid_choice"),
+    ({"name": "A", "from": "Event", "map": ["x"]}, "/columns/0/map", "invalid_map"),
+    ({"name": "A", "from": "Event", "fill": ""}, "/columns/0/fill", "invalid_choice"),
+    ({"name": "A", "from": "OccurredAt", "as": "date", "format": 5}, "/columns/0/format", "invalid_format"),
 ]
 
 
 @pytest.mark.parametrize(("mapping", "pointer", "code"), WRONG)
 def test_a_wrong_mapping_is_told_before_it_reads_anything(mapping, pointer, code):
     assert [(error.pointer, error.code) for error in check(mapping)] == [(pointer, code)]
+
+
+@pytest.mark.parametrize(("column", "pointer", "code"), WRONG_OUT)
+def test_a_wrong_column_is_told_before_it_writes_anything(column, pointer, code):
+    assert [(error.pointer, error.code) for error in check({"columns": [column]}, outgoing=True)] == [(pointer, code)]
+
+
+def test_a_column_of_cents_leaves_a_text_as_it_was_said():
+    columns = [{"name": "Cents", "from": "Event", "as": "cents"}, {"name": "On", "from": "Event", "as": "date"}]
+    assert Format({"columns": columns}).written(MESSAGE) == b"payment.succeeded,payment.succeeded\r\n"
 
 
 def test_a_preview_shows_records_and_errors_of_a_sample():

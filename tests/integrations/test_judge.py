@@ -7,7 +7,7 @@ import pytest
 
 from integrations.hosts import Words, adapter
 from integrations.http import Heard
-from integrations.services.judge import Fate, again_at, asked_to_wait, judge, probe_at
+from integrations.services.judge import WEBHOOKS, Fate, again_at, asked_to_wait, judge, probe_at
 from integrations.services.parcels import without_numbers
 
 NOW = dt.datetime(2026, 12, 1, 15, 0, tzinfo=dt.UTC)
@@ -64,6 +64,12 @@ def test_a_refused_key_is_the_hosts_affair_and_parks_nothing(status):
 def test_a_conflict_is_delivery_only_if_the_host_names_our_event():
     assert fates(heard(409, {"known": "a-1"}), "a-1") == [Fate.DELIVERED]
     assert fates(heard(409, {"known": "b-1"}), "a-1") == [Fate.PARKED]
+
+
+@pytest.mark.parametrize(("known", "fate"), [("a-1", Fate.DELIVERED), ("b-1", Fate.PARKED)])
+def test_an_endpoints_conflict_is_judged_alike(known, fate):
+    (verdict,) = judge(heard(409, {"known": known}), ["a-1"], SCOLLECT, WEBHOOKS).verdicts
+    assert verdict.fate is fate
 
 
 def test_a_hosts_answer_to_a_cancel_request_is_read():

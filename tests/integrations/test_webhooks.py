@@ -402,6 +402,8 @@ def test_a_kept_connection_into_our_network_is_not_used_for_an_endpoint(hook, se
         ("https://example.com/#part", "url_invalid"),
         ("https://example.com/a b", "url_invalid"),
         ("https://kim:secret@example.com/", "url_has_password"),
+        ("https://exämple.com/", "url_not_ascii"),
+        ("https://example.com/ü", "url_not_ascii"),
     ],
 )
 def test_an_address_that_is_none_is_refused_and_nothing_is_written(acting, now, settings, url, code):

@@ -1,4 +1,4 @@
-"""A webhook receiver over real HTTP: keeps what it is sent, answers what the test says."""
+"""A receiver over real HTTP, of webhooks or a host of few words: keeps what it is sent, answers what the test says."""
 
 import json
 import threading
@@ -9,13 +9,18 @@ from standardwebhooks import Webhook
 
 
 class Hook:
-    """A listening receiver; `answers` are statuses to give first, then 204."""
+    """A listening receiver; `answers` are statuses to give first, then 204, and `say` gives a body to a request.
+
+    `pages` are what a GET finds, by the beginning of its path.
+    """
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict, bytes]] = []
         self.answers: list[int] = []
         self.always: int | None = None
         self.refuse = lambda body: None
+        self.say = lambda body: b""
+        self.pages: dict[str, object] = {}
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -25,11 +30,21 @@ class Hook:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
                 status = hook.answers.pop(0) if hook.answers else hook.refuse(body) or hook.always or 204
+                said = hook.say(body)
                 self.send_response(status)
                 if 300 <= status < 400:
                     self.send_header("Location", f"{hook.url}/elsewhere")
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
+                self.wfile.write(said)
+
+            def do_GET(self) -> None:
+                page = next((one for path, one in hook.pages.items() if self.path.startswith(path)), None)
+                said = b"" if page is None else json.dumps(page).encode()
+                self.send_response(404 if page is None else 200)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
 
             def log_message(self, *_words) -> None:
                 """Say nothing."""
