@@ -2,12 +2,15 @@
 
 import datetime as dt
 import functools
+import hashlib
+import ipaddress
 from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 
 from accounts import events
+from accounts.crypto import blind_index
 from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import Delivery, DeliveryAttempt, HostConnection
@@ -15,7 +18,7 @@ from integrations.services import drain as drain_module
 from integrations.services import parcels
 from integrations.services.check import test_connection as check_connection
 from integrations.services.drain import Drain
-from integrations.services.receive import fetch
+from integrations.services.receive import adapter_for, fetch
 from integrations.services.redeliver import replay, skip
 from integrations.services.route import LANES, route
 from payments.models import Method
@@ -508,6 +511,26 @@ def test_a_bank_number_goes_to_its_executor_only_and_is_wiped_when_taken(host, a
 
 def test_a_bank_number_stays_while_another_event_needs_it(host, account, clock):
     method = bank_method(account, clock.now)
+def test_a_kept_hash_gives_no_bank_number_away(host, other_host, account, others_account, clock, everywhere):
+    for one in (account, others_account):
+        method = bank_method(one, clock.now)
+        data = {**PAYMENT, "kind": "ach", "executor": "host", "method": str(method.pk), "last4": "6789"}
+        tell("payment.pending", account=one, now=clock.now, **data)
+        tell("payment.succeeded", account=one, now=clock.now, **PAYMENT)
+        route(now=clock.now)
+        adapter = adapter_for(HostConnection.objects.get(agency=one.agency))
+        claimed = parcels.claim(range(LANES), known=[], blocked=[], now=clock.now, limit=10)
+        claimed = [each for each in claimed if each.agency_id == one.agency_id]
+        bank, card = parcels.write(claimed, adapter)
+        assert b"000123456789" in bank
+        assert claimed[0].digest != hashlib.sha256(bank).hexdigest(), "a few million tries would give the number"
+        kept = blind_index(hashlib.sha256(bank).hexdigest(), agency_id=one.agency_id, field="message")
+        assert (claimed[0].digest, claimed[1].digest) == (kept, hashlib.sha256(card).hexdigest())
+        Method.objects.filter(pk=method.pk).update(routing="", number="")
+        wiped, _card = parcels.write(claimed, adapter)
+        assert claimed[0].digest == hashlib.sha256(wiped).hexdigest(), "no number in it, so nothing to hide"
+
+
     data = {**PAYMENT, "kind": "ach", "executor": "host", "method": str(method.pk), "last4": "6789"}
     host.call("/_sandbox/faults", {"path": "/events", "status": 422, "times": 1})
     tell("payment.pending", account=account, now=clock.now, **data)
