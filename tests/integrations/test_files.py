@@ -127,6 +127,38 @@ def test_an_update_of_the_phones_leaves_the_addresses(host, acting):
 
 def test_an_update_that_names_a_settlement_replaces_or_removes_it(host, acting):
     host.send(record(Settlement={"Percent": 60}))
+@pytest.mark.parametrize("order", [("1", "2"), ("2", "1")])
+def test_updates_of_one_person_in_one_file_undo_nothing_of_each_other(host, other_host, agency, other_agency, order):
+    for one in (host, other_host):
+        one.send(*(record(number, ConsumerID="P") for number in "123"))
+    first, second = order
+    street = {"Street1": "9 New Street"}
+    bad = [{"Type": "Cell Phone", "Status": "Bad Number", "Number": "+12125550101"}]
+    mails = [{"Address": "new@example.com", "Route": "RF-13"}]
+    file = host.send(
+        change("3", ConsumerID="Q", FirstName="Eve"),
+        change(first, Address=street, SSN="900-99-0077", Phones=bad),
+        change(second, Emails=mails),
+        kind="update",
+    )
+    assert counts(file) == (3, 3, 0, 0, 0)
+    with acting_for(agency):
+        person, stranger = (Consumer.objects.get(host_consumer_id=name) for name in "PQ")
+        said = (person.first_name, person.street1, person.city, person.ssn)
+        assert said == ("Ada", "9 New Street", "Albany", "900990077")
+        phone = person.contact_points.get(kind="phone")
+        assert (phone.host_status, phone.textable, phone.removed_at) == ("Bad Number", False, None)
+        live = person.contact_points.filter(kind="email", removed_at=None).values_list("value", flat=True)
+        assert set(live) == {f"p{first}@example.com", "new@example.com"}
+        assert (stranger.first_name, stranger.street1, stranger.ssn) == ("Eve", "18 Placeholder Lane", "")
+        assert stranger.contact_points.get(kind="phone").textable, "whoever left with a line is somebody else"
+        of = dict(Account.objects.values_list("reference", "consumer_id"))
+        assert of == {"1": person.pk, "2": person.pk, "3": stranger.pk}
+    with acting_for(other_agency):
+        theirs = Consumer.objects.get()
+        assert (theirs.street1, theirs.contact_points.get(kind="phone").textable) == ("18 Placeholder Lane", True)
+
+
     host.send(change(Settlement={"Percent": 50}), kind="update")
     assert IndividualOffer.objects.get(status="made").percent_bps == 50_00
     host.send(change(version=9, Settlement=None), kind="update")
