@@ -173,7 +173,8 @@ class Adapter(Receiver, Protocol):
     """Speak one style.
 
     `reference_field` names the host's own number of an account in its records. One whose accounts are customers, each
-    with many debts, says `account_is_one_debt = False`.
+    with many debts, says `account_is_one_debt = False`; one whose records have names of their own has `pointer`, which
+    leads a canonical JSON pointer to the same place there.
     """
 
     reference_field: str

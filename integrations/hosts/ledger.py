@@ -118,6 +118,7 @@ class Ledger:
     reference_field = "Customer"
     executes = True
     allocated = ALLOCATED
+    pointer = staticmethod(CUSTOMER.pointer)
     account_is_one_debt = False
 
     def __init__(self, words: Words) -> None:

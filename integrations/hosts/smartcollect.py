@@ -148,6 +148,7 @@ class SmartCollect:
     """Read and write SmartCollect."""
 
     reference_field = "accountNumber"
+    pointer = staticmethod(RECORD.pointer)
     executes = True
     list_name, one_account_per_entry = "customers", False
 

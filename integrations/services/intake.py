@@ -29,7 +29,7 @@ from integrations.lines import Broken, Limits
 from integrations.models import FileFormat, HostConnection, HostFile, HostFileError
 from integrations.services import pace, receive
 from integrations.services.alone import alone
-from integrations.services.receive import REFUSED, VERDICTS, Row
+from integrations.services.receive import VERDICTS, Row
 
 BYTES_AHEAD = 2**23
 TRIES = 3
@@ -280,7 +280,7 @@ class Intake:
             outcome = next(placed) if row.told else None
             verdict = VERDICTS.get(outcome.verdict, "refused") if outcome else "refused"
             if outcome and verdict == "refused":
-                found.append(REFUSED[outcome.verdict])
+                found.append(receive.refusal(outcome, self.adapter))
             counts[verdict] += 1
             for error in found:
                 counts["errors"] += 1

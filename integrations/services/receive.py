@@ -44,6 +44,7 @@ VERDICTS = {"placed": "accepted", "updated": "accepted", "unchanged": "unchanged
 REFUSED = {
     "conflict": FieldError("/Version", "conflicting_version", "This version was told with another body."),
     "unknown": FieldError("", "unknown_account", "There is no such account: an update changes what was placed."),
+    "future": FieldError("/AsOf", "as_of_in_future", "Nobody can have seen this yet: AsOf is more than a day ahead."),
     "unknown_client": FieldError("/ClientNumber", "unknown_client", "No account was placed for this client yet."),
     "finished": FieldError(
         "/Status",
@@ -154,7 +155,7 @@ def take(*, connection: HostConnection, records: list, now: datetime) -> dict:
     rows = [read_row(reader.read, record, connection.agency_id, index=index) for index, record in placed]
     at_once = LISTED if any(row.told and (row.told.payments or row.told.postdates) for row in rows) else CHUNK
     outcomes = place_rows(connection=connection, rows=rows, now=now, at_once=at_once)
-    answer = _answer(rows, outcomes, reader.reference_field)
+    answer = _answer(rows, outcomes, reader)
     note_push(connection, stale=answer["stale"], now=now)
     return answer
 
@@ -311,7 +312,13 @@ def _standing(account_ids: set[UUID]) -> tuple[set[UUID], set[UUID]]:
     return found
 
 
-def _answer(rows: list[Row], outcomes: list[Outcome], reference_field: str) -> dict:
+def refusal(outcome: Outcome, reader: Adapter) -> FieldError:
+    """Say why a placement was refused, at its place in the record as the host sent it."""
+    error = REFUSED[outcome.verdict]
+    return error._replace(pointer=getattr(reader, "pointer", str)(error.pointer))
+
+
+def _answer(rows: list[Row], outcomes: list[Outcome], reader: Adapter) -> dict:
     counts = dict.fromkeys(("received", "accepted", "unchanged", "stale", "refused"), 0) | {"received": len(rows)}
     errors, placed = [], iter(outcomes)
     for row in rows:
@@ -319,11 +326,11 @@ def _answer(rows: list[Row], outcomes: list[Outcome], reference_field: str) -> d
         outcome = next(placed) if row.told else None
         verdict = VERDICTS.get(outcome.verdict, "refused") if outcome else "refused"
         if outcome and verdict == "refused":
-            found.append(REFUSED[outcome.verdict])
+            found.append(refusal(outcome, reader))
         counts[verdict] += 1
-        number = row.record.get(reference_field) if isinstance(row.record, dict) else None
+        number = row.record.get(reader.reference_field) if isinstance(row.record, dict) else None
         number = str(number)[:60] if isinstance(number, str | int) else None  # anything else is not echoed
-        errors += [{"index": row.index, reference_field: number, **error._asdict()} for error in found]
+        errors += [{"index": row.index, reader.reference_field: number, **error._asdict()} for error in found]
     return counts | {"errors": errors}
 
 

@@ -254,7 +254,7 @@ def test_rest_takes_what_a_file_takes_and_answers_for_one_account(worlds, client
         key = make_inbound_key(mixed.connection)
         said = client.post(
             f"/api/v1/hosts/{mixed.connection.pk}/accounts",
-            data=json.dumps(ENTRY | {"asOf": "2026-12-02T14:00:00Z"}),
+            data=json.dumps(ENTRY | {"asOf": "2026-12-01T16:00:00Z"}),
             content_type="application/json",
             headers={"Authorization": f"Bearer {key}", "Host": "localhost"},
         ).json()
