@@ -25,7 +25,8 @@ from accounts.services.place import CHUNK, Outcome, place_accounts
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import http
 from integrations.hosts import Adapter, BadRecord, FieldError, Told, Words, adapter
-from integrations.models import HostConnection
+from integrations.hosts.ledger import out
+from integrations.models import HostConnection, PastDueCustomer
 from integrations.services import allocate, pace, reopen
 from payments.models import HostItem, Payment, Postdate
 from payments.services.mirror import mirror
@@ -43,8 +44,8 @@ HEARD_TO = timedelta(seconds=1)
 VERDICTS = {"placed": "accepted", "updated": "accepted", "unchanged": "unchanged", "stale": "stale"}
 REFUSED = {
     "conflict": FieldError("/Version", "conflicting_version", "This version was told with another body."),
-    "unknown": FieldError("", "unknown_account", "There is no such account: an update changes what was placed."),
     "future": FieldError("/AsOf", "as_of_in_future", "Nobody can have seen this yet: AsOf is more than a day ahead."),
+    "unknown": FieldError("", "unknown_account", "There is no such account: an update changes what was placed."),
     "unknown_client": FieldError("/ClientNumber", "unknown_client", "No account was placed for this client yet."),
     "finished": FieldError(
         "/Status",
@@ -212,6 +213,8 @@ def fetch(account: Account, now: datetime) -> bool:
         record = _decoder.decode(heard.body)
         if not isinstance(record, dict) or str(record.get(reader.reference_field, "")).strip() != account.reference:
             return False
+        if not getattr(reader, "account_is_one_debt", True) and _is_out(connection, account.reference):
+            record = out(record, now)
         with events.context(actor=f"host:{connection.pk}"):
             answer = take(connection=connection, records=[record], now=now)
     except (msgspec.MsgspecError, ArithmeticError, RecursionError, DatabaseError):
@@ -220,6 +223,12 @@ def fetch(account: Account, now: datetime) -> bool:
         # The host just confirmed this version: the picture is as old as its answer, not as its last change.
         Account.objects.filter(pk=account.pk, as_of__lt=now).update(as_of=now)
     return bool(answer["accepted"] or answer["unchanged"])
+
+
+def _is_out(connection: HostConnection, reference: str) -> bool:
+    """Tell whether staff took a ledger's customer out of collections: a flag that still stands brings nobody back."""
+    removed = PastDueCustomer.Status.REMOVED
+    return PastDueCustomer.objects.filter(connection=connection, reference=reference, status=removed).exists()
 
 
 def adapter_for(connection: HostConnection, *, canonical: bool = False) -> Adapter:
