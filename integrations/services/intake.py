@@ -26,8 +26,8 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import formats, lines, vault
 from integrations.hosts import FieldError
 from integrations.lines import Broken, Limits
-from integrations.models import FileFormat, HostConnection, HostFile, HostFileError
-from integrations.services import pace, receive
+from integrations.models import HostConnection, HostFile, HostFileError
+from integrations.services import files, pace, receive
 from integrations.services.alone import alone
 from integrations.services.receive import VERDICTS, Row
 
@@ -76,7 +76,7 @@ class Intake:
         self.clock = clock
         self.file = HostFile.objects.select_related("connection").get(pk=file_id)
         self.connection: HostConnection = self.file.connection
-        self.format = self._own_format()
+        self.format = files.own_format(self.file)
         self.adapter = receive.adapter_for(self.connection, canonical=self.format is not None)
         whole = self.file.kind == HostFile.Kind.PLACEMENT
         # A style whose host sends no files of its own still takes placements, one account an entry.
@@ -244,7 +244,7 @@ class Intake:
                 continue
             if self.format and "AsOf" not in record:
                 # A format without a time of its own: its rows are as old as the file.
-                record["AsOf"] = self.file.made_at.isoformat()
+                record["AsOf"] = (self.file.as_of or self.file.made_at).isoformat()
             row = receive.read_row(self.read, record, self.file.agency_id, line_hash=line_hash)
             found.append((entry, row))
         return found
@@ -337,11 +337,6 @@ class Intake:
             values |= {"broken_code": error.code, "broken_text": error.message[:300]}
             values |= {"broken_line": error.line or self.file.done_line}
         HostFile.objects.filter(pk=self.file.pk, state="working").update(**values)
-
-    def _own_format(self) -> formats.Format | None:
-        """Give the connection's own format of such files, if it has one."""
-        mine = FileFormat.objects.filter(connection=self.connection, kind=self.file.kind, is_active=True).first()
-        return formats.Format(mine.mapping) if mine else None
 
     def _hash_key(self) -> bytes:
         """Make the key of line hashes: another map, other words or another kind of file read every line anew."""

@@ -1,8 +1,10 @@
 """Files of a host: taken once, applied by the rules of the push, chunk by chunk, resumed after a kill."""
 
+import datetime as dt
 import json
 
 import pytest
+import time_machine
 
 from accounts import clock
 from accounts.models import Account, Consumer, ContactPoint, Event
@@ -10,7 +12,7 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import vault
 from integrations.formats.ready import TAKEWEBPAYMENT
 from integrations.models import FileFormat, HostConnection, HostFile
-from integrations.services import extract, files, intake
+from integrations.services import extract, files, intake, receive
 from payments.models import HostItem
 from settlements.models import IndividualOffer
 from tests.integrations.file_cast import FileHost, change, ndjson, record
@@ -454,6 +456,76 @@ def test_an_update_that_names_another_client_moves_the_account_there(host, actin
 
 
 def test_every_sign_that_json_can_say_is_stored_as_it_was_said(host, acting):
+def takewebpayment(host) -> None:
+    with acting_for(host.agency):
+        FileFormat.objects.create(connection=host.connection, name="TWP", kind="placement", mapping=TAKEWEBPAYMENT)
+
+
+def owing(balance: str) -> bytes:
+    """Make a file whose rows say no time of their own."""
+    return f"UniqueID,PrimaryFirstName,PrimaryLastName,CurrentBalance\r\nT-1,Jane,Doe,{balance}\r\n".encode()
+
+
+def balance_at(agency) -> int:
+    with acting_for(agency):
+        return Account.objects.get().balance_cents
+
+
+def test_a_file_that_says_again_what_an_older_one_said_is_news(host, other_host, agency, other_agency):
+    days = [dt.datetime(2026, 12, day, 15, 0, tzinfo=dt.UTC) for day in (1, 2, 3, 4)]
+    for one in (host, other_host):
+        takewebpayment(one)
+    with time_machine.travel(days[0], tick=False):
+        other_host.send(owing("450.50"))
+    for day, balance in zip(days, ("450.50", "300.00", "450.50", "450.50"), strict=True):
+        with time_machine.travel(day, tick=False):
+            file = host.send(owing(balance))
+        assert (file.as_of, balance_at(agency)) == (min(day, days[2]), round(float(balance) * 100))
+    with acting_for(agency):
+        assert HostFile.objects.count() == 3, "what the latest file said already does nothing"
+    with acting_for(other_agency):
+        assert (HostFile.objects.count(), Account.objects.get().as_of) == (1, days[0])
+
+
+def test_of_two_files_of_one_moment_the_second_is_the_newer_one(host, other_host, agency, other_agency, now):
+    for one in (host, other_host):
+        takewebpayment(one)
+    with time_machine.travel(now, tick=False):
+        first = host.send(owing("450.50"))
+        second = host.send(owing("300.00"))
+        host.send(owing("450.50"))
+        other_host.send(owing("7.00"))
+    assert (counts(first), counts(second)) == ((1, 1, 0, 0, 0), (1, 1, 0, 0, 0))
+    assert (balance_at(agency), balance_at(other_agency)) == (450_50, 7_00)
+
+
+def test_a_dry_run_applied_later_is_as_old_as_when_it_came(host, other_host, agency, other_agency):
+    morning = dt.datetime(2026, 12, 1, 10, 0, tzinfo=dt.UTC)
+    for one in (host, other_host):
+        takewebpayment(one)
+        with time_machine.travel(morning, tick=False):
+            one.send(owing("450.50"))
+            checked = one.send(owing("300.00"), dry_run=True)
+        afternoon = {"LastName": "Doe", "ClientNumber": "TWP", "AsOf": "2026-12-01T14:00:00Z", "Version": None}
+        if one is host:
+            with acting_for(agency):
+                told = record("T-1", CurrentBalance="90.00", **afternoon)
+                receive.take(connection=host.connection, records=[told], now=morning + dt.timedelta(hours=4))
+        with acting_for(one.agency), time_machine.travel(morning + dt.timedelta(hours=5), tick=False):
+            files.apply_checked(file=checked, by="staff:1", now=clock.now())
+            one.work()
+            checked.refresh_from_db()
+        assert counts(checked) == ((1, 0, 0, 1, 0) if one is host else (1, 1, 0, 0, 0))
+    assert (balance_at(agency), balance_at(other_agency)) == (90_00, 300_00)
+
+
+def test_a_file_whose_rows_say_when_is_taken_once_for_ever(host, acting):
+    host.send(record())
+    host.send(record(Version=8, CurrentBalance="7.00"))
+    again = host.send(record())
+    assert (HostFile.objects.count(), again.as_of, Account.objects.get().balance_cents) == (2, None, 7_00)
+
+
     odd = "a\"b\\c,{d}'e%s NULL\t\u2028ñ"
     host.send(record(ClientName=odd, DebtType="NULL", AccountDescription=odd, LastName=odd[:80]))
     account = Account.objects.select_related("client", "consumer").get()
