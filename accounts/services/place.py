@@ -303,7 +303,8 @@ class _Chunk:
         if part is None or _names_client(part):
             wanted["client_id"] = client.pk
         if part is not None and "payment_options" in wanted:
-            wanted["payment_options"] = account.payment_options | placement.payment_options
+            merged = account.payment_options | placement.payment_options
+            wanted["payment_options"] = {name: value for name, value in merged.items() if value is not None}
         stands = account.__dict__
         for name, value in wanted.items():
             if is_new or stands[name] != value:

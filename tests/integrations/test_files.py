@@ -127,8 +127,6 @@ def test_an_update_of_the_phones_leaves_the_addresses(host, acting):
     assert set(live.values_list("value", flat=True)) == {"+15185550199", "p100234@example.com"}
 
 
-def test_an_update_that_names_a_settlement_replaces_or_removes_it(host, acting):
-    host.send(record(Settlement={"Percent": 60}))
 @pytest.mark.parametrize("order", [("1", "2"), ("2", "1")])
 def test_updates_of_one_person_in_one_file_undo_nothing_of_each_other(host, other_host, agency, other_agency, order):
     for one in (host, other_host):
@@ -161,6 +159,8 @@ def test_updates_of_one_person_in_one_file_undo_nothing_of_each_other(host, othe
         assert (theirs.street1, theirs.contact_points.get(kind="phone").textable) == ("18 Placeholder Lane", True)
 
 
+def test_an_update_that_names_a_settlement_replaces_or_removes_it(host, acting):
+    host.send(record(Settlement={"Percent": 60}))
     host.send(change(Settlement={"Percent": 50}), kind="update")
     assert IndividualOffer.objects.get(status="made").percent_bps == 50_00
     host.send(change(version=9, Settlement=None), kind="update")
@@ -175,6 +175,14 @@ def test_an_update_merges_payment_options_and_keeps_the_hosts_lists(host, acting
     assert account.payment_options == {"can_pay": True, "single_card": False}
     host.send(change(version=9, PostDates=[{**line, "HostID": "H2", "Status": "PENDING"}]), kind="update")
     assert set(HostItem.objects.values_list("host_id", flat=True)) == {"H1", "H2"}
+
+
+def test_an_update_takes_payment_options_away_one_by_one_or_all(host, acting):
+    host.send(record(PaymentOptions={"CanPay": True, "SingleCard": True, "MinimumSingle": "25.00"}))
+    host.send(change(PaymentOptions={"SingleCard": False, "MinimumSingle": None}), kind="update")
+    assert Account.objects.get().payment_options == {"can_pay": True, "single_card": False}
+    host.send(change(version=9, PaymentOptions=None), kind="update")
+    assert Account.objects.get().payment_options == {}
 
 
 def test_an_update_of_an_unknown_account_or_client_is_refused_and_makes_nothing(host, acting):
@@ -448,14 +456,6 @@ def test_a_file_in_the_connections_own_format_lands_by_the_same_rules(host, acti
     assert Account.objects.get(reference="T-1").balance_cents == 450_50
 
 
-def test_an_update_that_names_another_client_moves_the_account_there(host, acting):
-    host.send(record("1"), record("2", ClientNumber="C-020", ClientName="Second"))
-    host.send(change("1", ClientNumber="C-020"), kind="update")
-    assert set(Account.objects.values_list("client__number", flat=True)) == {"C-020"}
-    assert Event.objects.filter(kind="account.updated").get().data["changed"] == ["client_id"]
-
-
-def test_every_sign_that_json_can_say_is_stored_as_it_was_said(host, acting):
 def takewebpayment(host) -> None:
     with acting_for(host.agency):
         FileFormat.objects.create(connection=host.connection, name="TWP", kind="placement", mapping=TAKEWEBPAYMENT)
@@ -526,6 +526,14 @@ def test_a_file_whose_rows_say_when_is_taken_once_for_ever(host, acting):
     assert (HostFile.objects.count(), again.as_of, Account.objects.get().balance_cents) == (2, None, 7_00)
 
 
+def test_an_update_that_names_another_client_moves_the_account_there(host, acting):
+    host.send(record("1"), record("2", ClientNumber="C-020", ClientName="Second"))
+    host.send(change("1", ClientNumber="C-020"), kind="update")
+    assert set(Account.objects.values_list("client__number", flat=True)) == {"C-020"}
+    assert Event.objects.filter(kind="account.updated").get().data["changed"] == ["client_id"]
+
+
+def test_every_sign_that_json_can_say_is_stored_as_it_was_said(host, acting):
     odd = "a\"b\\c,{d}'e%s NULL\t\u2028ñ"
     host.send(record(ClientName=odd, DebtType="NULL", AccountDescription=odd, LastName=odd[:80]))
     account = Account.objects.select_related("client", "consumer").get()
