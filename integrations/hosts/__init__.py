@@ -139,7 +139,8 @@ class Result(NamedTuple):
 class Request(NamedTuple):
     """An HTTP request as a value; a body makes it a POST.
 
-    `guarded`: the address was written by somebody outside, so it must not lead into our own network.
+    None leads into our own network but where the settings say so: a host's into HOST_NETWORKS; a `guarded` one, whose
+    address anybody with a key may write, into WEBHOOK_NETWORKS.
     """
 
     url: str

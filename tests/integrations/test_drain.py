@@ -13,6 +13,8 @@ from accounts import events
 from accounts.crypto import blind_index
 from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
+from integrations import http
+from integrations.hosts import Request
 from integrations.models import Delivery, DeliveryAttempt, HostConnection
 from integrations.services import drain as drain_module
 from integrations.services import parcels
@@ -509,8 +511,6 @@ def test_a_bank_number_goes_to_its_executor_only_and_is_wiped_when_taken(host, a
     assert host.received()[0]["Duplicates"] == 1
 
 
-def test_a_bank_number_stays_while_another_event_needs_it(host, account, clock):
-    method = bank_method(account, clock.now)
 def test_a_kept_hash_gives_no_bank_number_away(host, other_host, account, others_account, clock, everywhere):
     for one in (account, others_account):
         method = bank_method(one, clock.now)
@@ -531,6 +531,8 @@ def test_a_kept_hash_gives_no_bank_number_away(host, other_host, account, others
         assert claimed[0].digest == hashlib.sha256(wiped).hexdigest(), "no number in it, so nothing to hide"
 
 
+def test_a_bank_number_stays_while_another_event_needs_it(host, account, clock):
+    method = bank_method(account, clock.now)
     data = {**PAYMENT, "kind": "ach", "executor": "host", "method": str(method.pk), "last4": "6789"}
     host.call("/_sandbox/faults", {"path": "/events", "status": 422, "times": 1})
     tell("payment.pending", account=account, now=clock.now, **data)
@@ -548,6 +550,33 @@ def test_testing_a_connection_tells_key_and_silence_apart(host, agency, acting):
     assert check_connection(connection).code == "key_refused"
     connection.base_url = "http://127.0.0.1:9"
     assert check_connection(connection).code == "no_answer"
+
+
+def test_a_host_is_not_looked_for_in_networks_that_are_not_for_hosts(host, other_host, account, clock, settings):
+    settings.HOST_NETWORKS = [ipaddress.ip_network("10.0.0.0/8")]
+    tell("page.viewed", account=account, now=clock.now)
+    with acting_for(account.agency):
+        connection = HostConnection.objects.get()
+        assert check_connection(connection).code == "no_answer"
+        assert not fetch(account, clock.now)
+    drain(clock)
+    assert (host.received(), statuses()) == ([], ["waiting"])
+    settings.HOST_NETWORKS = [ipaddress.ip_network("127.0.0.0/8")]
+    clock.pass_(3600)
+    drain(clock)
+    assert statuses() == ["delivered"]
+    assert other_host.received() == []
+
+
+def test_a_kept_connection_is_not_used_into_a_network_that_is_not_for_hosts(host, settings):
+    wire, heard = http.Wire(), []
+    for networks in (settings.HOST_NETWORKS, []):
+        settings.HOST_NETWORKS = networks
+        wire.send("one", Request(f"{host.url}/accounts/1", ()), timeout=5, answer_limit=1_000)
+        while wire.calls:
+            heard += [answer.status for _key, answer in wire.wait(1.0)]
+    wire.close()
+    assert heard == [401, 0]
 
 
 def test_the_hosts_own_figures_are_fetched_at_login_or_what_we_have_stands(host, account, acting, clock):
