@@ -77,7 +77,8 @@ class Placement(Struct, frozen=True):
     validation_sent_on: date | None = None
     sol_status: str = ""
     sol_on: date | None = None
-    payment_options: dict[str, bool | int] = field(default_factory=dict)
+    payment_options: dict[str, bool | int | None] = field(default_factory=dict)
+    """In an update, None takes an option away."""
     reopened: str = ""
     """Why a debt that ended is collected again, as the host says it (RF-27)."""
     body_hash: str = ""

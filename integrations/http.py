@@ -7,7 +7,8 @@ holds nobody else up.
 import ipaddress
 import socket
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import pycurl
@@ -15,6 +16,7 @@ from django.conf import settings
 
 from integrations.hosts import Request
 
+Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 CONNECT_TIMEOUT = 3.0
 """Seconds; a host that does not answer a connect is down, not slow."""
 IDLE_CONNECTIONS = 64
@@ -37,7 +39,9 @@ class Heard(NamedTuple):
 class _Call:
     """One request in flight and what has come back of it so far."""
 
-    def __init__(self, easy: pycurl.Curl, key: Hashable, request: Request, timeout: float, limit: int) -> None:
+    def __init__(
+        self, easy: pycurl.Curl, key: Hashable, request: Request, timeout: float, limit: int, inner: Networks
+    ) -> None:
         self.easy, self.key, self.limit = easy, key, limit
         self.body, self.headers, self.started = bytearray(), [], time.perf_counter()
         easy.reset()
@@ -53,10 +57,9 @@ class _Call:
         easy.setopt(pycurl.CONNECTTIMEOUT_MS, int(min(timeout, CONNECT_TIMEOUT) * 1000))
         easy.setopt(pycurl.WRITEFUNCTION, self._write)
         easy.setopt(pycurl.HEADERFUNCTION, self._header)
-        if request.guarded:
-            # Before a connection is made, and again before one that was kept alive is used for this request.
-            easy.setopt(pycurl.OPENSOCKETFUNCTION, _open)
-            easy.setopt(pycurl.PREREQFUNCTION, _before)
+        # Before a connection is made, and again before one that was kept alive is used for this request.
+        easy.setopt(pycurl.OPENSOCKETFUNCTION, partial(_open, inner))
+        easy.setopt(pycurl.PREREQFUNCTION, partial(_before, inner))
         if request.body is not None:
             easy.setopt(pycurl.POST, 1)
             easy.setopt(pycurl.POSTFIELDSIZE, len(request.body))
@@ -87,8 +90,8 @@ class _Call:
 NOT_OURS = "The address leads into a private network."
 
 
-def outside(address: str) -> bool:
-    """Tell whether an address is of the open internet, or of a network in settings.WEBHOOK_NETWORKS.
+def outside(address: str, inner: Networks | None = None) -> bool:
+    """Tell whether an address is of the open internet, or of a network in `inner` (settings.WEBHOOK_NETWORKS).
 
     An IPv4 address in IPv6 clothes is looked at as what it is.
     """
@@ -96,24 +99,24 @@ def outside(address: str) -> bool:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    if inner is None and found in ipaddress.ip_network("64:ff9b::/96"):
-        inner = ipaddress.ip_address(int(found) & 0xFFFFFFFF)
-    found = inner or found
-    if any(found in network for network in settings.WEBHOOK_NETWORKS):
+    plain = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    if plain is None and found in ipaddress.ip_network("64:ff9b::/96"):
+        plain = ipaddress.ip_address(int(found) & 0xFFFFFFFF)
+    found = plain or found
+    if any(found in network for network in (settings.WEBHOOK_NETWORKS if inner is None else inner)):
         return True
     return found.is_global and not found.is_multicast
 
 
-def _open(_purpose: int, to: tuple) -> socket.socket | int:
+def _open(inner: Networks, _purpose: int, to: tuple) -> socket.socket | int:
     family, kind, protocol, address = to
-    if family not in (socket.AF_INET, socket.AF_INET6) or not outside(address[0]):
+    if family not in (socket.AF_INET, socket.AF_INET6) or not outside(address[0], inner):
         return pycurl.SOCKET_BAD
     return socket.socket(family, kind, protocol)
 
 
-def _before(there: str, _here: str, _to: int, _from: int) -> int:
-    return pycurl.PREREQFUNC_OK if outside(there) else pycurl.PREREQFUNC_ABORT
+def _before(inner: Networks, there: str, _here: str, _to: int, _from: int) -> int:
+    return pycurl.PREREQFUNC_OK if outside(there, inner) else pycurl.PREREQFUNC_ABORT
 
 
 class Wire:
@@ -129,11 +132,24 @@ class Wire:
     def __len__(self) -> int:
         return len(self.calls) + len(self.unsent)
 
-    def send(self, key: Hashable, request: Request, *, timeout: float, answer_limit: int) -> None:
-        """Start a request; `key` comes back with its answer, also where nothing can be sent: one that is no answer."""
+    def send(
+        self,
+        key: Hashable,
+        request: Request,
+        *,
+        timeout: float,
+        answer_limit: int,
+        inner: Networks | None = None,
+    ) -> None:
+        """Start a request; `key` comes back with its answer, also where nothing can be sent: one that is no answer.
+
+        :param inner: networks of our own that it may lead into; left out, those of the settings.
+        """
         easy = self.idle.pop() if self.idle else pycurl.Curl()
+        if inner is None:
+            inner = settings.WEBHOOK_NETWORKS if request.guarded else settings.HOST_NETWORKS
         try:
-            call = _Call(easy, key, request, timeout, answer_limit)
+            call = _Call(easy, key, request, timeout, answer_limit, inner)
         except (ValueError, TypeError, pycurl.error):
             self.unsent.append((key, Heard(0, b"", "", UNSENDABLE, 0.0)))
             return
@@ -184,11 +200,11 @@ def sendable(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def ask(request: Request, *, timeout: float, answer_limit: int) -> Heard:
-    """Make one request and wait for its answer."""
+def ask(request: Request, *, timeout: float, answer_limit: int, inner: Networks | None = None) -> Heard:
+    """Make one request and wait for its answer; see `Wire.send`."""
     wire = Wire()
     try:
-        wire.send("only", request, timeout=timeout, answer_limit=answer_limit)
+        wire.send("only", request, timeout=timeout, answer_limit=answer_limit, inner=inner)
         while True:
             for _key, heard in wire.wait(timeout + 1.0):
                 return heard

@@ -45,7 +45,7 @@ SCOPES = {
     "batches:export": "write the files of payment batches",
     "batchfiles:read": "get the files of payment batches, with bank numbers",
     "agency:read": "see the agency and its host connections",
-    "agency:write": "change what consumers see of the agency, clients, test connections",
+    "agency:write": "change what consumers see of the agency, clients, set up and test connections, not their address",
     "staff:read": "see staff and roles",
     "staff:write": "invite staff, give roles, keep people out",
     "quotes:read": "see what is open to an account, and quotes",

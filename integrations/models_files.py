@@ -77,6 +77,7 @@ class HostFile(Row):
     until_at = models.DateTimeField(null=True)
     by = models.CharField(_("by"), max_length=80)
     made_at = models.DateTimeField(_("received"))
+    as_of = models.DateTimeField(_("as of"), null=True, help_text="of rows that say no time of their own")
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     claimed_at = models.DateTimeField(_("claimed"), null=True)
@@ -90,8 +91,11 @@ class HostFile(Row):
             models.UniqueConstraint(
                 name="file_taken_once",
                 fields=["connection", "kind", "sha256"],
-                condition=models.Q(outgoing=False, dry_run=False, state__in=("received", "working", "applied")),
-            )
+                condition=models.Q(
+                    outgoing=False, dry_run=False, as_of=None, state__in=("received", "working", "applied")
+                ),
+            ),
+            models.UniqueConstraint(name="no_two_files_of_one_age", fields=["connection", "as_of"]),
         ]
         indexes = [
             models.Index(name="file_to_do", fields=["made_at"], condition=models.Q(state__in=("received", "working"))),

@@ -271,6 +271,12 @@ QUOTE_HOURS = 24  # how long figures stand before they have to be asked for agai
 HOST_FRESH_TIMEOUT = 0.8  # seconds a consumer waits at login for the host's own figures
 HOST_TIMEOUT = 10.0  # seconds for one delivery to a host
 HOST_ANSWER_LIMIT = 1 * 2**20  # bytes read of a host's answer
+PRIVATE_NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
+HOST_NETWORKS = [  # of our own, that hosts may stand in: many a host is beside the portal; never link-local addresses
+    ip_network(entry)
+    for entry in env.list("HOST_NETWORKS", default=PRIVATE_NETWORKS + ([] if TLS else ["127.0.0.0/8", "::1/128"]))
+]
+HOST_PLAIN_HTTP = not TLS  # https only where consumers' pages are: keys and bank numbers go there
 WEBHOOK_PLAIN_HTTP = not TLS  # https only where consumers' pages are
 WEBHOOK_NETWORKS = [  # of our own, that webhooks may be sent into; everything else private is refused (SSRF)
     ip_network(entry) for entry in env.list("WEBHOOK_NETWORKS", default=["127.0.0.0/8"] if DEMO else [])

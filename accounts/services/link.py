@@ -21,7 +21,6 @@ from accounts.placement import Contact, Person, Placement
 
 SEALED = ("ssn", "dob")
 PLAIN = ("first_name", "last_name", "street1", "street2", "city", "state", "zip", "language")
-GIVEN = (*PLAIN, *SEALED)
 KEYS = ("last_name_key", "ssn_index", "ssn4_index", "dob_index", "zip_index", "time_zone")
 HOST_ID = ("connection_id", "host_consumer_id")
 POINT = ("label", "host_status", "textable", "position", "route", "evidence", "removed_at")
@@ -52,8 +51,16 @@ class People:
         self.touched: dict[UUID, Consumer] = {}
         self.points_touched: dict[UUID, ContactPoint] = {}
         told = [(placement, account, is_new) for placement, account, is_new in chunk if _tells_of_people(placement)]
-        self.whole = self._completed([(placement, account) for placement, account, _is_new in told if placement.part])
-        people = [self._said(placement)[0] for placement, _account, _is_new in told]
+        named = {account.consumer_id for placement, account, _is_new in told if placement.part}
+        # Of whom an update names a part, the rest is what the host said before, what is sealed too.
+        self.before = Consumer.objects.in_bulk(named) if named else {}
+        self.people = {
+            id(placement): self._person(placement, self.before[account.consumer_id])
+            if placement.part
+            else placement.person
+            for placement, account, _is_new in told
+        }
+        people = list(self.people.values())
         self.keys = {id(person): self._keys(person) for person in people}
         current_ids = {account.consumer_id for _placement, account, is_new in told if not is_new}
         host_ids = {person.host_consumer_id for person in people} - {""}
@@ -75,8 +82,13 @@ class People:
         """Set the account's consumer, as the placement tells it; return what changed: `person`, `contacts`."""
         if not _tells_of_people(placement):
             return set()
-        person, contacts = self._said(placement)
+        person = self.people[id(placement)]
         keys = self.keys[id(person)]
+        contacts = placement.contacts if placement.part is None else self._contacts(placement, account)
+        if placement.part and account.consumer_id in self.touched:
+            # A line before this one changed who they are: what this one does not name is as that one left it.
+            person = self._person(placement, self.by_id[account.consumer_id])
+            keys = self._keys(person)
         current = None if is_new else self.by_id[account.consumer_id]
         consumer = self._consumer(person, keys, current)
         if is_stranger := consumer is None:
@@ -105,31 +117,24 @@ class People:
             if model is Consumer:
                 update_rows(model, [row for row in standing if "ssn" in vars(row)], SEALED)
 
-    def _said(self, placement: Placement) -> tuple[Person, tuple[Contact, ...]]:
-        return self.whole.get(id(placement)) or (placement.person, placement.contacts)
+    def _person(self, placement: Placement, known: Consumer) -> Person:
+        """Put what an update names of a person over what stands, so that one set of rules links both."""
+        sealed = {name: getattr(self.before[known.id], name) for name in SEALED}
+        stands = sealed | {name: vars(known)[name] for name in (*PLAIN, *SEALED) if name in vars(known)}
+        own = known.connection_id == self.connection_id
+        stands["host_consumer_id"] = known.host_consumer_id if own else ""
+        return Person(**stands | {name: getattr(placement.person, name) for name in placement.part.person})
 
-    def _completed(self, parts: list[tuple[Placement, Account]]) -> dict[int, tuple[Person, tuple[Contact, ...]]]:
-        """Put what an update names over what the host said before, so that one set of rules links both."""
-        if not parts:
-            return {}
-        ids = {account.consumer_id for _placement, account in parts}
-        consumers = Consumer.objects.in_bulk(ids)
-        listed: dict[str, list[ContactPoint]] = defaultdict(list)
-        points = ContactPoint.objects.filter(consumer_id__in=ids, source="host", removed_at=None)
-        for point in points.order_by("-kind", "position"):
-            for account_id in point.evidence.get("accounts", []):
-                listed[account_id].append(point)
-        whole = {}
-        for placement, account in parts:
-            known, part = consumers[account.consumer_id], placement.part
-            own = known.connection_id == self.connection_id
-            before = {name: getattr(known, name) for name in GIVEN}
-            before["host_consumer_id"] = known.host_consumer_id if own else ""
-            before |= {name: getattr(placement.person, name) for name in part.person}
-            kept = [_contact(point) for point in listed[str(account.id)] if point.kind not in part.contacts]
-            contacts = sorted((*kept, *placement.contacts), key=lambda contact: contact.kind != "phone")
-            whole[id(placement)] = (Person(**before), tuple(contacts))
-        return whole
+    def _contacts(self, placement: Placement, account: Account) -> tuple[Contact, ...]:
+        """Put the kinds of contacts that an update names beside those that the account lists now."""
+        listed = [
+            point
+            for point in self.points[account.consumer_id].values()
+            if point.source == "host" and not point.removed_at and point.kind not in placement.part.contacts
+            if str(account.id) in point.evidence.get("accounts", [])
+        ]
+        kept = [_contact(point) for point in sorted(listed, key=lambda point: point.position)]
+        return tuple(sorted((*kept, *placement.contacts), key=lambda contact: contact.kind != "phone"))
 
     def _keys(self, person: Person) -> dict[str, str]:
         index = self.index

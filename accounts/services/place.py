@@ -7,7 +7,7 @@ are placed by one transaction at a time, and their rows are locked, so `account_
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,8 @@ from accounts.services import visits
 from accounts.services.link import People
 from accounts.tenancy import acting
 
+AHEAD = timedelta(hours=24)
+"""How far a host's clock or its zone may be ahead of ours; a picture of a later moment is a typing error."""
 CHUNK = 500
 """Accounts in one transaction: long enough to be fast, short enough to let a paying consumer through."""
 
@@ -57,8 +59,8 @@ CARD_FACTS = ("original_creditor", "description", "contract_on")
 class Outcome:
     """What became of one placement, and its account.
 
-    `placed`, `updated`, `unchanged`, `stale`, `conflict`, `finished` (it ended here, RF-27), or of an update of some
-    fields `unknown` (no such account) and `unknown_client`.
+    `placed`, `updated`, `unchanged`, `stale`, `conflict`, `future` (nobody can have seen it yet), `finished` (it ended
+    here, RF-27), or of an update of some fields `unknown` (no such account) and `unknown_client`.
     """
 
     placement: Placement
@@ -117,12 +119,16 @@ def _turns(placements: list[Placement]) -> list[list[int]]:
     return turns
 
 
-def verdict(placement: Placement, account: Account | None) -> str:
+def verdict(placement: Placement, account: Account | None, *, now: datetime) -> str:
     """Judge a placement against what we have: by version where both have one, else by as-of time."""
+    if placement.as_of > now + AHEAD:
+        return "future"
     if account is None:
         return "unknown" if placement.part else "placed"
     if placement.version is not None and account.host_version is not None:
         newer = placement.version - account.host_version
+    elif account.as_of > now + AHEAD:
+        newer = 1  # a typing error from before such were refused must not bar what is told now
     else:
         newer = (placement.as_of > account.as_of) - (placement.as_of < account.as_of)
     if newer < 0:
@@ -180,7 +186,7 @@ class _Chunk:
         held = read_rows(Account, HELD, self.agency.pk, self.connection_id, references)
         standing = {account.reference: account for account in held}
         outcomes = [
-            Outcome(placement, verdict(placement, account), account)
+            Outcome(placement, verdict(placement, account, now=self.now), account)
             for placement in self.placements
             for account in [standing.get(placement.reference)]
         ]
@@ -195,10 +201,12 @@ class _Chunk:
 
     def _confirm(self, outcomes: list[Outcome]) -> None:
         """Take over a newer AsOf of what is unchanged: the host looked again, so the picture is fresh (STS-07)."""
+        latest = self.now + AHEAD
         fresh = {
             outcome.account.pk: outcome.placement.as_of
             for outcome in outcomes
-            if outcome.verdict == "unchanged" and outcome.placement.as_of > outcome.account.as_of
+            if outcome.verdict == "unchanged"
+            and (outcome.placement.as_of > outcome.account.as_of or outcome.account.as_of > latest)
         }
         if not fresh:
             return
@@ -295,7 +303,8 @@ class _Chunk:
         if part is None or _names_client(part):
             wanted["client_id"] = client.pk
         if part is not None and "payment_options" in wanted:
-            wanted["payment_options"] = account.payment_options | placement.payment_options
+            merged = account.payment_options | placement.payment_options
+            wanted["payment_options"] = {name: value for name, value in merged.items() if value is not None}
         stands = account.__dict__
         for name, value in wanted.items():
             if is_new or stands[name] != value:

@@ -1,6 +1,9 @@
 """Staff pages of hosts: connections are kept, deliveries are facts with two actions: again, or skip."""
 
+from urllib.parse import urlsplit
+
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.template.response import TemplateResponse
 from django.utils.timezone import localtime
@@ -92,6 +95,13 @@ class ConnectionForm(AgencyForm):
     class Meta:
         model = HostConnection
         fields = ()
+
+    def clean_base_url(self):
+        """Let our key and bank numbers travel sealed; what stands already is left as it is."""
+        said = self.cleaned_data["base_url"]
+        if "base_url" in self.changed_data and urlsplit(said).scheme != "https" and not settings.HOST_PLAIN_HTTP:
+            raise forms.ValidationError(_("The address must be https."))
+        return said
 
     def clean_ip_allow(self):
         return networks(self.cleaned_data["ip_allow"])

@@ -62,12 +62,12 @@ class RouteForm(Form):
 
 
 class SettingsForm(Form):
-    """How a connection is set up; the keys of both sides are staff's (behind a second factor)."""
+    """How a connection is set up; the host's origin and the keys of both sides are staff's (behind a second factor)."""
 
     name = Text(max_length=80)
     is_active = Flag(help_text="Off: told nothing, executes nothing. On again: told what it missed.")
     transport = Word(HostConnection.Transport.values, unknown="transport_unknown")
-    base_url = serializers.URLField(max_length=200)
+    base_url = serializers.URLField(max_length=200, help_text="Of the origin that it has: another one staff write.")
     ip_allow = serializers.ListField(child=Text(max_length=50), max_length=100, help_text="Empty: any address.")
     status_map = serializers.DictField(
         child=Text(max_length=20), help_text="The host's word -> open, blocked, recalled, closed, paid, disputed ..."
@@ -199,10 +199,13 @@ class ConnectionSettings(Endpoint):
         "put_connection_settings",
         "Change a connection's settings",
         scope="agency:write",
-        said="All of them: what is left out is missed. Style and keys stay.",
+        said="All of them: what is left out is missed. Style and keys stay, and the origin of the address.",
         form=SettingsForm,
         answers=SettingsShown,
-        problems={422: "`refused`: `url_not_ascii`, `network_invalid`, `status_unknown`, `route_unknown`."},
+        problems={
+            409: "`address_by_staff_only`: the address is of another origin than the one that staff wrote.",
+            422: "`refused`: `url_not_ascii`, `network_invalid`, `status_unknown`, `route_unknown`.",
+        },
     )
     def put(self, request: Request, connection_id: UUID) -> HttpResponse:
         row = one(HostConnection, connection_id)

@@ -47,7 +47,9 @@ class AttemptShown(Shown):
     status = serializers.IntegerField(help_text="HTTP status; 0: no answer.")
     duration_ms = serializers.FloatField()
     request = serializers.JSONField(help_text="What was said of this event, redacted.")
-    request_sha256 = serializers.CharField(help_text="Of what was really said.")
+    request_sha256 = serializers.CharField(
+        help_text="Of what was really said; where that had a bank number, a hash under a key that only we have."
+    )
     answer = serializers.CharField()
 
 

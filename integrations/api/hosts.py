@@ -145,9 +145,9 @@ class PushAccounts(APIView):
             "A push is the whole record: what is absent is removed. Good records land beside refused ones. The same "
             "push again changes nothing; an older `AsOf` or `Version` is ignored and counted; the same version with "
             "another body is refused (`conflicting_version`), and so is a debt that was paid, settled or discharged "
-            "here and is sent as open without `ReopenReason` (`reopening_refused`). An unusable `Settlement` is listed "
-            "as an error, offers nothing, and does not hold the rest of its record back. `Content-Encoding: gzip` is "
-            "welcome."
+            "here and is sent as open without `ReopenReason` (`reopening_refused`), and an `AsOf` more than a day "
+            "ahead (`as_of_in_future`). An unusable `Settlement` is listed as an error, offers nothing, and does not "
+            "hold the rest of its record back. `Content-Encoding: gzip` is welcome."
         ),
         request={"application/json": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}},
         responses={

@@ -88,7 +88,10 @@ class PlacePastDue(Endpoint):
         form=Nothing,
         answers=PastDueShown,
         steps=True,
-        problems={409: "`placed_already`, `not_past_due`, `no_ledger` and others: nothing was written.", **SILENT},
+        problems={
+            409: "`placed_already`, `not_past_due`, `record_refused`, `no_ledger` and others: nothing was written.",
+            **SILENT,
+        },
     )
     def post(self, request: Request, customer_id: UUID) -> HttpResponse:
         row = customer(customer_id)
@@ -109,7 +112,7 @@ class RemovePastDue(Endpoint):
         form=WhyForm,
         answers=PastDueShown,
         steps=True,
-        problems={409: "`not_placed`, `no_ledger` and others: nothing was written.", **SILENT},
+        problems={409: "`not_placed`, `no_ledger` and others: nothing was written."},
     )
     def post(self, request: Request, customer_id: UUID) -> HttpResponse:
         row = customer(customer_id)

@@ -39,6 +39,11 @@ class Format:
         self.encoding = mapping.get("encoding", "utf-8")
         self.fields = mapping.get("fields", [])
 
+    @property
+    def says_when(self) -> bool:
+        """Tell whether every row says as of when it is."""
+        return any(spec.get("to") == "AsOf" and spec.get("required") for spec in self.fields)
+
     # In ---------------------------------------------------------------------------------------------------------
 
     def rows(self, source: io.BufferedReader, limits: Limits) -> Iterator[Read]:

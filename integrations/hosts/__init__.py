@@ -139,7 +139,8 @@ class Result(NamedTuple):
 class Request(NamedTuple):
     """An HTTP request as a value; a body makes it a POST.
 
-    `guarded`: the address was written by somebody outside, so it must not lead into our own network.
+    None leads into our own network but where the settings say so: a host's into HOST_NETWORKS; a `guarded` one, whose
+    address anybody with a key may write, into WEBHOOK_NETWORKS.
     """
 
     url: str
@@ -173,7 +174,8 @@ class Adapter(Receiver, Protocol):
     """Speak one style.
 
     `reference_field` names the host's own number of an account in its records. One whose accounts are customers, each
-    with many debts, says `account_is_one_debt = False`.
+    with many debts, says `account_is_one_debt = False`; one whose records have names of their own has `pointer`, which
+    leads a canonical JSON pointer to the same place there.
     """
 
     reference_field: str

@@ -126,6 +126,7 @@ class Collect:
     """Read and write Collect!."""
 
     reference_field = "File"
+    pointer = staticmethod(DEBTOR.pointer)
     executes = True
 
     def __init__(self, words: Words) -> None:

@@ -106,6 +106,7 @@ class Intelec:
     """Read and write Intelec."""
 
     reference_field = "Case"
+    pointer = staticmethod(CASE.pointer)
     executes = False
 
     def __init__(self, words: Words) -> None:

@@ -5,7 +5,7 @@ that a customer is in collections (flag, warning, a fee with its legal basis), t
 once, with its allocation per invoice, which the original integration cannot do.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -77,6 +77,8 @@ ALLOCATED = (*RECEIPTS, *REVERSALS)
 REQUIRED = {"CreditAllocation": "credit_allocation", "CollectionsPackage": "collections_package"}
 """What the ledger must have switched on, and the stable name of what is missing."""
 MOST_INVOICES = 500
+OUT, IN = "REMOVED", "COLLECTIONS"
+"""What the ledger calls a customer whose flag was cleared, and one that has it."""
 WARNING = "In collections. Do not discuss or take payment for the listed invoices; refer to the agency."
 
 DEFAULTS: dict[str, Any] = {
@@ -116,6 +118,7 @@ class Ledger:
     """Read and write a creditor's ledger."""
 
     reference_field = "Customer"
+    pointer = staticmethod(CUSTOMER.pointer)
     executes = True
     allocated = ALLOCATED
     account_is_one_debt = False
@@ -196,14 +199,21 @@ class Ledger:
             return entry
         match event.kind:
             case "account.placed":
-                entry |= {"Kind": "FLAG", "Warning": self.words.terms.get("warning") or WARNING}
+                entry |= {"Kind": "FLAG", "Warning": self._warning}
                 if fee := self._fee(event.data.get("balance_cents") or 0):
                     entry["Fee"] = fee
+            case "account.status_changed" if _is_in_again(event.data):
+                # The fee of the first placement still stands in the ledger: it is charged once (FEE-01).
+                entry |= {"Kind": "FLAG", "Warning": self._warning}
             case "account.recalled":
                 entry["Kind"] = "CLEAR"
             case kind if kind in ALLOCATED:
                 entry |= self._money(event, said["Payment"], "RECEIPT" if kind in RECEIPTS else "REVERSAL")
         return entry
+
+    @property
+    def _warning(self) -> str:
+        return self.words.terms.get("warning") or WARNING
 
     def _fee(self, balance_cents: int) -> dict[str, str] | None:
         """Work out the collection fee; without a recorded legal basis there is none (FEE-01)."""
@@ -248,6 +258,24 @@ class Ledger:
 
     def read_results(self, body: Any) -> dict[str, Result]:
         return self.canonical.read_results(body)
+
+
+def out(record: dict, at: datetime) -> dict:
+    """Say that a customer is out of collections, from a moment on, whatever the ledger still shows."""
+    return _as_of(record, at) | {"Status": OUT}
+
+
+def in_again(record: dict, at: datetime) -> dict:
+    """Say that a customer is in collections, though the ledger shows them as removed until it gets the flag."""
+    return _as_of(record, at) | ({"Status": IN} if record.get("Status") == OUT else {})
+
+
+def _as_of(record: dict, at: datetime) -> dict:
+    return {name: value for name, value in record.items() if name != "Version"} | {"AsOf": at.isoformat()}
+
+
+def _is_in_again(data: dict[str, Any]) -> bool:
+    return data.get("before") == "recalled" and data.get("after") not in ("paid", "closed")
 
 
 def _dollars(amount_cents: int) -> str:

@@ -181,9 +181,7 @@ class SCollect:
         person = reader.read(PERSON)
         about_them, reader.named = reader.named, set()
         itemization = self._itemization(reader, said["balance_cents"])
-        options = {}
-        if part := reader.record.get("PaymentOptions"):
-            options = reader.read(OPTIONS, of=part, at="/PaymentOptions")
+        options = self._options(reader)
         settlement, remarks = self._settlement(reader)
         payments, postdates = self._items(reader, "Payments", said), self._items(reader, "PostDates", said)
         contacts = self._phones(reader) + self._emails(reader)
@@ -193,7 +191,7 @@ class SCollect:
             # A credit balance is nothing owed; the itemization has already tied with the host's own figure.
             "balance_cents": max(0, said["balance_cents"] or 0),
             "status": self.statuses.get(_word(said["host_status"] or ""), "unmapped"),
-            "payment_options": {name: value for name, value in options.items() if value is not None},
+            "payment_options": options,
         }
         named = None
         if reader.partial:
@@ -203,6 +201,15 @@ class SCollect:
             said["client_name"] = said["client_name"] or said["client_number"]
         placement = Placement(person=Person(**person), contacts=tuple(contacts), itemization=itemization, **said)
         return Told(placement, settlement, payments, postdates, remarks, named=named)
+
+    def _options(self, reader: Reader) -> dict[str, Any]:
+        """Read what is open to the account; an update keeps what it names as nothing, to take it away."""
+        part, reader.named = reader.record.get("PaymentOptions"), set()
+        options = reader.read(OPTIONS, of=part, at="/PaymentOptions") if part else {}
+        if reader.partial:
+            nothing = "PaymentOptions" in reader.record and part is None
+            return {one.name: None for one in OPTIONS} if nothing else {name: options[name] for name in reader.named}
+        return {name: value for name, value in options.items() if value is not None}
 
     def _part(self, record: dict, columns: set[str], person: set[str]) -> tuple[Part, frozenset[str]]:
         """Say what an update names, in our words."""

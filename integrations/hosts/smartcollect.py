@@ -84,9 +84,9 @@ LISTS = {
     "plannedPayments": ("PostDates", ITEM),
 }
 RECORD = Dialect(CUSTOMER | ACCOUNT, LISTS)
-WHOLE = {"offer": "Settlement", "phones": "Phones", "emails": "Emails"}
+WHOLE = {"offer": "Settlement", "itemization": "Itemization", "phones": "Phones", "emails": "Emails"}
 WHOLE |= {"payments": "Payments", "plannedPayments": "PostDates"}
-"""What null takes away in an update."""
+"""What null takes away as a whole in an update; other parts go field by field."""
 
 CATEGORIES = {
     "message": "MESSAGE", "letter": "MESSAGE", "notice": "MESSAGE", "campaign": "MESSAGE", "optout": "CONSENT",
@@ -151,6 +151,7 @@ class SmartCollect:
     """Read and write SmartCollect."""
 
     reference_field = "accountNumber"
+    pointer = staticmethod(RECORD.pointer)
     executes = True
     list_name, one_account_per_entry = "customers", False
 
@@ -173,7 +174,8 @@ class SmartCollect:
         return read(self.canonical, RECORD.canonical(record), RECORD.pointer)
 
     def read_changes(self, record: dict) -> Told:
-        said = RECORD.canonical(record) | named_null(record)
+        said = RECORD.canonical(record)
+        say_nothing(said, record)
         try:
             told = self.canonical.read_changes(said)
         except BadRecord as error:
@@ -218,7 +220,22 @@ class SmartCollect:
         return self.canonical.read_results(body)
 
 
-def named_null(record: Mapping[str, Any]) -> dict[str, None]:
-    """Name in canonical words what an update says is nothing any more."""
-    names = {theirs: ours for theirs, ours in (CUSTOMER | ACCOUNT | WHOLE).items() if "/" not in theirs}
-    return {ours: None for theirs, ours in names.items() if theirs in record and record[theirs] is None}
+def say_nothing(said: dict[str, Any], record: Mapping[str, Any]) -> None:
+    """Write into a canonical record what an update says is nothing any more, by itself or with its whole part."""
+    names = CUSTOMER | ACCOUNT
+    whole = [theirs for theirs in WHOLE if theirs in record and record[theirs] is None]
+    fields = [theirs for theirs in names if theirs.partition("/")[0] not in whole and _is_null(record, theirs)]
+    for theirs in (*whole, *fields):
+        *way, last = (names | WHOLE)[theirs].split("/")
+        place = said
+        for step in way:
+            place = place.setdefault(step, {})
+        place[last] = None
+
+
+def _is_null(record: Any, path: str) -> bool:
+    for step in path.split("/"):
+        record = record.get(step, path) if isinstance(record, Mapping) else path
+        if record is None:
+            return True
+    return False

@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -28,11 +29,17 @@ ROUTES = frozenset(f"{method}.{timing}" for method in METHODS for timing in TIMI
 def change(
     *, connection: HostConnection, values: Mapping[str, Any], by: str, now: datetime
 ) -> HostConnection | list[Refusal]:
-    """Write what is said of a connection, or list everything that is wrong with it."""
+    """Write what is said of a connection, or list everything that is wrong with it.
+
+    Where our key and bank numbers go is no setting: another origin is refused, only staff write it.
+    """
     if found := wrong(values):
         return found
     # Not the lock that keeps what routing holds from naming this row: it waits for the agency's lock, below.
     row = HostConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    if _origin(values.get("base_url", row.base_url)) != _origin(row.base_url):
+        said = _("Only staff, on their pages, can lead this connection to another host.")
+        return [Refusal("address_by_staff_only", said)]
     was_on = row.is_active
     for name, value in values.items():
         setattr(row, name, value)
@@ -46,6 +53,16 @@ def change(
 def switched_on(*, connection: HostConnection, by: str, now: datetime) -> None:
     """Tell a connection that was off what it missed, before anything newer."""
     redeliver.catch_up(host=connection, by=by, now=now)
+
+
+def _origin(url: str) -> tuple:
+    """Give what an address says of whom it leads to, and who is named to them; a port that is none is like no other."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        port = parts.netloc
+    return parts.scheme, parts.hostname, port, parts.username, parts.password
 
 
 def wrong(values: Mapping[str, Any]) -> list[Refusal]:

@@ -7,11 +7,13 @@ from uuid import UUID
 
 import msgspec
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
+from django.db.models import Max
+from django.db.models.functions import Coalesce
 
 from accounts.tenancy import ALL_AGENCIES, acting_for, uuid7
-from integrations import vault
-from integrations.models import HostConnection, HostFile, HostFileError
+from integrations import formats, vault
+from integrations.models import FileFormat, HostConnection, HostFile, HostFileError
 from integrations.services.nudge import nudge_intake
 
 KINDS = (HostFile.Kind.PLACEMENT, HostFile.Kind.UPDATE)
@@ -53,12 +55,14 @@ def receive(
     dry_run: bool = False,
     length: int | None = None,
     sha256: str = "",
+    written_at: datetime | None = None,
 ) -> tuple[HostFile, bool]:
     """Keep a file and put it in line; return it, or the one with the same content that came before, and if it is new.
 
     Runs in the scope of the connection's agency. Nothing is kept of a file that did not come whole.
 
     :param length, sha256: what the sender says; empty is not checked.
+    :param written_at: when the sender finished it, where that is known; rows that say no time of their own are of then.
     :raises TooLarge, Incomplete, NoRoom: nothing was kept.
     """
     assert kind in KINDS, kind
@@ -66,25 +70,59 @@ def receive(
     file.by, file.made_at, file.dry_run = by, now, dry_run
     file.counts = dict.fromkeys(("received", "accepted", "unchanged", "stale", "refused", "errors"), 0)
     digest, place = hashlib.sha256(), {"agency_id": connection.agency_id, "file_id": file.pk}
+    known = None
     try:
         vault.keep(_checked(blocks, file, digest, length), **place)
         file.sha256 = digest.hexdigest()
         if sha256 and sha256.lower() != file.sha256:
             raise Incomplete("checksum_mismatch", "What came has another SHA-256 than was said.")
         with transaction.atomic():
-            file.save(force_insert=True)
-            transaction.on_commit(nudge_intake)
-    except IntegrityError:
-        vault.forget(**place)
-        same = HostFile.objects.filter(connection=connection, kind=kind, sha256=file.sha256, outgoing=False)
-        known = same.filter(dry_run=False, state__in=HostFile.LIVE).order_by("made_at").first()
-        if known is None:
-            raise
-        return known, False
+            _take_turn(file)
+            file.as_of = _as_of(file, min(written_at or now, now))
+            known = None if dry_run else _same(file)
+            if known is None:
+                file.save(force_insert=True)
+                transaction.on_commit(nudge_intake)
     except BaseException:
         vault.forget(**place)
         raise
+    if known is not None:
+        vault.forget(**place)
+        return known, False
     return file, True
+
+
+def _take_turn(file: HostFile) -> None:
+    """Let the files of one connection be compared with those before them one after the other."""
+    HostConnection.objects.select_for_update(no_key=True).only("pk").get(pk=file.connection_id)
+
+
+def own_format(file: HostFile) -> formats.Format | None:
+    """Give the connection's own format of such files, if it has one."""
+    mine = FileFormat.objects.filter(connection_id=file.connection_id, kind=file.kind, is_active=True).first()
+    return formats.Format(mine.mapping) if mine else None
+
+
+def _as_of(file: HostFile, written_at: datetime) -> datetime | None:
+    """Say of when rows are that say no time of their own: of their file's, which is later than the file before it."""
+    own = own_format(file)
+    if own is None or own.says_when:
+        return None
+    last = HostFile.objects.filter(connection_id=file.connection_id).aggregate(last=Max("as_of"))["last"]
+    return max(written_at, last + timedelta(microseconds=1)) if last else written_at
+
+
+def _same(file: HostFile) -> HostFile | None:
+    """Find the file in which this content came before.
+
+    What says no time of its own is a new picture unless the latest file says the same: after A and B, A is news again.
+    """
+    before = HostFile.objects.filter(connection_id=file.connection_id, kind=file.kind, outgoing=False, dry_run=False)
+    if file.as_of is None:
+        return before.filter(sha256=file.sha256, state__in=HostFile.LIVE).order_by("made_at").first()
+    latest = before.order_by(Coalesce("as_of", "made_at").desc(), "-pk").first()
+    same = latest is not None and latest.sha256 == file.sha256 and latest.state in HostFile.LIVE
+    return latest if same else None
 
 
 def _checked(blocks: Iterable[bytes], file: HostFile, digest, length: int | None) -> Iterator[bytes]:
@@ -108,15 +146,15 @@ def clean_name(name: str) -> str:
 
 @transaction.atomic
 def apply_checked(*, file: HostFile, by: str, now: datetime) -> HostFile:
-    """Apply in earnest what a dry run has checked.
+    """Apply in earnest what a dry run has checked; it is as old as it was when it came.
 
     :raises Busy: it is no checked dry run, its content is gone, or the same content is in line or applied.
     """
     row = HostFile.objects.select_for_update().get(pk=file.pk)
     if not row.dry_run or row.state != HostFile.State.CHECKED or row.forgotten_at:
         raise Busy("Only a file that a dry run has checked can be applied.")
-    live = HostFile.objects.filter(connection_id=row.connection_id, kind=row.kind, sha256=row.sha256, dry_run=False)
-    if live.filter(outgoing=False, state__in=HostFile.LIVE).exists():
+    _take_turn(row)
+    if _same(row) is not None:
         raise Busy("The same content was taken already.")
     HostFileError.objects.filter(file=row).delete()
     row.dry_run, row.state, row.by, row.made_at = False, HostFile.State.RECEIVED, by, now

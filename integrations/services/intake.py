@@ -28,10 +28,10 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import formats, lines, vault
 from integrations.hosts import BadRecord, FieldError
 from integrations.lines import Broken, Limits
-from integrations.models import FileFormat, HostConnection, HostFile, HostFileError
-from integrations.services import pace, receive
+from integrations.models import HostConnection, HostFile, HostFileError
+from integrations.services import files, pace, receive
 from integrations.services.alone import alone, disconnected
-from integrations.services.receive import REFUSED, VERDICTS, Row
+from integrations.services.receive import VERDICTS, Row
 
 log = structlog.get_logger(__name__)
 BYTES_AHEAD = 2**23
@@ -98,7 +98,7 @@ class Intake:
         self.clock = clock
         self.file = HostFile.objects.select_related("connection").get(pk=file_id)
         self.connection: HostConnection = self.file.connection
-        self.format = self._own_format()
+        self.format = files.own_format(self.file)
         self.adapter = receive.adapter_for(self.connection, canonical=self.format is not None)
         whole = self.file.kind == HostFile.Kind.PLACEMENT
         # A style whose host sends no files of its own still takes placements, one account an entry.
@@ -280,7 +280,7 @@ class Intake:
                 continue
             if self.format and "AsOf" not in record:
                 # A format without a time of its own: its rows are as old as the file.
-                record["AsOf"] = self.file.made_at.isoformat()
+                record["AsOf"] = (self.file.as_of or self.file.made_at).isoformat()
             row = receive.read_row(self.read, record, self.file.agency_id, line_hash=line_hash)
             found.append((entry, row))
         return found
@@ -316,7 +316,7 @@ class Intake:
             outcome = next(placed) if row.told else None
             verdict = VERDICTS.get(outcome.verdict, "refused") if outcome else "refused"
             if outcome and verdict == "refused":
-                found.append(REFUSED[outcome.verdict])
+                found.append(receive.refusal(outcome, self.adapter))
             counts[verdict] += 1
             for error in found:
                 counts["errors"] += 1
@@ -373,11 +373,6 @@ class Intake:
             values |= {"broken_code": error.code, "broken_text": error.message[:300]}
             values |= {"broken_line": error.line or self.file.done_line}
         HostFile.objects.filter(pk=self.file.pk, state="working").update(**values)
-
-    def _own_format(self) -> formats.Format | None:
-        """Give the connection's own format of such files, if it has one."""
-        mine = FileFormat.objects.filter(connection=self.connection, kind=self.file.kind, is_active=True).first()
-        return formats.Format(mine.mapping) if mine else None
 
     def _hash_key(self) -> bytes:
         """Make the key of line hashes: another map, other words or another kind of file read every line anew."""

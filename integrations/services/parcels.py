@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.bulk import in_one, measure_when_grown
-from accounts.crypto import mask
+from accounts.crypto import blind_index, mask
 from accounts.ids import in_one_text
 from accounts.known import known
 from accounts.models import Event
@@ -203,6 +203,9 @@ def _written(parcel: Parcel, adapter: Receiver, method: Method | None, parts: li
         masked = bank | {"AccountNumber": mask(method.number), "RoutingNumber": mask(method.routing)}
         parcel.redacted = msgspec.json.encode(adapter.write(event._replace(bank=masked))).decode()
     parcel.digest = hashlib.sha256(message).hexdigest()
+    if method is not None and method.number:
+        # All of the message but the number is kept beside it: without a key, trying all numbers would give it away.
+        parcel.digest = blind_index(parcel.digest, agency_id=parcel.agency_id, field="message")
     return message
 
 

@@ -24,7 +24,7 @@ from integrations.models import HostConnection
 from integrations.services import judge
 from integrations.services.judge import Fate
 from integrations.services.receive import decode, words_of
-from integrations.services.relay import Relay
+from integrations.services.relay import HERE, Relay
 
 NO_SUCH_ACCOUNT = "quittance-connection-test"
 MOST_TRIES = 60
@@ -56,8 +56,8 @@ class Given(NamedTuple):
 class Courier:
     """Deliver events of one account to one endpoint as the drain does, one list at a time, by a clock of its own."""
 
-    def __init__(self, adapter: Adapter, *, now: datetime) -> None:
-        self.adapter, self.now = adapter, now
+    def __init__(self, adapter: Adapter, *, now: datetime, inner: http.Networks | None = None) -> None:
+        self.adapter, self.now, self.inner = adapter, now, inner
 
     def deliver(self, messages: dict[str, bytes], *, at_once: int = 1) -> Given:
         """Deliver in order; what must wait moves the clock.
@@ -71,7 +71,8 @@ class Courier:
                 raise Broken(f"after {tries} tries the host still had not taken {waiting[0]}")
             ids = list(waiting)[:size]
             request = self.adapter.events_request([messages[one] for one in ids])
-            heard = http.ask(request, timeout=settings.HOST_TIMEOUT, answer_limit=settings.HOST_ANSWER_LIMIT)
+            limits = {"timeout": settings.HOST_TIMEOUT, "answer_limit": settings.HOST_ANSWER_LIMIT}
+            heard = http.ask(request, inner=self.inner, **limits)
             requests += 1
             verdicts = judge.judge(heard, ids, self.adapter).verdicts
             done = 0
@@ -216,7 +217,7 @@ class Check:
 
     def _courier(self, relay: Relay | None = None) -> Courier:
         words = dataclasses.replace(self.words, base_url=relay.url) if relay else self.words
-        return Courier(adapter(self.connection.style, words), now=self.now)
+        return Courier(adapter(self.connection.style, words), now=self.now, inner=HERE if relay else None)
 
     def _messages(self, count: int) -> dict[str, bytes]:
         return dict(self._message() for _one in range(count))

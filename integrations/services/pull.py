@@ -16,14 +16,16 @@ from django.db import transaction
 from django.utils.translation import gettext_noop
 
 from accounts import events
+from accounts.models import Account
 from accounts.refusals import Refusal, refuse
+from accounts.services.place import AHEAD
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import http
 from integrations.hosts import BadAnswer
-from integrations.hosts.ledger import Ledger
+from integrations.hosts.ledger import Ledger, in_again, out
 from integrations.models import HostConnection, PastDueCustomer
 from integrations.services.alone import disconnected
-from integrations.services.receive import adapter_for, take
+from integrations.services.receive import adapter_for, place_rows, read_row, take
 from payments.services.sign import Refused
 
 __all__ = ["Refused", "place", "pull", "pull_due", "remove", "requirements"]
@@ -41,6 +43,8 @@ _SENTENCES = {
     "not_placed": gettext_noop("%(reference)s is not in collections."),
     "reason_missing": gettext_noop("Say why."),
     "ledger_silent": gettext_noop("The ledger did not answer; nothing was changed. Try again."),
+    "record_refused": gettext_noop("The ledger's record of %(reference)s is wrong; nothing was changed. %(why)s"),
+    "record_stale": gettext_noop("What is known of %(reference)s is newer; nothing was changed. Try again."),
 }
 
 
@@ -127,32 +131,60 @@ def _is_due(row: HostConnection, now: datetime) -> bool:
 def place(*, customer: PastDueCustomer, by: str, now: datetime) -> None:
     """Put a past-due customer into collections: the ledger is asked once more, the account is placed, a flag follows.
 
-    :raises Refused: placed already, or not there any more, or the ledger is silent; nothing is written.
+    :raises Refused: placed already, or not there any more, or the ledger is silent, or its record cannot be taken;
+        nothing is written.
     """
     if customer.status == Status.PLACED:
         raise Refused([_no("placed_already", customer)])
     connection = customer.connection
     record = _record(connection, customer)
+    if customer.status == Status.REMOVED:
+        record = in_again(record, _later(customer, now))
     with transaction.atomic(), events.context(actor=by):
         _decide(customer, Status.PLACED, by, "")
-        if take(connection=connection, records=[record], now=now)["refused"]:
-            raise Refused([_no("not_past_due", customer)])
+        answer = take(connection=connection, records=[record], now=now)
+        if answer["refused"]:
+            why = " ".join(f"{error['pointer']}: {error['message']}" for error in answer["errors"])
+            raise Refused([_no("record_refused", customer, why=why)])
+        if answer["stale"]:
+            raise Refused([_no("record_stale", customer)])
+    customer.status = Status.PLACED
 
 
 def remove(*, customer: PastDueCustomer, reason: str, by: str, now: datetime) -> None:
     """Take a customer out of collections: the account is recalled at once, and the ledger clears flag and warning.
 
-    :raises Refused: not placed, no reason, or the ledger is silent; nothing is written.
+    Nothing else of the ledger's record is needed for that, so nothing that is wrong with it stands in the way.
+
+    :raises Refused: not placed, or no reason; nothing is written.
     """
     found = [_no("not_placed", customer)] if customer.status != Status.PLACED else []
     if not reason.strip():
         found.append(refuse(_SENTENCES["reason_missing"], "reason_missing", field="reason"))
     if found:
         raise Refused(found)
-    record = _record(customer.connection, customer)
     with transaction.atomic(), events.context(actor=by):
         _decide(customer, Status.REMOVED, by, reason.strip())
-        take(connection=customer.connection, records=[_removed(record, now)], now=now)
+        _recall(customer, now)
+    customer.status = Status.REMOVED
+
+
+def _recall(customer: PastDueCustomer, now: datetime) -> None:
+    """Change the status of the customer's account and nothing else; one that was never placed has none."""
+    connection = customer.connection
+    reader = adapter_for(connection, canonical=True)
+    said = out({"FileNumber": customer.reference}, _later(customer, now))
+    row = read_row(reader.read_changes, said, connection.agency_id)
+    (outcome,) = place_rows(connection=connection, rows=[row], now=now)
+    if not outcome.applied and outcome.verdict != "unknown":
+        raise Refused([_no("record_stale", customer)])
+
+
+def _later(customer: PastDueCustomer, now: datetime) -> datetime:
+    """Give a moment after the picture that we have of the account: the ledger's clock may be ahead of ours."""
+    accounts = Account.objects.filter(connection_id=customer.connection_id, reference=customer.reference)
+    seen = accounts.filter(as_of__lt=now + AHEAD).values_list("as_of", flat=True).first()
+    return max(now, seen + timedelta(microseconds=1)) if seen else now
 
 
 def _decide(customer: PastDueCustomer, status: str, by: str, reason: str) -> None:
@@ -161,7 +193,6 @@ def _decide(customer: PastDueCustomer, status: str, by: str, reason: str) -> Non
         raise Refused([_no("placed_already" if row.status == Status.PLACED else "not_placed", customer)])
     row.status, row.decided_by, row.reason = status, by[:80], reason[:300]
     row.save(update_fields=["status", "decided_by", "reason"])
-    customer.status = status
 
 
 def _record(connection: HostConnection, customer: PastDueCustomer) -> dict:
@@ -171,13 +202,9 @@ def _record(connection: HostConnection, customer: PastDueCustomer) -> dict:
     except Unanswered as error:
         code = "not_past_due" if error.heard.status == 404 else "ledger_silent"
         raise Refused([_no(code, customer)]) from error
+    if not isinstance(body, dict):
+        raise Refused([_no("ledger_silent", customer)])
     return body
-
-
-def _removed(record: dict, now: datetime) -> dict:
-    """Say that a customer is out of collections, from now on, whatever the ledger still shows."""
-    plain = {name: value for name, value in record.items() if name != "Version"}
-    return plain | {"Status": "REMOVED", "AsOf": now.isoformat()}
 
 
 def _past_due(adapter: Ledger) -> Iterator:
@@ -236,7 +263,7 @@ def _renew(connection: HostConnection, adapter: Ledger, now: datetime) -> dict[s
             raise Unanswered(heard)
         # A flag that is not cleared yet must not bring back whom staff removed.
         known = [
-            _removed(record, now) if statuses.get(str(record.get("Customer"))) == Status.REMOVED else record
+            out(record, now) if statuses.get(str(record.get("Customer"))) == Status.REMOVED else record
             for record in records
             if isinstance(record, dict)
         ]
@@ -270,5 +297,5 @@ def _read(reader, body: Any, heard: http.Heard) -> Any:
         raise Unanswered(heard._replace(status=0, error=str(error)[:200])) from error
 
 
-def _no(code: str, customer: PastDueCustomer) -> Refusal:
-    return refuse(_SENTENCES[code], code, reference=customer.reference)
+def _no(code: str, customer: PastDueCustomer, **said: str) -> Refusal:
+    return refuse(_SENTENCES[code], code, reference=customer.reference, **said)

@@ -25,8 +25,9 @@ from accounts.services.place import CHUNK, Outcome, place_accounts
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import http
 from integrations.hosts import Adapter, BadRecord, FieldError, Told, Words, adapter
+from integrations.hosts.ledger import out
 from integrations.hosts.reading import MORE_ERRORS, MOST_ERRORS
-from integrations.models import HostConnection
+from integrations.models import HostConnection, PastDueCustomer
 from integrations.services import allocate, pace, reopen
 from payments.models import HostItem, Payment, Postdate
 from payments.services.mirror import mirror
@@ -44,6 +45,7 @@ HEARD_TO = timedelta(seconds=1)
 VERDICTS = {"placed": "accepted", "updated": "accepted", "unchanged": "unchanged", "stale": "stale"}
 REFUSED = {
     "conflict": FieldError("/Version", "conflicting_version", "This version was told with another body."),
+    "future": FieldError("/AsOf", "as_of_in_future", "Nobody can have seen this yet: AsOf is more than a day ahead."),
     "unknown": FieldError("", "unknown_account", "There is no such account: an update changes what was placed."),
     "unknown_client": FieldError("/ClientNumber", "unknown_client", "No account was placed for this client yet."),
     "finished": FieldError(
@@ -157,7 +159,7 @@ def take(*, connection: HostConnection, records: list, now: datetime) -> dict:
         rows.append(row._replace(errors=kept, unlisted=len(row.errors) - len(kept)))
     at_once = LISTED if any(row.told and (row.told.payments or row.told.postdates) for row in rows) else CHUNK
     outcomes = place_rows(connection=connection, rows=rows, now=now, at_once=at_once)
-    answer = _answer(rows, outcomes, reader.reference_field)
+    answer = _answer(rows, outcomes, reader)
     note_push(connection, stale=answer["stale"], now=now)
     return answer
 
@@ -227,6 +229,8 @@ def fetch(account: Account, now: datetime) -> bool:
         record = _decoder.decode(heard.body)
         if not isinstance(record, dict) or str(record.get(reader.reference_field, "")).strip() != account.reference:
             return False
+        if not getattr(reader, "account_is_one_debt", True) and _is_out(connection, account.reference):
+            record = out(record, now)
         with events.context(actor=f"host:{connection.pk}"):
             answer = take(connection=connection, records=[record], now=now)
     except (msgspec.MsgspecError, ArithmeticError, RecursionError, DatabaseError):
@@ -235,6 +239,12 @@ def fetch(account: Account, now: datetime) -> bool:
         # The host just confirmed this version: the picture is as old as its answer, not as its last change.
         Account.objects.filter(pk=account.pk, as_of__lt=now).update(as_of=now)
     return bool(answer["accepted"] or answer["unchanged"])
+
+
+def _is_out(connection: HostConnection, reference: str) -> bool:
+    """Tell whether staff took a ledger's customer out of collections: a flag that still stands brings nobody back."""
+    removed = PastDueCustomer.Status.REMOVED
+    return PastDueCustomer.objects.filter(connection=connection, reference=reference, status=removed).exists()
 
 
 def adapter_for(connection: HostConnection, *, canonical: bool = False) -> Adapter:
@@ -328,7 +338,13 @@ def _standing(account_ids: set[UUID]) -> tuple[set[UUID], set[UUID]]:
     return found
 
 
-def _answer(rows: list[Row], outcomes: list[Outcome], reference_field: str) -> dict:
+def refusal(outcome: Outcome, reader: Adapter) -> FieldError:
+    """Say why a placement was refused, at its place in the record as the host sent it."""
+    error = REFUSED[outcome.verdict]
+    return error._replace(pointer=getattr(reader, "pointer", str)(error.pointer))
+
+
+def _answer(rows: list[Row], outcomes: list[Outcome], reader: Adapter) -> dict:
     counts = dict.fromkeys(("received", "accepted", "unchanged", "stale", "refused"), 0) | {"received": len(rows)}
     errors, unlisted, placed = [], 0, iter(outcomes)
     for row in rows:
@@ -336,12 +352,12 @@ def _answer(rows: list[Row], outcomes: list[Outcome], reference_field: str) -> d
         outcome = next(placed) if row.told else None
         verdict = VERDICTS.get(outcome.verdict, "refused") if outcome else "refused"
         if outcome and verdict == "refused":
-            found.append(REFUSED[outcome.verdict])
+            found.append(refusal(outcome, reader))
         counts[verdict] += 1
-        number = row.record.get(reference_field) if isinstance(row.record, dict) else None
+        number = row.record.get(reader.reference_field) if isinstance(row.record, dict) else None
         number = str(number)[:60] if isinstance(number, str | int) else None  # anything else is not echoed
         room = settings.PUSH_ERRORS - len(errors)
-        errors += [{"index": row.index, reference_field: number, **error._asdict()} for error in found[:room]]
+        errors += [{"index": row.index, reader.reference_field: number, **error._asdict()} for error in found[:room]]
         unlisted += row.unlisted + len(found[room:])
     return counts | {"errors": errors, "unlisted_errors": unlisted}
 

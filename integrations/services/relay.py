@@ -1,5 +1,6 @@
 """A relay on loopback between us and a host, that plays the bad days of a network on demand."""
 
+import ipaddress
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -7,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from integrations import http
 from integrations.hosts import Request
 
+HERE = (ipaddress.ip_network("127.0.0.0/8"),)
+"""Where relays listen: requests to one may go there."""
 TIMEOUT = 10.0
 ANSWER_LIMIT = 2**20
 KEPT = ("authorization", "content-type", "accept", "webhook-id", "webhook-timestamp", "webhook-signature")

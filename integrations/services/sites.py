@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -112,6 +112,7 @@ def collect(site: HostSite, visit: sftp.Visit, now: datetime) -> int:
                 by="schedule",
                 now=now,
                 length=file.size,
+                written_at=datetime.fromtimestamp(file.mtime, UTC) if file.mtime else None,
             )
         except (sftp.Changed, files.Incomplete, FileNotFoundError) as error:
             log.info("file_left_for_later", name=file.name, error=str(error))

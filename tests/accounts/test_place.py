@@ -110,6 +110,13 @@ def test_an_older_push_without_a_version_is_judged_by_its_time(acting, now):
     assert place(early, now=now) == ["stale"]
 
 
+def test_a_picture_may_be_a_day_ahead_of_our_clock_and_no_more(acting, now):
+    ahead = now + dt.timedelta(hours=24)
+    assert place(placement(as_of=ahead + dt.timedelta(seconds=1)), now=now) == ["future"]
+    assert (Account.objects.count(), Event.objects.count()) == (0, 0)
+    assert place(placement(as_of=ahead), now=now) == ["placed"]
+
+
 def test_one_version_with_two_bodies_is_a_conflict_and_the_first_stays(acting, now):
     place(placement(), now=now)
     assert place(placement(balance_cents=5_00, body_hash="two"), now=now) == ["conflict"]

@@ -3,6 +3,7 @@
 import pytest
 import time_machine
 from django.db import transaction
+from django.urls import reverse
 
 from accounts import events
 from accounts.models import Account
@@ -13,6 +14,7 @@ from integrations.services import redeliver, route
 from integrations.services.route import routing_table
 from tests.conftest import NOW, make_account
 from tests.integrations.api_caller import Caller, codes, counts, refusal
+from tests.staff import member, signed_in
 
 pytestmark = pytest.mark.django_db
 SMALL = {
@@ -91,6 +93,48 @@ def test_settings_that_cannot_be_are_refused_each_with_its_place(caller, at):
     ]
     assert counts() == before
     assert caller.get(f"{at}/settings").json() == seen
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://attacker.example/",
+        "https://127.0.0.1:9/",
+        "http://127.0.0.1:10/",
+        "http://127.0.0.1/",
+        "http://kim:key@127.0.0.1:9/",
+        "http://127.0.0.1:99999/",
+    ],
+)
+def test_no_key_leads_a_connection_to_another_host(caller, account, others_account, at, address):
+    seen = caller.get(f"{at}/settings").json()
+    said = {name: value for name, value in seen.items() if name not in ("id", "style")}
+    before = counts()
+    answer = caller.put(f"{at}/settings", said | {"base_url": address, "name": "Other"})
+    assert refusal(answer) == (409, "address_by_staff_only")
+    assert (counts(), caller.get(f"{at}/settings").json()) == (before, seen)
+    moved = caller.put(f"{at}/settings", said | {"base_url": "http://127.0.0.1:9/portal"})
+    assert moved.json()["base_url"] == "http://127.0.0.1:9/portal", "the same host may have another path"
+    with acting_for(others_account.agency):
+        assert HostConnection.objects.get().base_url == "http://127.0.0.1:9"
+
+
+def test_staff_write_a_new_address_with_https_and_what_stands_is_left(agency, other_agency, settings):
+    settings.HOST_PLAIN_HTTP = False
+    desk = signed_in(member(agency))
+    with acting_for(agency):
+        page = reverse("admin:integrations_hostconnection_change", args=[HostConnection.objects.get().pk])
+    form = desk.get(page).context["adminform"].form
+    said = {name: form[name].value() for name in form.fields if form[name].value() not in (None, False)}
+    refused = desk.post(page, said | {"base_url": "http://host.example.com"})
+    assert "The address must be https." in refused.content.decode()
+    for address, name in (("http://127.0.0.1:9", "As it was"), ("https://host.example.com", "Moved")):
+        assert desk.post(page, said | {"base_url": address, "name": name}).status_code == 302
+        with acting_for(agency):
+            row = HostConnection.objects.get()
+        assert (row.base_url, row.name) == (address, name)
+    with acting_for(other_agency):
+        assert HostConnection.objects.get().base_url == "http://127.0.0.1:9"
 
 
 def test_the_health_of_a_connection_is_its_queue_and_its_answers(caller, account, at):

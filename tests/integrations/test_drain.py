@@ -2,20 +2,25 @@
 
 import datetime as dt
 import functools
+import hashlib
+import ipaddress
 from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 
 from accounts import events
+from accounts.crypto import blind_index
 from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
+from integrations import http
+from integrations.hosts import Request
 from integrations.models import Delivery, DeliveryAttempt, HostConnection
 from integrations.services import drain as drain_module
 from integrations.services import parcels
 from integrations.services.check import test_connection as check_connection
 from integrations.services.drain import Drain
-from integrations.services.receive import fetch
+from integrations.services.receive import adapter_for, fetch
 from integrations.services.redeliver import replay, skip
 from integrations.services.route import LANES, route
 from payments.models import Method
@@ -506,6 +511,26 @@ def test_a_bank_number_goes_to_its_executor_only_and_is_wiped_when_taken(host, a
     assert host.received()[0]["Duplicates"] == 1
 
 
+def test_a_kept_hash_gives_no_bank_number_away(host, other_host, account, others_account, clock, everywhere):
+    for one in (account, others_account):
+        method = bank_method(one, clock.now)
+        data = {**PAYMENT, "kind": "ach", "executor": "host", "method": str(method.pk), "last4": "6789"}
+        tell("payment.pending", account=one, now=clock.now, **data)
+        tell("payment.succeeded", account=one, now=clock.now, **PAYMENT)
+        route(now=clock.now)
+        adapter = adapter_for(HostConnection.objects.get(agency=one.agency))
+        claimed = parcels.claim(range(LANES), known=[], blocked=[], now=clock.now, limit=10)
+        claimed = [each for each in claimed if each.agency_id == one.agency_id]
+        bank, card = parcels.write(claimed, adapter)
+        assert b"000123456789" in bank
+        assert claimed[0].digest != hashlib.sha256(bank).hexdigest(), "a few million tries would give the number"
+        kept = blind_index(hashlib.sha256(bank).hexdigest(), agency_id=one.agency_id, field="message")
+        assert (claimed[0].digest, claimed[1].digest) == (kept, hashlib.sha256(card).hexdigest())
+        Method.objects.filter(pk=method.pk).update(routing="", number="")
+        wiped, _card = parcels.write(claimed, adapter)
+        assert claimed[0].digest == hashlib.sha256(wiped).hexdigest(), "no number in it, so nothing to hide"
+
+
 def test_a_bank_number_stays_while_another_event_needs_it(host, account, clock):
     method = bank_method(account, clock.now)
     data = {**PAYMENT, "kind": "ach", "executor": "host", "method": str(method.pk), "last4": "6789"}
@@ -525,6 +550,33 @@ def test_testing_a_connection_tells_key_and_silence_apart(host, agency, acting):
     assert check_connection(connection).code == "key_refused"
     connection.base_url = "http://127.0.0.1:9"
     assert check_connection(connection).code == "no_answer"
+
+
+def test_a_host_is_not_looked_for_in_networks_that_are_not_for_hosts(host, other_host, account, clock, settings):
+    settings.HOST_NETWORKS = [ipaddress.ip_network("10.0.0.0/8")]
+    tell("page.viewed", account=account, now=clock.now)
+    with acting_for(account.agency):
+        connection = HostConnection.objects.get()
+        assert check_connection(connection).code == "no_answer"
+        assert not fetch(account, clock.now)
+    drain(clock)
+    assert (host.received(), statuses()) == ([], ["waiting"])
+    settings.HOST_NETWORKS = [ipaddress.ip_network("127.0.0.0/8")]
+    clock.pass_(3600)
+    drain(clock)
+    assert statuses() == ["delivered"]
+    assert other_host.received() == []
+
+
+def test_a_kept_connection_is_not_used_into_a_network_that_is_not_for_hosts(host, settings):
+    wire, heard = http.Wire(), []
+    for networks in (settings.HOST_NETWORKS, []):
+        settings.HOST_NETWORKS = networks
+        wire.send("one", Request(f"{host.url}/accounts/1", ()), timeout=5, answer_limit=1_000)
+        while wire.calls:
+            heard += [answer.status for _key, answer in wire.wait(1.0)]
+    wire.close()
+    assert heard == [401, 0]
 
 
 def test_the_hosts_own_figures_are_fetched_at_login_or_what_we_have_stands(host, account, acting, clock):

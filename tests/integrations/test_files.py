@@ -1,8 +1,10 @@
 """Files of a host: taken once, applied by the rules of the push, chunk by chunk, resumed after a kill."""
 
+import datetime as dt
 import json
 
 import pytest
+import time_machine
 
 from accounts import clock
 from accounts.models import Account, Consumer, ContactPoint, Event
@@ -10,7 +12,7 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import vault
 from integrations.formats.ready import TAKEWEBPAYMENT
 from integrations.models import FileFormat, HostConnection, HostFile
-from integrations.services import extract, files, intake
+from integrations.services import extract, files, intake, receive
 from payments.models import HostItem
 from settlements.models import IndividualOffer
 from tests.integrations.file_cast import FileHost, change, ndjson, record
@@ -125,6 +127,38 @@ def test_an_update_of_the_phones_leaves_the_addresses(host, acting):
     assert set(live.values_list("value", flat=True)) == {"+15185550199", "p100234@example.com"}
 
 
+@pytest.mark.parametrize("order", [("1", "2"), ("2", "1")])
+def test_updates_of_one_person_in_one_file_undo_nothing_of_each_other(host, other_host, agency, other_agency, order):
+    for one in (host, other_host):
+        one.send(*(record(number, ConsumerID="P") for number in "123"))
+    first, second = order
+    street = {"Street1": "9 New Street"}
+    bad = [{"Type": "Cell Phone", "Status": "Bad Number", "Number": "+12125550101"}]
+    mails = [{"Address": "new@example.com", "Route": "RF-13"}]
+    file = host.send(
+        change("3", ConsumerID="Q", FirstName="Eve"),
+        change(first, Address=street, SSN="900-99-0077", Phones=bad),
+        change(second, Emails=mails),
+        kind="update",
+    )
+    assert counts(file) == (3, 3, 0, 0, 0)
+    with acting_for(agency):
+        person, stranger = (Consumer.objects.get(host_consumer_id=name) for name in "PQ")
+        said = (person.first_name, person.street1, person.city, person.ssn)
+        assert said == ("Ada", "9 New Street", "Albany", "900990077")
+        phone = person.contact_points.get(kind="phone")
+        assert (phone.host_status, phone.textable, phone.removed_at) == ("Bad Number", False, None)
+        live = person.contact_points.filter(kind="email", removed_at=None).values_list("value", flat=True)
+        assert set(live) == {f"p{first}@example.com", "new@example.com"}
+        assert (stranger.first_name, stranger.street1, stranger.ssn) == ("Eve", "18 Placeholder Lane", "")
+        assert stranger.contact_points.get(kind="phone").textable, "whoever left with a line is somebody else"
+        of = dict(Account.objects.values_list("reference", "consumer_id"))
+        assert of == {"1": person.pk, "2": person.pk, "3": stranger.pk}
+    with acting_for(other_agency):
+        theirs = Consumer.objects.get()
+        assert (theirs.street1, theirs.contact_points.get(kind="phone").textable) == ("18 Placeholder Lane", True)
+
+
 def test_an_update_that_names_a_settlement_replaces_or_removes_it(host, acting):
     host.send(record(Settlement={"Percent": 60}))
     host.send(change(Settlement={"Percent": 50}), kind="update")
@@ -141,6 +175,14 @@ def test_an_update_merges_payment_options_and_keeps_the_hosts_lists(host, acting
     assert account.payment_options == {"can_pay": True, "single_card": False}
     host.send(change(version=9, PostDates=[{**line, "HostID": "H2", "Status": "PENDING"}]), kind="update")
     assert set(HostItem.objects.values_list("host_id", flat=True)) == {"H1", "H2"}
+
+
+def test_an_update_takes_payment_options_away_one_by_one_or_all(host, acting):
+    host.send(record(PaymentOptions={"CanPay": True, "SingleCard": True, "MinimumSingle": "25.00"}))
+    host.send(change(PaymentOptions={"SingleCard": False, "MinimumSingle": None}), kind="update")
+    assert Account.objects.get().payment_options == {"can_pay": True, "single_card": False}
+    host.send(change(version=9, PaymentOptions=None), kind="update")
+    assert Account.objects.get().payment_options == {}
 
 
 def test_an_update_of_an_unknown_account_or_client_is_refused_and_makes_nothing(host, acting):
@@ -412,6 +454,76 @@ def test_a_file_in_the_connections_own_format_lands_by_the_same_rules(host, acti
     without = host.send(body.replace(b",CurrentBalance", b"") + b"T-1,Jane,Doe,C9\r\n")
     assert (without.state, without.broken_code) == ("broken", "missing_column")
     assert Account.objects.get(reference="T-1").balance_cents == 450_50
+
+
+def takewebpayment(host) -> None:
+    with acting_for(host.agency):
+        FileFormat.objects.create(connection=host.connection, name="TWP", kind="placement", mapping=TAKEWEBPAYMENT)
+
+
+def owing(balance: str) -> bytes:
+    """Make a file whose rows say no time of their own."""
+    return f"UniqueID,PrimaryFirstName,PrimaryLastName,CurrentBalance\r\nT-1,Jane,Doe,{balance}\r\n".encode()
+
+
+def balance_at(agency) -> int:
+    with acting_for(agency):
+        return Account.objects.get().balance_cents
+
+
+def test_a_file_that_says_again_what_an_older_one_said_is_news(host, other_host, agency, other_agency):
+    days = [dt.datetime(2026, 12, day, 15, 0, tzinfo=dt.UTC) for day in (1, 2, 3, 4)]
+    for one in (host, other_host):
+        takewebpayment(one)
+    with time_machine.travel(days[0], tick=False):
+        other_host.send(owing("450.50"))
+    for day, balance in zip(days, ("450.50", "300.00", "450.50", "450.50"), strict=True):
+        with time_machine.travel(day, tick=False):
+            file = host.send(owing(balance))
+        assert (file.as_of, balance_at(agency)) == (min(day, days[2]), round(float(balance) * 100))
+    with acting_for(agency):
+        assert HostFile.objects.count() == 3, "what the latest file said already does nothing"
+    with acting_for(other_agency):
+        assert (HostFile.objects.count(), Account.objects.get().as_of) == (1, days[0])
+
+
+def test_of_two_files_of_one_moment_the_second_is_the_newer_one(host, other_host, agency, other_agency, now):
+    for one in (host, other_host):
+        takewebpayment(one)
+    with time_machine.travel(now, tick=False):
+        first = host.send(owing("450.50"))
+        second = host.send(owing("300.00"))
+        host.send(owing("450.50"))
+        other_host.send(owing("7.00"))
+    assert (counts(first), counts(second)) == ((1, 1, 0, 0, 0), (1, 1, 0, 0, 0))
+    assert (balance_at(agency), balance_at(other_agency)) == (450_50, 7_00)
+
+
+def test_a_dry_run_applied_later_is_as_old_as_when_it_came(host, other_host, agency, other_agency):
+    morning = dt.datetime(2026, 12, 1, 10, 0, tzinfo=dt.UTC)
+    for one in (host, other_host):
+        takewebpayment(one)
+        with time_machine.travel(morning, tick=False):
+            one.send(owing("450.50"))
+            checked = one.send(owing("300.00"), dry_run=True)
+        afternoon = {"LastName": "Doe", "ClientNumber": "TWP", "AsOf": "2026-12-01T14:00:00Z", "Version": None}
+        if one is host:
+            with acting_for(agency):
+                told = record("T-1", CurrentBalance="90.00", **afternoon)
+                receive.take(connection=host.connection, records=[told], now=morning + dt.timedelta(hours=4))
+        with acting_for(one.agency), time_machine.travel(morning + dt.timedelta(hours=5), tick=False):
+            files.apply_checked(file=checked, by="staff:1", now=clock.now())
+            one.work()
+            checked.refresh_from_db()
+        assert counts(checked) == ((1, 0, 0, 1, 0) if one is host else (1, 1, 0, 0, 0))
+    assert (balance_at(agency), balance_at(other_agency)) == (90_00, 300_00)
+
+
+def test_a_file_whose_rows_say_when_is_taken_once_for_ever(host, acting):
+    host.send(record())
+    host.send(record(Version=8, CurrentBalance="7.00"))
+    again = host.send(record())
+    assert (HostFile.objects.count(), again.as_of, Account.objects.get().balance_cents) == (2, None, 7_00)
 
 
 def test_an_update_that_names_another_client_moves_the_account_there(host, acting):

@@ -156,6 +156,36 @@ def test_a_stale_push_is_counted_and_ignored_and_a_second_body_refused(host, act
     assert host.connection.stale_pushes == 1
 
 
+def test_a_picture_of_the_future_is_refused_at_its_field(host, other_host, agency, other_agency):
+    with acting_for(other_agency):
+        HostConnection.objects.update(style="smartcollect", status_map={"OPEN": "open"})
+    typed = "2062-12-01T14:00:00Z"
+    assert errors(host.push(record(AsOf=typed), record(FileNumber="2"))) == [("/AsOf", "as_of_in_future")]
+    theirs = {"accountNumber": "100234", "status": "OPEN", "client": {"code": "C"}, "balance": "1", "lastName": "Doe"}
+    assert errors(other_host.push(theirs | {"asOf": typed})) == [("/asOf", "as_of_in_future")]
+    with acting_for(agency):
+        assert [account.reference for account in Account.objects.all()] == ["2"]
+    with acting_for(other_agency):
+        assert not Account.objects.exists()
+
+
+@pytest.mark.parametrize(("version", "body"), [(None, {"CurrentBalance": "640.00"}), (7, {})])
+def test_an_account_with_an_as_of_of_the_future_is_not_frozen(host, other_host, agency, other_agency, version, body):
+    typed = dt.datetime(2062, 12, 1, 14, 0, tzinfo=dt.UTC)
+    for one, at in ((host, agency), (other_host, other_agency)):
+        one.push(record(Version=version))
+        with acting_for(at):
+            Account.objects.update(as_of=typed)
+    told = host.push(record(Version=version, **body))
+    assert (told["accepted"], told["unchanged"], told["stale"]) == (int(bool(body)), int(not body), 0)
+    with acting_for(agency):
+        account = Account.objects.get()
+        assert account.as_of == dt.datetime(2026, 12, 1, 14, 0, tzinfo=dt.UTC)
+        assert account.balance_cents == (640_00 if body else 1_000_00)
+    with acting_for(other_agency):
+        assert Account.objects.get().as_of == typed
+
+
 def test_when_the_host_was_heard_is_kept_to_the_second_and_what_was_stale_exactly(host, other_host, acting):
     def heard_at(seconds: float, version: int) -> tuple[float, int]:
         clock.move_to(NOW + dt.timedelta(seconds=seconds))

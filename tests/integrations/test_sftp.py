@@ -13,7 +13,8 @@ import pytest
 from accounts import clock
 from accounts.models import Account
 from accounts.tenancy import acting_for
-from integrations.models import HostFile
+from integrations.formats.ready import TAKEWEBPAYMENT
+from integrations.models import FileFormat, HostFile
 from integrations.models import HostSite as SiteRow
 from integrations.services import extract, files, intake, sites
 from tests.integrations.file_cast import FileHost, change, ndjson, record
@@ -101,6 +102,27 @@ def test_unfinished_and_hidden_files_are_left_and_the_same_content_is_taken_once
     assert HostFile.objects.count() == 1
     assert their_site.names("out") == [".hidden.ndjson", "a.ndjson.tmp", "archive", "b.filepart"]
     assert their_site.names("out/archive") == ["again.ndjson", "first.ndjson"]
+
+
+@pytest.mark.django_db
+def test_files_of_one_visit_are_as_old_as_the_site_says_and_the_last_one_stands(host, row, their_site, acting):
+    FileFormat.objects.create(connection=host.connection, name="TWP", kind="placement", mapping=TAKEWEBPAYMENT)
+    head = b"UniqueID,PrimaryFirstName,PrimaryLastName,CurrentBalance\r\n"
+    written = dt.datetime(2026, 11, 30, 10, 0, tzinfo=dt.UTC)
+    for name, balance in (("b.csv", b"450.50"), ("a.csv", b"300.00"), ("c.csv", b"90.00")):
+        their_site.put(f"out/{name}", head + b"T-1,Jane,Doe," + balance + b"\r\n")
+        at = written - dt.timedelta(hours=name == "b.csv")
+        os.utime(their_site.folder / "out" / name, (at.timestamp(), at.timestamp()))
+    assert visit(row) == 1
+    assert intake.work(clock=clock.now, longest=60) == 3
+    a_moment = dt.timedelta(microseconds=1)
+    assert list(HostFile.objects.order_by("as_of").values_list("name", "as_of", "counts__accepted")) == [
+        ("b.csv", written - dt.timedelta(hours=1), 1),
+        ("a.csv", written, 1),
+        ("c.csv", written + a_moment, 1),
+    ]
+    account = Account.objects.get()
+    assert (account.balance_cents, account.as_of) == (90_00, written + a_moment)
 
 
 @pytest.mark.django_db

@@ -13,6 +13,7 @@ from integrations.models import Allocation, Delivery, HostConnection, Invoice, P
 from integrations.services import allocate, pull, redeliver
 from integrations.services import drain as drains
 from integrations.services.check import test_connection as check_connection
+from integrations.services.receive import fetch
 from payments.models import HostItem, Payment
 from payments.services import reversals
 from tests.conftest import NOW
@@ -33,6 +34,13 @@ CUSTOMER = {
     "Invoices": [
         {"Number": "W-101-1", "Date": "2026-08-01", "Due": "2026-09-01", "Amount": "300.00", "Open": "300.00"}
     ],
+}
+
+
+WRONG = {
+    "Contact": {"First": "Vera", "Last": "Billable", "State": "NY", "Zip": "12207"},
+    "Company": "WISE",
+    "Emails": [{"Address": "vera at example"}],
 }
 
 
@@ -239,6 +247,80 @@ def test_out_of_collections_recalls_the_account_and_clears_the_flag_for_good(sho
     told = customer(ledger)
     assert (told["Flag"], told["Warning"], told["Status"]) == ("", "", "REMOVED")
     assert Event.objects.filter(account=account, kind="account.recalled").count() == 1
+
+
+def test_what_is_wrong_with_a_record_keeps_nobody_in_collections(shop, ledger, other_agency):
+    account = placed(shop, ledger)
+    drain()
+    ledger.call("/_sandbox/customers", [{**WRONG, "Customer": "W-101"}])
+    pull.remove(customer=PastDueCustomer.objects.get(), reason="Forgiven.", by="staff:1", now=NOW)
+    account.refresh_from_db()
+    assert (account.status, PastDueCustomer.objects.get().status) == (Account.Status.RECALLED, "removed")
+    drain()
+    assert customer(ledger)["Flag"] == ""
+
+
+def test_a_customer_whose_record_is_wrong_is_not_placed_and_staff_are_told_why(shop, ledger):
+    pull.pull(connection=connection(), now=NOW)
+    ledger.call("/_sandbox/customers", [{**WRONG, "Customer": "W-101"}])
+    row = PastDueCustomer.objects.get()
+    with pytest.raises(pull.Refused) as refused:
+        pull.place(customer=row, by="staff:1", now=NOW)
+    (why,) = refused.value.refusals
+    assert (why.code, "/Emails/0/Address: An address is name@domain." in why.sentence) == ("record_refused", True)
+    assert (row.status, PastDueCustomer.objects.get().status) == ("listed", "listed")
+    assert not Account.objects.filter(reference="W-101").exists()
+
+
+def test_out_of_collections_and_in_again_opens_the_account_and_sets_the_flag_but_no_second_fee(shop, ledger):
+    terms = connection().terms | {"fee_percent": "10", "fee_basis": "Agreement, section 7"}
+    HostConnection.objects.update(terms=terms)
+    account = placed(shop, ledger)
+    drain()
+    row = PastDueCustomer.objects.get()
+    pull.remove(customer=row, reason="By mistake.", by="staff:1", now=NOW + dt.timedelta(minutes=1))
+    drain()
+    assert (customer(ledger)["Status"], customer(ledger)["Flag"]) == ("REMOVED", "")
+    pull.place(customer=row, by="staff:1", now=NOW + dt.timedelta(minutes=2))
+    account.refresh_from_db()
+    assert (account.status, row.status) == (Account.Status.OPEN, "placed")
+    drain()
+    told = customer(ledger)
+    assert (told["Status"], told["Flag"], "refer to the agency" in told["Warning"]) == (
+        "COLLECTIONS",
+        "IN COLLECTIONS",
+        True,
+    )
+    assert len([one for one in told["Invoices"] if one["Number"].startswith("FEE-")]) == 1, "charged once (FEE-01)"
+    ledger.call("/_sandbox/clock", {"now": "2026-12-01T15:30:00Z"})
+    pull.pull(connection=connection(), now=NOW + dt.timedelta(minutes=30))
+    account.refresh_from_db()
+    assert account.status == Account.Status.OPEN
+
+
+def test_out_and_in_again_before_the_ledger_heard_of_either_ends_in_collections(shop, ledger):
+    account = placed(shop, ledger)
+    drain()
+    row = PastDueCustomer.objects.get()
+    pull.remove(customer=row, reason="By mistake.", by="staff:1", now=NOW + dt.timedelta(minutes=1))
+    pull.place(customer=row, by="staff:1", now=NOW + dt.timedelta(minutes=1))
+    drain()
+    account.refresh_from_db()
+    assert (account.status, customer(ledger)["Flag"]) == (Account.Status.OPEN, "IN COLLECTIONS")
+
+
+def test_a_log_in_before_the_flag_is_cleared_brings_nobody_back(shop, ledger):
+    account = placed(shop, ledger)
+    drain()
+    HostConnection.objects.update(fetch_at_login=True)
+    row = PastDueCustomer.objects.get()
+    pull.remove(customer=row, reason="Forgiven.", by="staff:1", now=NOW + dt.timedelta(minutes=1))
+    ledger.call("/_sandbox/clock", {"now": "2026-12-01T15:10:00Z"})
+    ledger.call("/_sandbox/pay", {"Customer": "W-101", "Amount": "25.00"})
+    assert customer(ledger)["Status"] == "COLLECTIONS"
+    assert fetch(account, NOW + dt.timedelta(minutes=11))
+    account.refresh_from_db()
+    assert (account.status, account.balance_cents) == (Account.Status.RECALLED, 350_00)
 
 
 def test_the_connection_test_names_what_is_missing_and_write_back_waits_for_it(shop, ledger):

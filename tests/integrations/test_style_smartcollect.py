@@ -80,6 +80,22 @@ def test_an_update_names_its_fields_and_null_takes_away():
     assert (told.named, told.settlement) == ({"settlement"}, None)
 
 
+def test_null_takes_away_what_stands_within_a_part_too():
+    said = {"accountNumber": "1", "asOf": "2026-12-01T14:00:00Z", "address": {"line1": "9 New Street", "line2": None}}
+    said |= {"rules": {"canPay": True, "minimumSingle": None}, "itemization": None}
+    told = SmartCollect(WORDS).read_changes(said)
+    assert told.placement.part.person == {"street1", "street2"}
+    assert (told.placement.person.street1, told.placement.person.street2) == ("9 New Street", "")
+    assert told.placement.payment_options == {"can_pay": True, "minimum_single_cents": None}
+    assert told.placement.part.columns == {"reference", "as_of", "payment_options", "itemization"}
+    whole = SmartCollect(WORDS).read_changes(said | {"address": None, "rules": None})
+    assert whole.placement.part.person == {"street1", "street2", "city", "state", "zip"}
+    assert set(whole.placement.payment_options.values()) == {None}
+    with pytest.raises(BadRecord) as told:
+        SmartCollect(WORDS).read_changes(said | {"client": {"code": None}})
+    assert [(error.pointer, error.code) for error in told.value.errors] == [("/client/code", "required")]
+
+
 @pytest.mark.parametrize(
     ("kind", "category"),
     [
@@ -254,7 +270,7 @@ def test_rest_takes_what_a_file_takes_and_answers_for_one_account(worlds, client
         key = make_inbound_key(mixed.connection)
         said = client.post(
             f"/api/v1/hosts/{mixed.connection.pk}/accounts",
-            data=json.dumps(ENTRY | {"asOf": "2026-12-02T14:00:00Z"}),
+            data=json.dumps(ENTRY | {"asOf": "2026-12-01T16:00:00Z"}),
             content_type="application/json",
             headers={"Authorization": f"Bearer {key}", "Host": "localhost"},
         ).json()

@@ -119,6 +119,19 @@ def test_the_demonstration_is_plain_http_without_a_second_factor():
     assert ask("s.TLS, s.STAFF_SECOND_FACTOR, s.SESSION_COOKIE_NAME", DEMO="1") == "False False session"
 
 
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ({}, ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]),
+        ({"DEMO": "1"}, ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "127.0.0.0/8", "::1/128"]),
+        ({"HOST_NETWORKS": ""}, []),
+        ({"HOST_NETWORKS": "10.1.0.0/16,127.0.0.1"}, ["10.1.0.0/16", "127.0.0.1/32"]),
+    ],
+)
+def test_hosts_may_stand_in_private_networks_but_on_our_own_machine_only_in_the_demonstration(said, answer):
+    assert ask("[str(network) for network in s.HOST_NETWORKS]", **said) == str(answer)
+
+
 def test_an_opt_out_link_of_an_older_key_still_works(settings):
     settings.SECRET_KEY = "old" * 20
     token = signing.dumps("contact point", salt="stop")
