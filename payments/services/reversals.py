@@ -30,6 +30,19 @@ def returned(payment: Payment, account: Account, outcome: Outcome, now: datetime
     consequences.after_return(payment, account=account, now=now)
 
 
+def untold(payment: Payment) -> bool:
+    """Tell a debit that came back without anybody saying why."""
+    said = returns.code_of(payment.network_decline_code, payment.decline_code)
+    return payment.kind == Method.Kind.ACH and payment.status == Status.RETURNED and not said
+
+
+def explained(payment: Payment, account: Account, outcome: Outcome, now: datetime) -> None:
+    """Record why a bank sent back what was taken back already without a reason."""
+    moves.keep_codes(payment, outcome)
+    payment.save()
+    consequences.after_late_word(payment, account=account, now=now)
+
+
 def _reopen(payment: Payment, account: Account, now: datetime) -> None:
     """Tell that a settlement paid at once is none after all: all of the debt is owed again (ACH-14)."""
     if payment.purpose in gate.SETTLING and payment.authorization and payment.authorization.kind == "single":
