@@ -27,6 +27,8 @@ from payments.services.methods import HOLDER_LENGTH, NoProcessor, active_process
 from payments.services.route import NoRoute, route_for
 
 VERSION = "keep 2026-11"
+OVER = ("bank_asks", "card_not_kept")
+"""After these nothing more comes of what was asked under a key, and another card under it would be refused unread."""
 _SENTENCES = {
     "text_changed": gettext_noop("The text you agreed to has changed. Please read it again."),
     "bank_asks": gettext_noop(

@@ -203,6 +203,16 @@ def test_a_card_that_was_not_kept_is_told_without_anything_that_names_it(sure, s
     assert not fingerprints & set(map(str, told.data.values()))
 
 
+def test_after_a_no_the_form_is_another_one_and_takes_another_card(sure, shop):
+    page, sent = offered(sure, "card")
+    page = sure.post("/wallet/add/?way=card", sent | {"confirmation_token": shop.merchant.token(DECLINED_MASTERCARD)})
+    assert page.context["key"] != sent["key"]
+    sent |= {"key": page.context["key"], "confirmation_token": shop.merchant.token(VISA_DEBIT)}
+    assert sure.post("/wallet/add/?way=card", sent).status_code == 302
+    wrong = sure.post("/wallet/add/?way=card", sent | {"agree": ""})
+    assert wrong.context["key"] == sent["key"]
+
+
 def test_a_bank_account_is_validated_before_its_first_debit_ach_02(sure, shop):
     _page, sent = offered(sure, "ach")
     page = sure.follow(sure.post("/wallet/add/?way=ach", sent | BANK))
