@@ -29,7 +29,7 @@ consumer.contact_changed language.set consent.granted consent.withdrawn esign.gr
 optout.medium optout.stream cease.received offer.made offer.viewed offer.accepted offer.declined offer.expired
 offer.withdrawn offer.broken offer.completed rule_set.published rule_set.withdrawn affordability.submitted
 affordability.decided hardship.requested hardship.granted hardship.declined hardship.ended
-method.added method.removed method.blocked
+method.added method.refused method.removed method.blocked
 method.updated authorization.created authorization.revoked payment.started payment.intended payment.succeeded
 payment.declined payment.pending payment.returned payment.charged_back payment.refunded payment.voided payment.posted
 postdate.scheduled postdate.changed postdate.cancel_requested postdate.cancelled postdate.due postdate.skipped

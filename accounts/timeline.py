@@ -63,6 +63,7 @@ SENTENCES = {
     "payment.voided": "Payment of {amount} voided before it was taken",
     "payment.posted": "The host posted the payment of {amount}",
     "method.added": "Payment method added|: {brand} {funding}| ending {last4}",
+    "method.refused": "Payment method not kept|: {brand} {funding}| ending {last4}| ({reason})",
     "method.removed": "Payment method removed|: {brand}| ending {last4}| ({reason})",
     "method.blocked": "Payment method ruled out by bank or network| ending {last4}| ({code})",
     "method.updated": "Payment method changed| ending {last4}| ({code})",

@@ -1,4 +1,4 @@
-"""Checks, cash and money orders that the agency's own people or system received, and what came back of them."""
+"""Checks, cash and money orders that the agency received itself; what came back of them, and of the host's debits."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from integrations.api.bodies import Cents, Day, Form, Text, Word
 from integrations.api.document import example, operation
 from integrations.api.money import PaymentShown, WhyForm
 from payments.models import Payment
-from payments.services import by_hand
+from payments.services import by_hand, returns
 
 
 class CameForm(Form):
@@ -59,21 +59,42 @@ class RecordPayment(Endpoint):
         return answer(PaymentShown.of(row), status=201, headers={"Location": f"/api/v1/payments/{row.pk}"})
 
 
+class ReturnForm(WhyForm):
+    """Why, and what the bank said of a debit."""
+
+    code = Text(required=False, max_length=3, help_text="Of a bank debit that the host submitted: R01, R10, ...")
+
+
 class CameBack(Endpoint):
     """It was not good."""
 
     @operation(
         "return_payment",
-        "Take back a check or money order that its bank did not honor",
+        "Take back a check, a money order, or with its bank's code a debit",
         scope="payments:record",
-        said="What it paid is owed again, and what it completed is open again. Told twice it counts once.",
-        form=WhyForm,
+        said=(
+            "What it paid is owed again, and what it completed is open again. Told twice it counts once. With `code` "
+            "it is a bank debit that the host submitted: what the code means for plan and bank account follows, also "
+            "where it had come back without one. A host that shows its debits in its own list says `ReturnCode` there."
+        ),
+        form=ReturnForm,
         answers=PaymentShown,
         once=True,
-        problems={409: "`not_by_hand`: only a check or money order that stands can come back."},
+        problems={
+            409: "`not_by_hand`: only a check or money order that stands can come back. `not_debited_by_host`: only a "
+            "debit that the host submitted has a code, and only one.",
+            422: "`refused`: `return_code_unknown`.",
+        },
+        examples=[
+            example("A check", {"reason": "Not sufficient funds."}),
+            example("A bank debit", {"reason": "The bank's file of today.", "code": "R10"}),
+        ],
     )
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         row = one(Payment, payment_id)
-        given = self.read(WhyForm)
-        row = made(by_hand.came_back(payment=row, reason=given["reason"], by=self.by, now=self.now))
+        given = self.read(ReturnForm)
+        if "code" in given:
+            row = made(returns.tell_return(payment=row, **given, by=self.by, now=self.now))
+        else:
+            row = made(by_hand.came_back(payment=row, **given, by=self.by, now=self.now))
         return answer(PaymentShown.of(row))

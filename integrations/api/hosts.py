@@ -147,7 +147,8 @@ class PushAccounts(APIView):
             "another body is refused (`conflicting_version`), and so is a debt that was paid, settled or discharged "
             "here and is sent as open without `ReopenReason` (`reopening_refused`), and an `AsOf` more than a day "
             "ahead (`as_of_in_future`). An unusable `Settlement` is listed as an error, offers nothing, and does not "
-            "hold the rest of its record back. `Content-Encoding: gzip` is welcome."
+            "hold the rest of its record back. A payment that a bank sent back may say its `ReturnCode` (`R01`), which "
+            "decides about plan and bank account. `Content-Encoding: gzip` is welcome."
         ),
         request={"application/json": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}},
         responses={

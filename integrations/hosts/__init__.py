@@ -59,7 +59,8 @@ class BadAnswer(ValueError):
 class Line(NamedTuple):
     """A payment or post-date in the host's own list; `portal_id` is ours, echoed, or None.
 
-    `notice_sent_on` is the day on which the host's letter about a post-date left, where it says so.
+    `notice_sent_on` is the day on which the host's letter about a post-date left, `return_code` why a bank sent a debit
+    back, where it says so.
     """
 
     host_id: str
@@ -71,6 +72,7 @@ class Line(NamedTuple):
     status: str
     updated_at: datetime
     notice_sent_on: date | None = None
+    return_code: str = ""
 
 
 class Invoice(NamedTuple):

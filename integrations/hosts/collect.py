@@ -45,6 +45,7 @@ TRANSACTION = {
     "Amount": "Amount",
     "Last4": "Last4",
     "Changed": "UpdatedAt",
+    "ReturnCode": "ReturnCode",
 }
 ENVELOPE = {
     "EventID": "EventID",

@@ -22,6 +22,7 @@ ITEM = {
     "Last4": "Last4",
     "State": "Status",
     "UpdatedAt": "UpdatedAt",
+    "ReturnCode": "ReturnCode",
 }
 CASE = Dialect(
     PERSON_AND_DEBT

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from accounts.money import InvalidAmount, to_cents
 from integrations.hosts import BadRecord, FieldError
+from payments.rules.returns import is_return
 
 MOST_ERRORS = 50
 """Of one record: a few kilobytes, unpacked, can have millions."""
@@ -192,6 +193,14 @@ def instant(value: Any) -> datetime:
     except (TypeError, ValueError):
         pass
     raise Wrong("invalid_time", "A time is YYYY-MM-DDTHH:MM:SSZ.")
+
+
+def return_code(value: Any) -> str:
+    """Read the code with which a bank sent a debit back."""
+    code = str(value).strip().upper()
+    if not is_return(code):
+        raise Wrong("invalid_return_code", "A bank's return code is R and two digits, like R01.")
+    return code
 
 
 def uuid_or_none(value: Any) -> UUID | None:

@@ -15,6 +15,7 @@ from integrations.hosts.reading import (
     day,
     flag,
     instant,
+    return_code,
     signed_cents,
     text,
     uuid_or_none,
@@ -95,6 +96,7 @@ ITEM = (
     Field("Status", "status", lambda value: text(30)(value).upper(), required=True),
     Field("UpdatedAt", "updated_at", instant),
     Field("NoticeSentOn", "notice_sent_on", day),
+    Field("ReturnCode", "return_code", return_code, default=""),
 )
 PHONE = (Field("Type", "label", text(40), default=""), Field("Status", "host_status", text(40), default=""))
 PHONE += (Field("Number", "value", people.phone, required=True),)

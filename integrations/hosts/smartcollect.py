@@ -76,6 +76,7 @@ ITEM = {
     "last4": "Last4",
     "status": "Status",
     "updatedAt": "UpdatedAt",
+    "returnCode": "ReturnCode",
 }
 LISTS = {
     "phones": ("Phones", PHONE),

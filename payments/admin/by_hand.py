@@ -1,4 +1,4 @@
-"""Staff write down what came by mail or over the counter, and take back a check that came back."""
+"""Staff write down what came by mail or over the counter, and take back a check, or a host's debit, that came back."""
 
 import uuid
 
@@ -12,7 +12,8 @@ from accounts.desk import DayInput, ReasonForm
 from accounts.money import format_cents
 from payments.admin.taking import say_refusals
 from payments.models import Payment
-from payments.services import by_hand
+from payments.rules.returns import TABLE, is_return
+from payments.services import by_hand, returns
 from settlements.admin.editor import HundredthsField
 from settlements.admin.people import by
 
@@ -65,14 +66,33 @@ class ReceivesByHand:
         )
 
 
+class ReturnForm(ReasonForm):
+    """Ask for the bank's code."""
+
+    code = forms.ChoiceField(
+        label=_("Return code"),
+        choices=[(code, f"{code} {row.meaning}") for code, row in TABLE.items() if is_return(code)],
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("As the bank gave it. What it means for the plan and the bank account follows at once."),
+    )
+    field_order = ("code", "reason")
+
+
 class ComesBack:
-    """The action on the page of a payment that was written down."""
+    """The actions on the page of a payment that was written down, or that the host debits."""
+
+    actions_detail = ["come_back", "sent_back"]
 
     def get_actions_detail(self, request, object_id):
-        """Offer it for a check or money order that stands."""
-        stands = Payment.objects.filter(pk=object_id, kind__in=by_hand.NUMBERED, status=Payment.Status.SUCCEEDED)
+        """Offer one for a check or money order that stands, the other for a debit of which the host said no code."""
+        payment = Payment.objects.filter(pk=object_id).first()
+        stands = payment is not None and payment.status == Payment.Status.SUCCEEDED
+        fitting = {"come_back": stands and payment.kind in by_hand.NUMBERED}
+        fitting |= {"sent_back": payment is not None and returns.can_be_told(payment)}
         offered = super().get_actions_detail(request, object_id)
-        return offered if stands.exists() else [one for one in offered if not one.action_name.endswith("_come_back")]
+        return [
+            one for one in offered if all(on or not one.action_name.endswith(f"_{it}") for it, on in fitting.items())
+        ]
 
     def has_come_back_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "payments.record_payment")
@@ -94,5 +114,26 @@ class ComesBack:
             text=_("Its bank did not honor it: it counts no longer, and what it completed is open again."),
             button=_("It came back"),
             form_class=ReasonForm,
+            do=do,
+        )
+
+    @action(description=_("Its bank sent it back"), permissions=["come_back"], icon="account_balance")
+    def sent_back(self, request, object_id):
+        payment = self.row(request, object_id)
+
+        def do(form):
+            done = returns.tell_return(payment=payment, by=by(request), now=request.now, **form.cleaned_data)
+            if isinstance(done, list):
+                return say_refusals(request, done)
+            self.log_change(request, payment, f"{form.cleaned_data['code']}: {form.cleaned_data['reason']}")
+            return gettext("Taken back. It is owed again.")
+
+        return self.ask(
+            request,
+            payment,
+            title=_("Payment %(reference)s came back") % {"reference": payment.reference},
+            text=_("It counts no longer, and what it completed is open again. The code decides about the plan."),
+            button=_("It came back"),
+            form_class=ReturnForm,
             do=do,
         )

@@ -24,6 +24,7 @@ from payments.models import Arrangement, Postdate
 from payments.services import change, life, postdates, replan, wallet
 from payments.services.authorize import usable
 from payments.services.change import Preview, Wish
+from payments.services.methods import kept_for
 from payments.services.preview import MOST_IN_ADVANCE
 from settlements.admin.people import by
 
@@ -66,7 +67,8 @@ class ChangeForm(RecordedForm):
     def __init__(self, *args, row: Arrangement, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         rows = row.postdates.filter(status__in=replan.MOVABLE).order_by("due_on", "number")
-        self.methods = {str(one.pk): one for one in wallet.methods_of(row.consumer_id) if usable(one)}
+        mine = wallet.methods_of(row.consumer_id)
+        self.methods = {str(one.pk): one for one in mine if usable(one) and kept_for(row.account, one)}
         self.fields["payment"].choices = [("", "-"), *((str(one.pk), str(one)) for one in rows)]
         self.fields["method"].choices = [("", "-"), *((key, one.label) for key, one in self.methods.items())]
 

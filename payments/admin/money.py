@@ -85,7 +85,7 @@ class Entries(FactInline):
 class PaymentAdmin(WithEvidence, GiveBack, ComesBack, OfAccount):
     """Money intended once, its one outcome and its ledger."""
 
-    actions_detail = [*GiveBack.actions_detail, "come_back", *WithEvidence.actions_detail]
+    actions_detail = [*GiveBack.actions_detail, *ComesBack.actions_detail, *WithEvidence.actions_detail]
     list_display = ["intended_at", "account", "amount_cents", "method", status, "purpose", "acknowledged_at"]
     list_filter = ["status", "kind", "executor", ("decided_at", RangeDateFilter)]
     search_help_text = _("Reference number of the account, or of the payment")

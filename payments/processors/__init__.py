@@ -144,6 +144,15 @@ class RefundFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disputed:
+    """Say what a dispute is now and why: in the processor's word, and by the bank's code; `asked` took no money."""
+
+    status: Literal["opened", "won", "lost", "asked", "unknown"]
+    reason: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BankChange:
     """Say what a bank changed about an account that is kept at the processor, which has it already (ACH-13)."""
 
@@ -280,8 +289,8 @@ class Processor(Protocol):
     def dispute(self, body: dict[str, Any]) -> str:
         """Give the reference of the dispute that an event is about, else an empty string."""
 
-    def find_dispute(self, *, ref: str) -> str:
-        """Say what a dispute is now: `opened`, `won`, `lost`, `asked` where no money was taken, or `unknown`."""
+    def find_dispute(self, *, ref: str) -> Disputed:
+        """Say what a dispute is now and why; `unknown` where nobody answers."""
 
 
 @lru_cache(maxsize=1024)

@@ -4,7 +4,7 @@ from typing import Any
 
 import stripe
 
-from payments.processors import BankChange, Card, RefundFailure
+from payments.processors import BankChange, Card, Disputed, RefundFailure
 
 DISPUTES = {
     "warning_needs_response": "asked",
@@ -61,12 +61,17 @@ class StripeNews:
         subject = body["data"]["object"]
         return subject["id"] if subject["object"] == "dispute" else ""
 
-    def find_dispute(self, *, ref: str) -> str:
-        """Ask for the dispute's status now: its events may come late, turned round, or not at all."""
+    def find_dispute(self, *, ref: str) -> Disputed:
+        """Ask for the dispute as it is now: its events may come late, turned round, or not at all."""
         try:
-            return DISPUTES.get(self.v1.disputes.retrieve(ref).status, "unknown")
+            found = self.v1.disputes.retrieve(ref)
         except stripe.StripeError:
-            return "unknown"
+            return Disputed(status="unknown")
+        return Disputed(
+            status=DISPUTES.get(found.status, "unknown"),
+            reason=found.reason or "",
+            code=getattr(found, "network_reason_code", None) or "",
+        )
 
     def bank_changed(self, body: dict[str, Any]) -> BankChange | None:
         """Read the bank account of an event that Stripe sends once it applied a notification of change itself."""

@@ -4,6 +4,7 @@ One row per code, as data. `R` codes send a debit back, `C` codes say what chang
 read where no bank's code came with them. Trying again is `rules.retries`; this says only whether it is allowed at all.
 """
 
+import re
 from typing import NamedTuple
 
 KEEP, PAUSE, CANCEL, HOLD = "keep", "pause", "cancel", "hold"
@@ -101,9 +102,19 @@ _FROM_STRIPE = {
     "debit_not_authorized": "R10",
     "bank_account_frozen": "R16",
     "bank_account_restricted": "R16",
-    # A consumer's bank disputes an ACH debit only as not authorized, and it cannot be contested (ACH-19).
+    # A debit that failed after it had succeeded comes as a dispute with one of these reasons; the last one names no
+    # code, so that what is planned is held and a person looks.
+    "incorrect_account_details": "R04",
+    "bank_cannot_process": "bank_cannot_process",
+    # Otherwise a consumer's bank disputes an ACH debit only as not authorized, and it cannot be contested (ACH-19).
     "disputed": "R10",
 }
+_RETURN = re.compile("R[0-9]{2}").fullmatch
+
+
+def is_return(code: str) -> bool:
+    """Tell the code of a return from anything else; there are more of them than rows in the table."""
+    return bool(_RETURN(code))
 
 
 def is_change(code: str) -> bool:

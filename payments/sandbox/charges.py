@@ -273,7 +273,7 @@ def dispute(
     charge: dict[str, Any],
     *,
     reason: str,
-    code: str,
+    code: str | None,
     amount: int | None = None,
     inquiry: bool = False,
 ) -> dict[str, Any]:
@@ -323,7 +323,7 @@ def dispute(
     return opened
 
 
-def block(call: Call, charge: dict[str, Any], return_code: str) -> None:
+def block(call: Call, charge: dict[str, Any], return_code: str | None) -> None:
     """Stop further debits of a bank account whose bank said so."""
     method = call.find("payment_method", charge["payment_method"])
     if method and return_code in banks.BLOCKING:

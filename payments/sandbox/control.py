@@ -194,7 +194,7 @@ def put_challenge(store: Store, given: dict[str, Any], base_url: str) -> dict[st
 def put_dispute(store: Store, given: dict[str, Any], base_url: str) -> dict[str, Any]:
     """Open a dispute of a charge, or close one (``dispute`` and ``status`` won or lost).
 
-    With ``inquiry`` the bank only asks, and takes no money.
+    With ``inquiry`` the bank only asks, and takes no money. Of a bank debit a ``reason`` alone comes without a code.
     """
     if given.get("dispute"):
         call = call_for(store, _owner(store, given["dispute"]), base_url=base_url)
@@ -207,7 +207,9 @@ def put_dispute(store: Store, given: dict[str, Any], base_url: str) -> dict[str,
     if charge["status"] != "succeeded" or charge["disputed"]:
         raise refused("Only a paid charge that is not disputed yet can be disputed.", param="charge")
     by_bank = charge["payment_method_details"]["type"] == "us_bank_account"
-    code = given.get("network_reason_code") or ("R10" if by_bank else "10.4")
+    code = given.get("network_reason_code") or (
+        None if by_bank and given.get("reason") else "R10" if by_bank else "10.4"
+    )
     reason = given.get("reason") or (banks.CODES.get(code) or "debit_not_authorized" if by_bank else "fraudulent")
     inquiry = bool(given.get("inquiry"))
     return charges.dispute(call, charge, reason=reason, code=code, amount=given.get("amount"), inquiry=inquiry)

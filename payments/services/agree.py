@@ -12,13 +12,13 @@ from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, Authorization, Method
 from payments.rules.authorization import IncompleteAuthorization, text_sha256
-from payments.rules.gates import handover_gates, promise_gates
-from payments.services import age_notice, authority, gate, locks, velocity
+from payments.services import authority, gate, locks, velocity
 from payments.services.arrange import BY_THEMSELVES, Agreed, arrange, breach_of
 from payments.services.authorize import authorize, usable
 from payments.services.gate import SETTLING, Standing
 from payments.services.locks import read_account
 from payments.services.means import Means, means_of_method
+from payments.services.methods import kept_for
 from payments.services.route import Route
 from payments.services.sign import Refused
 from settlements.models import Quote
@@ -30,7 +30,6 @@ __all__ = ["Refused", "accept", "closed", "quote"]
 
 _SENTENCES = {
     "quote_changed": gettext_noop("Something has changed since this was worked out. Please look at the new figures."),
-    "sol_notice_required": gettext_noop("Please read and acknowledge the notice about the age of this debt first."),
     "method_unknown": gettext_noop("Please choose one of your saved ways to pay."),
 }
 
@@ -51,17 +50,7 @@ def closed(at: Standing, *, now: datetime) -> list[Refusal]:
     """Say why nothing can be agreed on this account now, whatever the sums are."""
     found = [] if at.arrangement is None else [gate.no("arrangement_active")]
     line = Line(at.today, max(at.owed.cents, 1))
-    return found + _gates(at, (line,), None, "consumer", now=now)
-
-
-def _gates(
-    at: Standing, lines: tuple[Line, ...], means: Means | None, executor: str, *, now: datetime
-) -> list[Refusal]:
-    read = age_notice.last_read(at.account, now=now) is not None
-    facts = gate.facts_of(at, lines, means, executor, single=False, acknowledged=read, now=now)
-    found = handover_gates(facts) if means else promise_gates(facts)
-    known = {"sol_acknowledgement_needed": refuse(_SENTENCES["sol_notice_required"], "sol_notice_required")}
-    return [known.get(one.code, one) for one in found]
+    return found + gate.against_agreeing(at, (line,), None, "consumer", now=now)
 
 
 @transaction.atomic
@@ -93,13 +82,14 @@ def accept(
     if method is not None:
         mine = Method.objects.select_related("processor_account").filter(pk=method.pk)
         method = mine.filter(consumer_id=account.consumer_id).first()
-        means = means_of_method(method) if method and usable(method) else None
+        ours = method is not None and usable(method) and kept_for(account, method)
+        means = means_of_method(method) if ours else None
         if means is None:
             raise Refused([*against, refuse(_SENTENCES["method_unknown"], "method_unknown", field="method")])
         route = _route(account, means, lines, at)
         if route is None:
             raise Refused([*against, gate.no("method_not_routed", "method")])
-    against += _gates(at, lines, means, route.executor, now=now)
+    against += gate.against_agreeing(at, lines, means, route.executor, now=now)
     if means is not None and means.kind == Method.Kind.CARD:
         against += velocity.against(account, visit_id=None, link_id=None, card=means.fingerprint, now=now)
     channel = gate.channel_for(account.consumer)

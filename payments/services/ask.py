@@ -90,12 +90,13 @@ def apply_event(event: ProcessorEvent, *, now: datetime) -> str:
         return refunds.came_back(payment=payment, failure=failure, refunded_cents=charged.refunded_cents, now=now)
     if disputed := adapter.dispute(event.body):
         said = adapter.find_dispute(ref=disputed)
-        if said == "unknown":
+        if said.status == "unknown":
             return ""
         if payment.status == Payment.Status.INTENDED:
             look(payment_id=payment.pk, now=now)
-        found = reversals.record_dispute(payment_id=payment.pk, said=said, now=now)
-        return f"dispute {said}: {found.status}"
+        why = {"reason": said.reason, "code": said.code}
+        found = reversals.record_dispute(payment_id=payment.pk, said=said.status, now=now, **why)
+        return f"dispute {said.status}: {found.status}"
     outcome = adapter.find(payment=str(payment.pk), ref=ref or payment.processor_ref)
     if outcome.status == "unknown":
         return ""

@@ -13,7 +13,8 @@ from accounts import events
 from accounts.models import Account
 from payments.models import BatchItem, Payment, PaymentBatch, Postdate
 from payments.processors import Outcome
-from payments.services import incidents, ledger, life, moves, settle
+from payments.rules import returns
+from payments.services import consequences, incidents, ledger, life, moves, settle
 from payments.services.batches import Item, Status, no, standing_items, tell
 from payments.services.locks import lock_account
 from payments.services.sign import Refused
@@ -107,4 +108,6 @@ def _payment_of(item: BatchItem, account: Account, *, failed: bool, now: datetim
             data=about,
         )
     life.after_money(account=account, now=now)
+    if failed and payment.kind == Payment.Kind.ACH and returns.is_return(item.reason):
+        consequences.after_return(payment, account=account, now=now)
     return payment

@@ -21,6 +21,8 @@ from payments.services.locks import lock_account
 
 UPDATE_PENDING = "method_update_pending"
 """Holds what waits for a change to be applied; the gates say the same code."""
+UNTOLD = "return"
+"""Holds what is planned after a return whose code nobody said."""
 
 
 def after_no(payment: Payment, *, account: Account, now: datetime) -> None:
@@ -34,7 +36,7 @@ def after_no(payment: Payment, *, account: Account, now: datetime) -> None:
 def after_return(payment: Payment, *, account: Account, now: datetime) -> None:
     """Carry out the row of a return's code; the payment has its codes and its new status already."""
     code = returns.code_of(payment.network_decline_code, payment.decline_code)
-    row, reason = returns.of(code), f"return_{code}".rstrip("_")
+    row, reason = returns.of(code), f"{UNTOLD}_{code}" if code else UNTOLD
     method = payment.method
     if method is not None:
         _end_method(method, row.method, code, account=account, now=now)
@@ -54,6 +56,17 @@ def after_return(payment: Payment, *, account: Account, now: datetime) -> None:
     transaction.on_commit(partial(meters.check, now=now))
     if method is not None and row.method in (returns.BLOCK, returns.REMOVE):
         transaction.on_commit(partial(stop_unusable, now=now))
+
+
+def after_late_word(payment: Payment, *, account: Account, now: datetime) -> None:
+    """Carry out the row of a code that was said after its return; what waited for it goes on where the row lets it."""
+    row = returns.of(returns.code_of(payment.network_decline_code, payment.decline_code))
+    if payment.method is not None and row.plan == returns.KEEP:
+        joined = Postdate.objects.select_related("method__processor_account", "arrangement")
+        waiting = joined.filter(account=account, method__in=same_means(payment.method), held_for=UNTOLD)
+        missed = items.release_all(waiting.order_by("due_on"), UNTOLD, account=account, now=now)
+        items.tell_missed(missed, account=account, now=now)
+    after_return(payment, account=account, now=now)
 
 
 def after_decline(payment: Payment, *, account: Account, now: datetime) -> None:

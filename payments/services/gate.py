@@ -13,9 +13,9 @@ from accounts.models import Account, Consumer, Event
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.services import consent, licences
 from payments.models import Arrangement, Checkout, Method, Payment
-from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates
+from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates, promise_gates
 from payments.rules.notices import check_letters, notice_needed, predebit_window
-from payments.services import authority, tries, velocity
+from payments.services import age_notice, authority, tries, velocity
 from payments.services.against_means import debits_paused, failed_attempts, ruled_out, ruling_out
 from payments.services.means import Means, card_policy, disclosures, means_of
 from payments.services.owed import Owed, owed_of
@@ -53,6 +53,7 @@ _SENTENCES = {
     "already_paid_since": gettext_noop("A payment was made on this account since you began. Please look again."),
     "text_changed": gettext_noop("The text you agreed to has changed. Please read it again."),
     "day_has_changed": gettext_noop("This was prepared on another day. Please choose again."),
+    "sol_notice_required": gettext_noop("Please read and acknowledge the notice about the age of this debt first."),
 }
 
 
@@ -282,6 +283,16 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     against = charge_gates(facts) if now_route is not None else handover_gates(facts)
     found += [one for one in against if not (handed_over and one.code == "executor_is_host")]
     return _once(found)
+
+
+def against_agreeing(
+    at: Standing, lines: Sequence[Line], means: Means | None, executor: str, *, now: datetime
+) -> list[Refusal]:
+    """List every reason why these payments cannot be agreed outside a checkout now; without means nobody is charged."""
+    read = age_notice.last_read(at.account, now=now) is not None
+    facts = facts_of(at, lines, means, executor, single=False, acknowledged=read, now=now)
+    found = handover_gates(facts) if means else promise_gates(facts)
+    return [no("sol_notice_required") if one.code == "sol_acknowledgement_needed" else one for one in found]
 
 
 def _same_terms(terms: Terms, shown: dict) -> bool:

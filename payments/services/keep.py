@@ -27,6 +27,8 @@ from payments.services.methods import HOLDER_LENGTH, NoProcessor, active_process
 from payments.services.route import NoRoute, route_for
 
 VERSION = "keep 2026-11"
+OVER = ("bank_asks", "card_not_kept")
+"""After these nothing more comes of what was asked under a key, and another card under it would be refused unread."""
 _SENTENCES = {
     "text_changed": gettext_noop("The text you agreed to has changed. Please read it again."),
     "bank_asks": gettext_noop(
@@ -63,6 +65,8 @@ def add_card(*, account: Account, confirmation_token: str, asked: Asked, now: da
     """
     if found := _already(asked):
         return found if found[0].code != "added_already" else []
+    if stopped := _stopped(account, asked, now=now):
+        return stopped
     try:
         merchant = active_processor(account)
         adapter = adapter_of(merchant)
@@ -75,9 +79,7 @@ def add_card(*, account: Account, confirmation_token: str, asked: Asked, now: da
         return [methods.no("processor_unreachable", "card")]
     if refused := cards.check_card(card.brand, card.funding, card_policy(account)):
         return refused
-    who = {"visit_id": asked.visit.pk, "link_id": None}
-    if stopped := velocity.against(account, **who, card=card.fingerprint, now=now):
-        velocity.tell(stopped, account=account, **who, now=now)
+    if stopped := _stopped(account, asked, card=card.fingerprint, now=now):
         return stopped
     order = KeepOrder(
         checkout=str(asked.key),
@@ -89,6 +91,10 @@ def add_card(*, account: Account, confirmation_token: str, asked: Asked, now: da
     outcome = adapter.keep(order)
     if outcome.status == "unknown":
         outcome = adapter.keep(order)
+    if outcome.status in ("action", "declined"):
+        reason = velocity.ASKS if outcome.status == "action" else outcome.decline_code
+        tried = {"key": asked.key, "visit_id": asked.visit.pk, "card": card, "reason": reason}
+        velocity.write_refused(account, **tried, now=now)
     if outcome.status == "action":
         adapter.forget(ref=outcome.ref)
         return [_no("bank_asks", "card")]
@@ -152,6 +158,14 @@ def add_bank(
     }
     _write(account, asked, values, now)
     return []
+
+
+def _stopped(account: Account, asked: Asked, *, card: str = "", now: datetime) -> list[Refusal]:
+    """Ask whoever tries many cards to wait, and show staff (AUTH-16)."""
+    who = {"visit_id": asked.visit.pk, "link_id": None}
+    found = velocity.against(account, **who, card=card, now=now)
+    velocity.tell(found, account=account, **who, now=now)
+    return found
 
 
 def _already(asked: Asked) -> list[Refusal]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from payments.models import Incident, Payment, ProcessorAccount
 from payments.rules import meters as rules
@@ -13,7 +13,11 @@ from payments.rules import returns
 from payments.rules.meters import Meter
 from payments.services import incidents
 
-SENT = (*Payment.COUNTED, Payment.Status.RETURNED)
+BACK = (Payment.Status.RETURNED, Payment.Status.DECLINED)
+CAME_BACK = Q(network_decline_code__startswith="R") | Q(decline_code__in=returns.TABLE)
+SENT = Q(status__in=(*Payment.COUNTED, Payment.Status.RETURNED))
+SENT |= Q(status=Payment.Status.DECLINED, executor="host") & CAME_BACK
+"""A debit of a host that failed with a bank's code was sent there."""
 KINDS = {60: "return_rate_60", 80: "return_rate_80", 100: "return_rate_100"}
 SEVERITIES = {60: Incident.Severity.NOTICE, 80: Incident.Severity.WARNING, 100: Incident.Severity.URGENT}
 
@@ -24,7 +28,7 @@ def meters(*, now: datetime) -> dict[UUID | None, tuple[Meter, ...]]:
     A debit belongs to the merchant account at which its bank account was validated.
     """
     since = now - timedelta(days=rules.WINDOW_DAYS)
-    sent = Payment.objects.filter(kind="ach", status__in=SENT, intended_at__gt=since, intended_at__lte=now)
+    sent = Payment.objects.filter(SENT, kind="ach", intended_at__gt=since, intended_at__lte=now)
     rows = sent.values_list("method__processor_account", "status", "network_decline_code", "decline_code").annotate(
         number=Count("pk")
     )
@@ -32,7 +36,7 @@ def meters(*, now: datetime) -> dict[UUID | None, tuple[Meter, ...]]:
     returned: dict[UUID | None, Counter[str]] = {}
     for merchant, status, network_code, decline_code, number in rows:
         debits[merchant] += number
-        if status == Payment.Status.RETURNED:
+        if status in BACK:
             returned.setdefault(merchant, Counter())[returns.code_of(network_code, decline_code)] += number
     return {merchant: rules.read(number, returned.get(merchant, {})) for merchant, number in debits.items()}
 

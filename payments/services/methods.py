@@ -275,6 +275,14 @@ def usable_for(account: Account):
     return stored_of(account.consumer_id).filter(processor_account=merchant)
 
 
+def kept_for(account: Account, method: Method) -> bool:
+    """Tell whether a card or bank account is known where the money of this account goes; nowhere else is it charged."""
+    try:
+        return method.processor_account_id == active_processor(account).pk
+    except NoProcessor:
+        return False
+
+
 @known
 def _customers(consumer_id: UUID, merchant_id: UUID) -> QuerySet:
     mine = stored_of(consumer_id).filter(processor_account=merchant_id).exclude(processor_customer="")

@@ -17,9 +17,9 @@ from django.db.models import QuerySet
 from accounts import events
 from accounts.known import known
 from accounts.models import Account
-from payments.models import HostItem, Payment, Postdate
+from payments.models import HostItem, Method, Payment, Postdate
 from payments.processors import Outcome
-from payments.services import batches, incidents, ledger, letters, life, locks, moves, reversals, settle
+from payments.services import batches, consequences, incidents, ledger, letters, life, locks, moves, reversals, settle
 from payments.services import postdates as own_postdates
 from payments.services.methods import wipe_acknowledged
 
@@ -193,15 +193,22 @@ def _payment(line: HostLine, account: Account, now: datetime) -> None:
 
 
 def _move(payment: Payment, line: HostLine, account: Account, now: datetime) -> None:
+    code = _return_code(line, payment.kind)
     match line.status:
         case "POSTED" if payment.status == Payment.Status.PENDING:
             settle.apply(payment, account=account, outcome=Outcome(status="succeeded"), now=now, origin="host")
         case "DECLINED" | "ACH REVERSAL" if payment.executor == "host":
-            settle.apply(payment, account=account, outcome=Outcome(status="declined"), now=now, origin="host")
+            outcome = Outcome(status="declined", network_decline_code=code)
+            settle.apply(payment, account=account, outcome=outcome, now=now, origin="host")
         case "CHARGEBACK" | "ACH REVERSAL" if not _older_than_won(line, payment):
-            reversals.record_dispute(payment_id=payment.pk, said="opened", now=now, origin="host")
+            reversals.record_dispute(payment_id=payment.pk, said="opened", now=now, origin="host", code=code)
         case "REFUND":
             reversals.record_refund(payment_id=payment.pk, refunded_cents=line.amount_cents, now=now, origin="host")
+
+
+def _return_code(line: HostLine, kind: str) -> str:
+    """Read why a bank sent a debit back, where the host says so."""
+    return getattr(line, "return_code", "") if kind == Method.Kind.ACH else ""
 
 
 def _older_than_won(line: HostLine, payment: Payment) -> bool:
@@ -259,14 +266,19 @@ def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -
 
 
 def _fail(postdate: Postdate, line: HostLine, account: Account, key: UUID, now: datetime) -> None:
-    payment = _written(postdate, line, account, key, Payment.Status.DECLINED, now)
+    code = _return_code(line, postdate.method.kind if postdate.method else "")
+    payment = _written(postdate, line, account, key, Payment.Status.DECLINED, now, code)
     if postdate.status in (Postdate.Status.SCHEDULED, Postdate.Status.HELD, Postdate.Status.CANCEL_REQUESTED):
         _set(postdate, Postdate.Status.FAILED, line, now)
     told = moves.snapshot(payment, account, now, origin="host", host_id=line.host_id, number=postdate.number)
     events.record("payment.declined", account=account, now=now, data=told)
+    if code:
+        consequences.after_return(payment, account=account, now=now)
 
 
-def _written(postdate: Postdate, line: HostLine, account: Account, key: UUID, status: str, now: datetime) -> Payment:
+def _written(
+    postdate: Postdate, line: HostLine, account: Account, key: UUID, status: str, now: datetime, code: str = ""
+) -> Payment:
     return Payment.objects.create(
         account=account,
         consumer_id=account.consumer_id,
@@ -283,6 +295,7 @@ def _written(postdate: Postdate, line: HostLine, account: Account, key: UUID, st
         amount_cents=line.amount_cents,
         currency=account.currency,
         status=status,
+        network_decline_code=code,
         intended_at=now,
         decided_at=now,
         acknowledged_at=now,

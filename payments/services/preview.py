@@ -22,6 +22,7 @@ from payments.services.authorize import usable
 from payments.services.gate import Standing
 from payments.services.locks import read_account
 from payments.services.means import means_of_method
+from payments.services.methods import kept_for
 from payments.services.owed import owed
 from payments.services.received import received
 from payments.services.route import Route
@@ -116,6 +117,7 @@ class Facts:
     planned: tuple[Planned, ...]
     counted_cents: int
     today: date
+    now: datetime
     by_staff: bool
 
 
@@ -147,7 +149,7 @@ def facts_of(arrangement_id: UUID, account: Account, by: str, now: datetime) -> 
     today = local_date(now, account.consumer.time_zone)
     counted = received([row])[row.pk].counted_cents
     at = gate.standing(account, now=now)
-    return Facts(row, account, at, items, planned, counted, today, by.startswith("staff:"))
+    return Facts(row, account, at, items, planned, counted, today, now, by.startswith("staff:"))
 
 
 def _no(code: str, field: str | None = None, **params: Any) -> Refusal:
@@ -270,18 +272,21 @@ def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
 
 
 def _other_method(facts: Facts, wish: Wish) -> Changed:
-    mine = wish.method is not None and wish.method.consumer_id == facts.account.consumer_id
-    if wish.method is None or not mine or not usable(wish.method):
+    """Let another card or bank account take over what is planned, by the gates of a new plan: no host asks again."""
+    method = wish.method
+    mine = method is not None and method.consumer_id == facts.account.consumer_id
+    if method is None or not mine or not usable(method) or not kept_for(facts.account, method):
         return Changed(refusals=(_no("method_unknown", "method"),))
-    if wish.method.pk == facts.row.method_id:
+    if method.pk == facts.row.method_id:
         return Changed(refusals=(_no("nothing_changes", "method"),))
     near = facts.today + timedelta(days=rules.NEAR_DAYS)
     moving = [one for one in facts.planned if one.movable and one.due_on > near]
     lines = tuple(Line(one.due_on, one.amount_cents) for one in moving)
-    if wish.method.kind not in facts.at.allowed.methods(max(len(lines), 2)):
+    route = _route_for(facts, method, lines) if lines else None
+    if route is None or method.kind not in facts.at.allowed.methods(max(len(lines), 2)):
         return Changed(refusals=(gate.no("method_not_routed", "method"),))
-    if not lines or _route_for(facts, wish.method, lines) is None:
-        return Changed(refusals=(gate.no("method_not_routed", "method"),))
+    if against := gate.against_agreeing(facts.at, lines, means_of_method(method), route.executor, now=facts.now):
+        return Changed(refusals=tuple(against))
     return Changed(tuple(one.key for one in moving), lines)
 
 

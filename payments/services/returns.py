@@ -8,23 +8,55 @@ from django.db import transaction
 from accounts import events
 from accounts.crypto import blind_index
 from accounts.models import Account
-from accounts.refusals import Refusal
+from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, Method, Payment, Postdate
 from payments.processors import BankChange, Outcome
 from payments.rules import returns
 from payments.rules.bank import check_bank_account, last4, typed_digits
-from payments.services import consequences, items, settle
+from payments.services import consequences, items, reversals, settle
 from payments.services.locks import lock_account
 
+_SENTENCES = {
+    "return_code_unknown": gettext_noop("Enter the return code as the bank gave it: R and two digits, like R01."),
+    "not_debited_by_host": gettext_noop(
+        "Only a bank debit that the agency's own system submitted, and whose return nobody explained yet, can be "
+        "taken back here."
+    ),
+}
+ORIGIN = "agency"
+"""Who tells of a return that neither processor nor host told."""
 
-def apply_return(*, payment: Payment, code: str, now: datetime, origin: str = "processor") -> Payment:
+
+def can_be_told(payment: Payment) -> bool:
+    """Tell whether somebody may say here why a debit came back: the host submitted it and gave no reason so far."""
+    standing = payment.status in (Payment.Status.PENDING, Payment.Status.SUCCEEDED)
+    by_host = payment.kind == Method.Kind.ACH and payment.executor == "host"
+    return by_host and (standing or reversals.untold(payment))
+
+
+def tell_return(*, payment: Payment, code: str, reason: str, by: str, now: datetime) -> Payment | list[Refusal]:
+    """Take back a debit that the host submitted and a bank sent back, as its people or its system say.
+
+    Told twice it counts once. What the portal debits is told by its processor alone.
+    """
+    code = code.strip().upper()
+    if not returns.is_return(code):
+        return [refuse(_SENTENCES["return_code_unknown"], "return_code_unknown", field="code")]
+    if payment.status == Payment.Status.RETURNED and payment.network_decline_code == code:
+        return payment
+    if not can_be_told(payment):
+        return [refuse(_SENTENCES["not_debited_by_host"], "not_debited_by_host")]
+    return apply_return(payment=payment, code=code, now=now, origin=ORIGIN, reason=f"{by}: {reason}")
+
+
+def apply_return(*, payment: Payment, code: str, now: datetime, origin: str = "processor", reason: str = "") -> Payment:
     """Apply a return code to a debit, submitted or long settled: 60 days are the consumer's right (ACH-14).
 
     What was counted is counted no more, the debt and a settlement it completed are open again, and the plan and the
     bank account follow the code's row. The same return told again changes nothing.
     """
     assert not returns.is_change(code), "a notification of change sends nothing back"
-    outcome = Outcome(status="declined", network_decline_code=code)
+    outcome = Outcome(status="declined", network_decline_code=code, reason=reason)
     return settle.record_return(payment_id=payment.pk, outcome=outcome, now=now, origin=origin)
 
 

@@ -9,6 +9,7 @@ from accounts import events
 from accounts.models import Account
 from payments.models import Method, Payment
 from payments.processors import Outcome
+from payments.rules import returns
 from payments.services import consequences, gate, incidents, ledger, life, moves, tries
 from payments.services.owed import owed
 
@@ -29,6 +30,19 @@ def returned(payment: Payment, account: Account, outcome: Outcome, now: datetime
     consequences.after_return(payment, account=account, now=now)
 
 
+def untold(payment: Payment) -> bool:
+    """Tell a debit that came back without anybody saying why."""
+    said = returns.code_of(payment.network_decline_code, payment.decline_code)
+    return payment.kind == Method.Kind.ACH and payment.status == Status.RETURNED and not said
+
+
+def explained(payment: Payment, account: Account, outcome: Outcome, now: datetime) -> None:
+    """Record why a bank sent back what was taken back already without a reason."""
+    moves.keep_codes(payment, outcome)
+    payment.save()
+    consequences.after_late_word(payment, account=account, now=now)
+
+
 def _reopen(payment: Payment, account: Account, now: datetime) -> None:
     """Tell that a settlement paid at once is none after all: all of the debt is owed again (ACH-14)."""
     if payment.purpose in gate.SETTLING and payment.authorization and payment.authorization.kind == "single":
@@ -37,18 +51,30 @@ def _reopen(payment: Payment, account: Account, now: datetime) -> None:
         events.record("settlement.broken", account=account, now=now, data=told)
 
 
+def _why(reason: str, code: str, origin: str) -> Outcome:
+    """Say why a debit came back: its bank's code, else the processor's word.
+
+    A bank's dispute that names no failure means not authorized; a host that says only `reversal` may mean any return.
+    """
+    word = reason if returns.code_of("", reason) else "disputed" if origin == "processor" else ""
+    network_code = code if returns.is_return(code) else ""
+    return Outcome(status="declined", decline_code=word, network_decline_code=network_code)
+
+
 @transaction.atomic
-def record_dispute(*, payment_id: UUID, said: str, now: datetime, origin: str = "processor") -> Payment:
+def record_dispute(
+    *, payment_id: UUID, said: str, now: datetime, origin: str = "processor", reason: str = "", code: str = ""
+) -> Payment:
     """Record a dispute: `opened` takes the money away, `won` brings it back, `lost` makes it final.
 
     A lost one that was never heard of before takes the money away too; staff look at it once.
+
+    :param reason, code: why a bank debit came back, in the processor's word and the bank's own code.
     """
     payment, account = moves.lock_both(payment_id)
     if said in ("opened", "lost") and payment.status == Status.SUCCEEDED:
         if payment.kind == Method.Kind.ACH:
-            # A bank's dispute means unauthorized; a host that says only `reversal` may mean any return.
-            said_by_bank = "disputed" if origin == "processor" else ""
-            returned(payment, account, Outcome(status="declined", decline_code=said_by_bank), now, origin)
+            returned(payment, account, _why(reason, code, origin), now, origin)
         else:
             ledger.book(
                 payment,

@@ -85,6 +85,8 @@ def apply(payment: Payment, *, account: Account, outcome: Outcome, now: datetime
         case (Status.SUCCEEDED, "declined") if payment.kind == Method.Kind.ACH:
             # Its success was the host's word, or a bank sent back what had settled.
             reversals.returned(payment, account, outcome, now, origin)
+        case (Status.RETURNED, "declined") if outcome.network_decline_code and reversals.untold(payment):
+            reversals.explained(payment, account, outcome, now)
         case (Status.SUCCEEDED, "succeeded") if outcome.refunded_cents:
             reversals.refund(payment, account=account, refunded_cents=outcome.refunded_cents, now=now, origin=origin)
         case (Status.DECLINED | Status.VOIDED, "succeeded" | "pending"):

@@ -24,6 +24,7 @@ from payments.services import gate, replan, wallet
 from payments.services.authorize import usable
 from payments.services.change import Preview, Signer, Wish
 from payments.services.means import means_of_method
+from payments.services.methods import kept_for
 from payments.services.preview import limit_of
 from payments.sight import language, local, say
 from payments.views.own import own_arrangement
@@ -205,7 +206,7 @@ def _movable(row: Arrangement, today: date) -> list[Postdate]:
 def _others(row: Arrangement) -> list[Method]:
     """List the consumer's other cards and bank accounts that could take the payments over."""
     mine = wallet.methods_of(row.consumer_id).exclude(pk=row.method_id).filter(blocked_at=None)
-    return [one for one in mine if usable(one)]
+    return [one for one in mine if usable(one) and kept_for(row.account, one)]
 
 
 def _choice(row: Postdate, chosen: bool) -> dict[str, Any]:

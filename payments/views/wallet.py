@@ -100,7 +100,7 @@ def add(request: HttpRequest) -> HttpResponse:
         "form": form,
         "refusals": problems([one for one in found if form.where.get(one.field or "") is None]),
         "text": {"paragraphs": text.split("\n\n"), "sha256": text_sha256(text)},
-        "key": form.data.get("key") or str(uuid4()),
+        "key": _key(form, found),
         "card": {
             "script_url": merchant.script_url,
             "publishable_key": merchant.publishable_key,
@@ -113,6 +113,12 @@ def add(request: HttpRequest) -> HttpResponse:
     status = 422 if found or form.errors else 200
     response = render(request, "payments/wallet_add.html", context, status=status)
     return with_processor(response, merchant) if merchant else response
+
+
+def _key(form: RefusableForm, found: list[Refusal]) -> str:
+    """Keep the key of a form that is sent again; what a bank was asked under it is over, and needs another one."""
+    over = any(one.code in keep.OVER for one in found)
+    return str(uuid4()) if over else form.data.get("key") or str(uuid4())
 
 
 def _keep_text(account: Account, way: str) -> str:

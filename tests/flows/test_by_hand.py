@@ -6,15 +6,15 @@ import uuid
 import pytest
 from django.urls import reverse
 
-from accounts.models import Account, Event
+from accounts.models import Account, Event, User
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns.models import Message
 from campaigns.services import fulfil
-from payments.models import Arrangement, Dispute, LedgerEntry, Payment
+from payments.models import Arrangement, Dispute, LedgerEntry, Method, Payment
 from payments.services import life, mirror
 from portal.invariants import findings
 from tests.conftest import NOW
-from tests.payments.test_mirror import Line
+from tests.payments.test_mirror import Line, debited, sent_back, show
 from tests.staff import member, signed_in
 from tests.visitor import text
 
@@ -163,3 +163,38 @@ def test_only_who_may_writes_down_and_only_for_their_own_agency(shop, other_shop
     back = reverse("admin:payments_payment_come_back", args=[Payment.objects.get().pk])
     assert stranger.post(back, {"reason": "x"}).status_code == 404
     assert Payment.objects.get().status == "succeeded"
+
+
+def test_staff_say_with_a_reason_why_a_bank_sent_a_hosts_debit_back(shop, other_shop, clerk):
+    payment, postdate = debited(shop)
+    page, where = (reverse(f"admin:payments_payment_{name}", args=[payment.pk]) for name in ("change", "sent_back"))
+    assert where in clerk.get(page).content.decode()
+    show(shop, [sent_back(payment)])
+    assert where in clerk.get(page).content.decode(), "the host named no code"
+    collector = signed_in(member(shop.agency, "collector", "col"))
+    stranger = signed_in(member(other_shop.agency, "payments supervisor", "far"))
+    said = {"code": "R10", "reason": "The bank's file of today"}
+    assert (collector.post(where, said).status_code, stranger.post(where, said).status_code) == (403, 404)
+    clerk.post(where, said | {"reason": ""})
+    assert Method.objects.get().blocked_at is None
+    answer = clerk.post(where, said, follow=True).content.decode()
+    assert "Taken back. It is owed again." in answer
+    assert where not in answer
+    for row in (payment, postdate):
+        row.refresh_from_db()
+    eve = User.objects.get(username="eve")
+    assert (payment.network_decline_code, payment.reason) == ("R10", f"staff:{eve.pk}: The bank's file of today")
+    assert (postdate.status, Method.objects.get().blocked_reason) == ("cancel_req", "R10")
+    assert kinds(shop).count("payment.returned") == 1
+
+
+def test_a_check_and_a_debit_of_the_portal_have_no_return_code(shop, clerk, promised):
+    write_down(clerk, shop)
+    payment = Payment.objects.get()
+    page = clerk.get(reverse("admin:payments_payment_change", args=[payment.pk])).content.decode()
+    assert reverse("admin:payments_payment_come_back", args=[payment.pk]) in page
+    where = reverse("admin:payments_payment_sent_back", args=[payment.pk])
+    assert where not in page
+    clerk.post(where, {"code": "R10", "reason": "x"})
+    payment.refresh_from_db()
+    assert payment.status == "succeeded"

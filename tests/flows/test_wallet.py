@@ -2,14 +2,17 @@
 
 import datetime as dt
 import re
+import uuid
 
 import pytest
 
 from accounts.models import Event
-from payments.models import Authorization, HostItem, Method, Payment, Postdate
+from payments.models import Authorization, HostItem, Incident, Method, Payment, Postdate
 from payments.services import ask, keep, methods, wallet
+from payments.services import checkout as checkouts
 from tests.conftest import NOW
 from tests.payments.conftest import DECLINED_MASTERCARD, VISA_CREDIT, VISA_DEBIT
+from tests.payments.test_due_retries import number_of, script
 from tests.payments.test_life import three_parts
 from tests.visitor import Visitor, text
 
@@ -109,6 +112,105 @@ def test_a_card_that_may_not_be_used_or_kept_is_refused(sure, shop, number, code
     assert (page.status_code, f'data-code="{code}"' in page.content.decode()) == (422, True)
     assert not Method.objects.exists()
     assert not Event.objects.filter(kind="method.added").exists()
+
+
+def add_card(sure, shop, number=DECLINED_MASTERCARD, **changed):
+    """Add a card on a page of its own; give the answer."""
+    _page, sent = offered(sure, "card")
+    return sure.post("/wallet/add/?way=card", sent | {"confirmation_token": shop.merchant.token(number)} | changed)
+
+
+def told_of(page, code) -> bool:
+    return (page.status_code, f'data-code="{code}"' in page.content.decode()) == (422, True)
+
+
+def asking(shop) -> str:
+    """Make a card whose bank wants to see the consumer each time."""
+    number = number_of()
+    script(shop, number, outcome="challenge_always")
+    return number
+
+
+def asked(shop) -> int:
+    """Count how often the processor was asked to keep a card."""
+    return len(shop.merchant.v1.setup_intents.list({"limit": 100}).data)
+
+
+def test_auth_16_after_three_cards_that_were_not_kept_no_card_of_the_visit_reaches_the_processor(
+    sure, shop, other_shop, clock
+):
+    for _time in range(3):
+        assert told_of(add_card(sure, shop), "card_not_kept")
+    before = asked(shop)
+    unknown = add_card(sure, shop, confirmation_token="ctoken_that_nobody_was_given")
+    assert told_of(unknown, "too_many_declines"), "the processor would not know this token"
+    assert told_of(add_card(sure, shop, VISA_DEBIT), "too_many_declines")
+    assert (asked(shop), Method.objects.count()) == (before, 0)
+    incident = Incident.objects.get()
+    assert (incident.kind, incident.key) == ("card_testing_too_many_declines", f"visit:{sure.visit().pk}")
+    # A payment of the same visit is asked to wait as well.
+    page = sure.get(f"/accounts/{shop.account.pk}/pay/")
+    page = sure.follow(sure.submit(page, having="choice", choice="any", amount="40"))
+    assert "A card can be tried again from 10:10 AM." in text(page)
+    stranger = Visitor(other_shop.agency).sign_in(other_shop.account, level=2)
+    assert add_card(stranger, other_shop, VISA_DEBIT).status_code == 302
+    clock.move_to(NOW + dt.timedelta(minutes=10))
+    assert add_card(sure, shop, VISA_DEBIT).status_code == 302
+
+
+def test_auth_16_a_form_sent_again_and_a_card_that_the_bank_asks_about_are_no_further_declines(sure, shop):
+    _page, sent = offered(sure, "card")
+    sent |= {"confirmation_token": shop.merchant.token(DECLINED_MASTERCARD)}
+    for _press in range(3):
+        assert sure.post("/wallet/add/?way=card", sent).status_code == 422
+    for _time in range(3):
+        assert told_of(add_card(sure, shop, asking(shop)), "bank_asks")
+    reasons = Event.objects.filter(kind="method.refused").order_by("id").values_list("data__reason", flat=True)
+    assert list(reasons) == ["insufficient_funds", "bank_asks", "bank_asks", "bank_asks"]
+    assert add_card(sure, shop, VISA_DEBIT).status_code == 302
+
+
+def kept_before(shop, count: int, ago: dt.timedelta) -> None:
+    for number in range(count):
+        Method.objects.create(
+            consumer_id=shop.account.consumer_id, kind="card", fingerprint=f"{ago} {number}", last4="1111", stored=True,
+            consent={"visit": str(uuid.uuid4())}, created_at=NOW - ago,
+        )  # fmt: skip
+
+
+def test_auth_16_the_eleventh_card_of_a_day_is_not_kept_whether_the_others_were_or_not(sure, shop):
+    kept_before(shop, 10, dt.timedelta(days=1))
+    kept_before(shop, 8, dt.timedelta(minutes=1))
+    assert told_of(add_card(sure, shop), "card_not_kept")
+    assert told_of(add_card(sure, shop, asking(shop)), "bank_asks")
+    before = asked(shop)
+    assert told_of(add_card(sure, shop, VISA_DEBIT), "too_many_cards")
+    assert (asked(shop), Method.objects.count()) == (before, 18)
+    assert Incident.objects.get().kind == "card_testing_too_many_cards"
+    begun = shop.checkout()
+    assert [one.code for one in checkouts.review(begun, language="en", now=NOW).refusals] == ["too_many_cards"]
+
+
+def test_a_card_that_was_not_kept_is_told_without_anything_that_names_it(sure, shop):
+    assert told_of(add_card(sure, shop), "card_not_kept")
+    told = Event.objects.get(kind="method.refused")
+    assert (told.consumer_id, told.data["last4"], told.data["brand"]) == (
+        shop.account.consumer_id,
+        "9994",
+        "mastercard",
+    )
+    fingerprints = {one.payment_method for one in shop.merchant.v1.setup_intents.list({"limit": 1}).data}
+    assert not fingerprints & set(map(str, told.data.values()))
+
+
+def test_after_a_no_the_form_is_another_one_and_takes_another_card(sure, shop):
+    page, sent = offered(sure, "card")
+    page = sure.post("/wallet/add/?way=card", sent | {"confirmation_token": shop.merchant.token(DECLINED_MASTERCARD)})
+    assert page.context["key"] != sent["key"]
+    sent |= {"key": page.context["key"], "confirmation_token": shop.merchant.token(VISA_DEBIT)}
+    assert sure.post("/wallet/add/?way=card", sent).status_code == 302
+    wrong = sure.post("/wallet/add/?way=card", sent | {"agree": ""})
+    assert wrong.context["key"] == sent["key"]
 
 
 def test_a_bank_account_is_validated_before_its_first_debit_ach_02(sure, shop):

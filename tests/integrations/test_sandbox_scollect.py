@@ -613,6 +613,7 @@ def test_ach_that_ends_in_three_cents_comes_back(host):
     host.send(ach(Amount="80.03"))
     assert host.control("advance", {"days": 7})["done"][0]["Outcome"] == "ACH REVERSAL"
     assert (statuses(host.record()), host.record()["CurrentBalance"]) == ([("h1", "ACH REVERSAL")], "1000.00")
+    assert host.record()["Payments"][0]["ReturnCode"] == "R01"
 
 
 def test_a_post_dated_ach_is_submitted_on_its_day_and_posted_later_in_one_move(host, processor):
@@ -653,6 +654,14 @@ def test_a_scripted_reversal_gives_the_balance_back_and_is_pushed(host, portal, 
     host.control("outcome", {"PortalID": "p1", "Status": status})
     pushed = portal.wait_for("A-1", 2)[-1]
     assert (statuses(pushed), pushed["CurrentBalance"]) == ([("p1", status)], "1000.00")
+
+
+def test_a_scripted_reversal_says_the_banks_code_if_one_is_given(host):
+    host.send(ach())
+    host.control("outcome", {"PortalID": "h1", "Status": "ACH REVERSAL"})
+    assert "ReturnCode" not in host.record()["Payments"][0]
+    host.control("outcome", {"PortalID": "h1", "Status": "ACH REVERSAL", "ReturnCode": "R10"})
+    assert host.record()["Payments"][0]["ReturnCode"] == "R10"
 
 
 # Faults and death.

@@ -46,7 +46,7 @@ PAID = {
 
 def test_a_debtor_is_read_by_the_hosts_own_names_and_transactions_by_what_their_type_means():
     planned = PAID | {"TransactionID": "T2", "Type": "103", "Date": "2026-12-24", "Posted": None}
-    nsf = PAID | {"TransactionID": "T3", "Type": "130"}
+    nsf = PAID | {"TransactionID": "T3", "Type": "130", "ReturnCode": "r01"}
     told = Collect(WORDS).read(DEBTOR | {"Transactions": [PAID, planned, nsf]})
     assert (told.placement.reference, told.placement.status, told.placement.balance_cents) == (
         "100234",
@@ -59,6 +59,7 @@ def test_a_debtor_is_read_by_the_hosts_own_names_and_transactions_by_what_their_
         ("T1", "POSTED", "CARD"),
         ("T3", "ACH REVERSAL", "ACH"),
     ]
+    assert [line.return_code for line in told.payments] == ["", "R01"]
     assert [(line.host_id, line.status, line.method, line.amount_cents) for line in told.postdates] == [
         ("T2", "PENDING", "ACH", 25_00)
     ]

@@ -33,6 +33,8 @@ def test_a_case_is_read_by_the_hosts_own_names():
     told = Intelec(WORDS).read(CASE)
     assert (told.placement.reference, told.placement.status, told.placement.person.zip) == ("100234", "open", "12207")
     assert [(line.host_id, line.status, line.method) for line in told.payments] == [("I1", "POSTED", "CHECK")]
+    back = CASE["Payments"][0] | {"By": "ACH", "State": "ACH REVERSAL", "ReturnCode": "R02"}
+    assert [line.return_code for line in Intelec(WORDS).read(CASE | {"Payments": [back]}).payments] == ["R02"]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,11 @@ def test_a_case_is_read_by_the_hosts_own_names():
             {"Payments": [{"ItemID": "I1", "On": "yesterday", "Amount": "1", "State": "POSTED"}]},
             "/Payments/0/On",
             "invalid_date",
+        ),
+        (
+            {"Payments": [CASE["Payments"][0] | {"ReturnCode": "NSF"}]},
+            "/Payments/0/ReturnCode",
+            "invalid_return_code",
         ),
         ({"PostDated": "none"}, "/PostDated", "invalid_list"),
     ],

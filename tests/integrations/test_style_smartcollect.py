@@ -59,6 +59,16 @@ def test_a_customer_unfolds_into_accounts_of_one_person():
     assert one.placement.contacts[0].textable
 
 
+def test_a_payment_that_came_back_names_its_banks_code():
+    paid = {"id": "P1", "date": "2026-11-01", "amount": 25, "method": "ACH", "status": "ACH REVERSAL"}
+    record = SmartCollect(WORDS).unfold(ENTRY)[0]
+    told = SmartCollect(WORDS).read(record | {"payments": [paid | {"returnCode": "R07"}]})
+    assert [line.return_code for line in told.payments] == ["R07"]
+    with pytest.raises(BadRecord) as refused:
+        SmartCollect(WORDS).read(record | {"payments": [paid | {"returnCode": "C01"}]})
+    assert [tuple(one)[:2] for one in refused.value.errors] == [("/payments/0/returnCode", "invalid_return_code")]
+
+
 def test_errors_point_into_the_hosts_own_words():
     adapter = SmartCollect(WORDS)
     with pytest.raises(BadRecord) as told:

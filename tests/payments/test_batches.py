@@ -13,9 +13,19 @@ from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import HostConnection
 from integrations.services import route
-from payments.models import AchOrigin, BatchItem, LedgerEntry, Method, Notice, Payment, PaymentBatch, Postdate
+from payments.models import (
+    AchOrigin,
+    Arrangement,
+    BatchItem,
+    LedgerEntry,
+    Method,
+    Notice,
+    Payment,
+    PaymentBatch,
+    Postdate,
+)
 from payments.rules.bank import routing_number_is_valid
-from payments.services import batch_files, batch_posting, batches, ledger, mirror
+from payments.services import batch_files, batch_posting, batches, ledger, meters, mirror
 from payments.services.owed import owed
 from portal.invariants import findings
 from tests.conftest import NOW
@@ -283,6 +293,20 @@ def test_what_a_bank_did_not_take_is_recorded_as_declined(served):
     assert Postdate.objects.get(number=2).status == "failed"
     assert owed(served.account).cents == 1_000_00
     assert Event.objects.get(kind="batch.posted").data["failed_cents"] == 250_00
+    with acting_for(ALL_AGENCIES):
+        assert findings() == []
+
+
+def test_a_return_code_of_a_planned_debit_in_a_batch_is_followed_and_counted_ach_11(served):
+    batch, _body = exported()
+    planned = items(batch)[1]
+    assert planned.postdate is not None
+    batches.fail(item=planned, code="R10", by=ANN, now=DUE)
+    batch_posting.post(batch=batch, by=ANN, now=DUE)
+    batch_posting.post(batch=batch, by=ANN, now=DUE)
+    assert (Method.objects.get().blocked_reason, Arrangement.objects.get().status) == ("R10", "cancelled")
+    (readings,) = meters.meters(now=DUE).values()
+    assert (readings[0].name, readings[0].returned, readings[0].debits) == ("unauthorized", 1, 2)
     with acting_for(ALL_AGENCIES):
         assert findings() == []
 

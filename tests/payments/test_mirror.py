@@ -9,8 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Event
+from accounts.tenancy import acting_for
 from payments.models import Arrangement, HostItem, Incident, Method, Notice, Payment, Postdate
-from payments.services import ledger, mirror, postdates, reversals
+from payments.services import ledger, meters, mirror, postdates, returns, reversals
 from payments.services import owed as owed_now
 from payments.services.owed import owed
 from tests.conftest import NOW
@@ -31,6 +32,7 @@ class Line(NamedTuple):
     last4: str = "5556"
     updated_at: dt.datetime = NOW
     notice_sent_on: dt.date | None = None
+    return_code: str = ""
 
 
 def show(shop, payments=(), postdates_=(), now=LATER):
@@ -139,6 +141,102 @@ def test_an_ach_reversal_gives_back_what_was_counted(shop, posted_first):
     assert ledger.net_cents(payment) == 0
     assert owed(shop.account).cents == 1_000_00
     assert Event.objects.get(kind="payment.returned").data["origin"] == "host"
+
+
+def debited(shop):
+    """Have the host debit the first of two parts from a bank account; give the payment and the post-date."""
+    payment = shop.confirm(
+        shop.checkout("parts", [(today(), 700_00), (dt.date(2026, 12, 4), 50_00)], bank="000123456789")
+    )
+    return payment, Postdate.objects.get()
+
+
+def sent_back(payment, code="", **more):
+    return Line("P1", payment.pk, 700_00, "ACH REVERSAL", method="ACH", return_code=code, **more)
+
+
+def after(payment, postdate):
+    """Say what became of a plan, of what is planned, and of the bank account."""
+    for row in (payment, postdate, postdate.arrangement, payment.method):
+        row.refresh_from_db()
+    assert payment.status == Payment.Status.RETURNED
+    method = payment.method
+    gone = "removed" if method.removed_at else "blocked" if method.blocked_at else "kept"
+    return postdate.arrangement.status, postdate.status, gone
+
+
+@pytest.mark.parametrize(
+    ("code", "became"),
+    [
+        ("R01", ("late", "scheduled", "kept")),
+        ("R02", ("paused", "held", "removed")),
+        ("R07", ("cancelled", "cancel_req", "kept")),
+        ("R08", ("paused", "held", "blocked")),
+        ("R10", ("cancelled", "cancel_req", "blocked")),
+        ("", ("late", "held", "kept")),
+    ],
+)
+@pytest.mark.parametrize("posted_first", [True, False])
+def test_a_reversal_does_what_the_return_code_says_that_the_host_names(shop, code, became, posted_first):
+    payment, postdate = debited(shop)
+    if posted_first:
+        show(shop, [Line("P1", payment.pk, 700_00, "POSTED", method="ACH")])
+    for _ in range(2):
+        show(shop, [sent_back(payment, code)])
+    assert after(payment, postdate) == became
+    assert Event.objects.get(kind="payment.returned").data["network_decline_code"] == code
+    (readings,) = meters.meters(now=LATER).values()
+    assert (readings[0].name, readings[0].returned) == ("unauthorized", int(code in ("R07", "R10")))
+
+
+@pytest.mark.parametrize(
+    ("code", "became"), [("R01", ("late", "scheduled", "kept")), ("R10", ("cancelled", "cancel_req", "blocked"))]
+)
+def test_a_code_that_the_host_names_later_is_followed_then_and_once(shop, code, became):
+    payment, postdate = debited(shop)
+    show(shop, [sent_back(payment)])
+    assert after(payment, postdate) == ("late", "held", "kept")
+    for said in (code, code, "R02"):
+        show(shop, [sent_back(payment, said)])
+    assert after(payment, postdate) == became
+    assert kinds(shop.account).count("payment.returned") == 1
+    assert payment.network_decline_code == code
+
+
+def test_a_post_date_that_the_bank_refused_at_the_host_follows_the_code_too_and_a_card_has_none(shop, other_shop):
+    payment, postdate = debited(shop)
+    for _ in range(2):
+        show(shop, [Line("D1", postdate.pk, 50_00, "DECLINED", method="ACH", return_code="R10")])
+    postdate.refresh_from_db()
+    tried = Payment.objects.exclude(pk=payment.pk).get()
+    assert (tried.status, tried.network_decline_code, postdate.status) == ("declined", "R10", "failed")
+    assert (Method.objects.get().blocked_reason, Arrangement.objects.get().status) == ("R10", "cancelled")
+    (readings,) = meters.meters(now=LATER).values()
+    assert (readings[0].returned, readings[0].debits) == (1, 2)
+    with acting_for(other_shop.agency):
+        postdate = planned(other_shop)
+        show(other_shop, [Line("D1", postdate.pk, 50_00, "DECLINED", return_code="R10")])
+        assert Payment.objects.get(postdate=postdate).network_decline_code == ""
+        assert Method.objects.get().blocked_at is None
+
+
+def test_what_somebody_of_the_agency_says_of_a_hosts_debit_is_followed_and_told(shop, other_shop):
+    payment, postdate = debited(shop)
+    said = {"reason": "The bank's file", "by": "staff:7", "now": LATER}
+    (no,) = returns.tell_return(payment=payment, code="10", **said)
+    assert (no.code, no.field) == ("return_code_unknown", "code")
+    with acting_for(other_shop.agency), pytest.raises(Payment.DoesNotExist):
+        returns.tell_return(payment=payment, code="R10", **said)
+    for _ in range(2):
+        told = returns.tell_return(payment=payment, code="r10", **said)
+        assert told.status == "returned"
+        payment.refresh_from_db()
+    assert after(payment, postdate) == ("cancelled", "cancel_req", "blocked")
+    assert payment.reason == "staff:7: The bank's file"
+    event = Event.objects.get(kind="payment.returned").data
+    assert (event["origin"], event["network_decline_code"]) == ("agency", "R10")
+    show(shop, [sent_back(payment, "R01")])
+    assert after(payment, postdate) == ("cancelled", "cancel_req", "blocked")
 
 
 @pytest.mark.parametrize(
@@ -321,8 +419,6 @@ def test_a_charge_after_a_settled_cancel_is_an_incident(shop):
 
 
 def test_an_item_of_another_agencys_payment_matches_nothing(shop, other_shop):
-    from accounts.tenancy import acting_for
-
     with acting_for(other_shop.agency):
         theirs = other_shop.confirm(other_shop.checkout())
     show(shop, [Line("P1", theirs.pk, 125_00, "POSTED")])

@@ -6,11 +6,16 @@ import pytest
 import time_machine
 
 from accounts.models import Event
-from payments.models import LedgerEntry, Payment, Refund
+from payments.models import LedgerEntry, Method, Payment, Postdate, Refund
+from payments.rules import routing
+from payments.services import meters, route
 from tests.conftest import NOW
 from tests.integrations.api_caller import Caller, codes, refusal
 from tests.payments.test_batches import DUE, serve
+from tests.payments.test_mirror import debited
 from tests.payments.test_settle import undecided
+
+OURS = {routing.RouteKey("ach", "immediate"): routing.Route("portal", "portal")}
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +78,34 @@ def test_an_undecided_payment_is_stopped_and_a_decided_one_is_not(shop):
     assert refusal(caller.post(f"payments/{payment.pk}/void", {"reason": "Again."})) == (409, "void_too_late")
     assert shop.merchant.ledger() == []
     assert Payment.objects.get().reason == f"key:{caller.key.pk}: Typed wrongly."
+
+
+def test_a_return_code_of_a_hosts_debit_is_told_by_api_and_followed_once(shop, other_shop):
+    host = Caller(shop.agency, "payments:record", "payments:read")
+    payment, _postdate = debited(shop)
+    at, said = f"payments/{payment.pk}/return", {"reason": "The bank's file of today.", "code": "R10"}
+    assert refusal(Caller(other_shop.agency).post(at, said)) == (404, "not_found")
+    assert codes(host.post(at, said | {"code": "10"})) == [("/code", "return_code_unknown")]
+    assert refusal(host.post(at, {"reason": "It came back."})) == (409, "not_by_hand")
+    assert Payment.objects.get().status == "pending"
+    for _time in range(2):
+        answer = host.post(at, said)
+        assert (answer.status_code, answer.json()["status"]) == (200, "returned")
+    assert Payment.objects.get().reason == f"key:{host.key.pk}: The bank's file of today."
+    assert Postdate.objects.get().status == "cancel_req"
+    assert Method.objects.get().blocked_reason == "R10"
+    (readings,) = meters.meters(now=NOW).values()
+    assert (readings[0].name, readings[0].returned) == ("unauthorized", 1)
+    assert Event.objects.filter(kind="payment.returned").count() == 1
+    assert refusal(host.post(at, said | {"code": "R01"})) == (409, "not_debited_by_host")
+
+
+def test_what_the_portal_debits_takes_no_return_code_by_api(shop, monkeypatch):
+    monkeypatch.setattr(route, "table", lambda account: routing.SCOLLECT | OURS)
+    payment = shop.confirm(shop.checkout(bank="000123456789"))
+    answer = Caller(shop.agency).post(f"payments/{payment.pk}/return", {"reason": "x", "code": "R10"})
+    assert refusal(answer) == (409, "not_debited_by_host")
+    assert Payment.objects.get().status == "pending"
 
 
 def test_a_batch_is_collected_edited_approved_exported_and_posted(shop, monkeypatch, clock):

@@ -6,13 +6,13 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Account, Event
-from accounts.tenancy import acting_for
+from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import Incident, Method, Payment, Postdate, ProcessorEvent, Refund
-from payments.services import refunds
+from payments.services import ask, meters, refunds
 from payments.services.owed import owed
 from tests.conftest import NOW
 from tests.payments.conftest import today
-from tests.payments.due_cast import keep_bank, keep_card, plan, told
+from tests.payments.due_cast import DAY, EIGHT, announce, keep_bank, keep_card, plan, run, told
 from tests.payments.test_arrange import agree_to_email
 from tests.payments.test_pay import kinds
 from tests.payments.test_processor_webhook import news, post, woken, work  # noqa: F401
@@ -192,6 +192,67 @@ def test_a_bank_that_only_asks_about_a_charge_has_taken_nothing(shop):
     payment.refresh_from_db()
     assert payment.status == Payment.Status.SUCCEEDED
     assert not Incident.objects.exists()
+
+
+def disputed(shop, **about):
+    """Have a debit of the due run succeed and come back as a dispute ten days later; give its plan and bank account."""
+    bank = keep_bank(shop)
+    agree_to_email(shop)
+    arrangement = plan(shop, ((DAY, 100_00), (DAY + dt.timedelta(days=28), 100_00)), method=bank)
+    announce(arrangement)
+    run(EIGHT)
+    payment = Payment.objects.get()
+    shop.program.control("POST", "settle", {"payment_intent": payment.processor_ref, "outcome": "succeeded"})
+    assert ask.look(payment_id=payment.pk, now=EIGHT + dt.timedelta(days=4)).status == Payment.Status.SUCCEEDED
+    shop.program.control("POST", "disputes", {"payment_intent": payment.processor_ref, **about})
+    for kind in ("charge.dispute.created", "charge.dispute.closed"):
+        post(shop, news(shop, kind))
+    with acting_for(ALL_AGENCIES):
+        ask.apply_events(now=EIGHT + dt.timedelta(days=10))
+    for row in (bank, arrangement, payment):
+        row.refresh_from_db()
+    assert payment.status == Payment.Status.RETURNED
+    assert owed(Account.objects.get()).cents == 1_000_00
+    return arrangement, bank
+
+
+def planned_now():
+    return list(Postdate.objects.order_by("number").values_list("status", "held_for"))
+
+
+def unauthorized():
+    (readings,) = meters.meters(now=EIGHT + dt.timedelta(days=10)).values()
+    return readings[0].returned
+
+
+def test_a_debit_that_failed_for_want_of_funds_after_it_had_succeeded_is_tried_again_and_stops_nothing_r01(shop):
+    arrangement, bank = disputed(shop, reason="insufficient_funds")
+    assert (arrangement.authorization.revoked_at, bank.blocked_at, bank.removed_at) == (None, None, None)
+    assert planned_now() == [("scheduled", ""), ("scheduled", "")]
+    (data,) = told(shop.account, "payment.returned")
+    # Three banking days after Christmas, when it came.
+    assert (data["decline_code"], data["next_try_at"]) == ("insufficient_funds", "2026-12-30T13:00:00+00:00")
+    assert (Incident.objects.count(), unauthorized()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("about", "items", "incident", "counted"),
+    [
+        ({"reason": "debit_not_authorized"}, "cancelled", "unauthorized_return", 1),
+        ({"reason": "fraudulent"}, "cancelled", "unauthorized_return", 1),
+        ({"reason": "bank_cannot_process"}, "held", "return_unknown", 0),
+        ({"reason": "incorrect_account_details"}, "held", None, 0),
+        ({"reason": "general", "network_reason_code": "R11"}, "held", "debit_not_per_terms", 0),
+    ],
+)
+def test_a_banks_dispute_is_not_authorized_unless_it_names_another_reason_ach_19(shop, about, items, incident, counted):
+    _arrangement, bank = disputed(shop, **about)
+    assert planned_now()[1][0] == items
+    assert list(Incident.objects.filter(severity__in=("urgent", "warning")).values_list("kind", flat=True)) == (
+        [incident] if incident else []
+    )
+    assert unauthorized() == counted
+    assert bool(bank.blocked_at) == (items == "cancelled" or about["reason"] == "incorrect_account_details")
 
 
 def test_the_other_agencys_news_touch_nothing_of_ours(shop, other_shop):

@@ -174,7 +174,7 @@ class Play:
         assert {one.kind for one in self.adapter.movements(**span)} == {"charge", "refund"}
 
     def find_dispute(self) -> None:
-        assert self.adapter.find_dispute(ref="du_none") == "unknown"
+        assert self.adapter.find_dispute(ref="du_none").status == "unknown"
 
     def nothing(self) -> None:
         """What only reads webhooks, played beside: it must not ask Stripe for anything."""

@@ -90,7 +90,8 @@ def transaction(line: dict) -> dict:
     planned = status == "PENDING"
     wanted = "POSTED" if planned else status
     kind = TYPES.get((wanted, method)) or TYPES.get((wanted, "")) or TYPES[("POSTED", "CARD")]
-    return {
+    told = {"ReturnCode": line["ReturnCode"]} if "ReturnCode" in line else {}
+    return told | {
         "TransactionID": line["HostID"],
         "PortalID": line["PortalID"],
         "Type": kind,

@@ -35,6 +35,7 @@ ITEM = {
     "Last4": "Last4",
     "Status": "State",
     "UpdatedAt": "UpdatedAt",
+    "ReturnCode": "ReturnCode",
 }
 BLOCK = turned(ITEM) | {
     "PlannedID": "PostDateID",

@@ -229,6 +229,8 @@ class Ledger:
     def script(self, said: dict) -> dict:
         """Give the item named by PortalID or HostID a Status, as a person at the host would, and push it.
 
+        What its bank sent back may have the bank's ReturnCode.
+
         :raises ValueError: no such item, or no such status.
         """
         item = self.records.item(host_id=said.get("HostID"), portal_id=said.get("PortalID"))
@@ -249,7 +251,7 @@ class Ledger:
                 "UPDATE attempts SET state = 'decided' WHERE host_id = ? AND state IN ('started', 'unknown')",
                 (item["host_id"],),
             )
-            item = self.move(item, status, note="by hand", **values)
+            item = self.move(item, status, note=f"{said.get('ReturnCode') or ''} by hand".strip(), **values)
             self.push_back(item["file_number"], at_once=True)
         return {"HostID": item["host_id"], "PortalID": item["portal_id"], "Status": item["status"]}
 

@@ -1,6 +1,7 @@
 """The accounts of the SCollect host in its own words, and the items of its ledger."""
 
 import json
+import re
 import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -36,6 +37,8 @@ COUNTED = "POSTED"
 ACH_SETTLES_AFTER_BANKING_DAYS = 4
 # Parts of a record that are made from columns and items, never kept in the body.
 MADE = ("CurrentBalance", "AsOf", "Version", "Payments", "PostDates")
+# A bank's code stands first in the note of what it sent back.
+RETURN_CODE = re.compile(r"R[0-9]{2}\b")
 # Versions kept for stale pushes.
 VERSIONS_KEPT = 20
 
@@ -223,6 +226,8 @@ class Records:
 
 def as_item(row: sqlite3.Row) -> dict:
     told = {"NoticeSentOn": row["notice_on"]} if row["notice_on"] else {}
+    if row["status"] == "ACH REVERSAL" and (code := RETURN_CODE.match(row["note"])):
+        told["ReturnCode"] = code[0]
     return told | {
         "HostID": row["host_id"],
         "PortalID": row["portal_id"],

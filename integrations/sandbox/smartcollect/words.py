@@ -64,6 +64,7 @@ ITEM = {
     "Last4": "last4",
     "Status": "status",
     "UpdatedAt": "updatedAt",
+    "ReturnCode": "returnCode",
 }
 STATUSES = {"RECALL": "RECALLED", "CLOSE": "CLOSED", "DISPUTE": "DISPUTED", "FLAGGED": "HOLD"}
 PAYMENT = {
