@@ -19,9 +19,6 @@ from payments.rules import declines, returns
 from payments.services import authority, incidents, items, life, meters, tries
 from payments.services.locks import lock_account
 
-UPDATE_PENDING = "method_update_pending"
-"""Holds what waits for a change to be applied; the gates say the same code."""
-
 
 def after_no(payment: Payment, *, account: Account, now: datetime) -> None:
     """Carry out what follows from a no of whoever was asked to pay, by card or by bank."""

@@ -18,7 +18,7 @@ from accounts.models import Account, Event
 from payments.models import Arrangement, Notice, Postdate
 from payments.rules.life import Due, covered
 from payments.rules.notices import notice_needed
-from payments.services import change_notices, incidents, replan
+from payments.services import change_notices, holds, incidents, replan
 from payments.services.arrange import BY_THEMSELVES, breach_of, move
 from payments.services.received import Received
 from settlements.rules.schedules import payment_dates
@@ -126,27 +126,43 @@ def _move_due(row: Arrangement, before: date, after: date) -> None:
 
 
 def hold_all(planned: Iterable[Postdate], reason: str, *, account: Account, now: datetime) -> None:
-    """Hold what somebody would charge, and ask the host to hold what it has."""
+    """Hold what somebody would charge, and ask the host to hold what it has.
+
+    What is held already takes on a reason that only the item knows: any other is found again when it is let go.
+    """
     for item in planned:
         if item.method_id is not None and item.status == Status.SCHEDULED:
             item.held_for = reason
             move(item, account, Status.HELD, "postdate.hold_requested", now, reason=reason, hold=True)
+        elif item.status == Status.HELD and item.held_for in holds.STANDING and reason not in holds.STANDING:
+            _hold_for(item, reason)
+
+
+def _hold_for(item: Postdate, reason: str) -> None:
+    """Write down why an item stays held; for its host nothing changes."""
+    item.held_for = reason
+    item.save(update_fields=["held_for"])
 
 
 def release_all(planned: Iterable[Postdate], reason: str, *, account: Account, now: datetime) -> list[Postdate]:
     """Let go of the hold that had this reason, where the day has not passed; return what nobody was told of in time.
 
-    No notice is sent while a debit is held, so its window may have closed meanwhile: then it stays held, since a host
-    that executes it asks us no more (PDC-01).
+    What must be held for another reason stays held for that one. No notice is sent while a debit is held, so its window
+    may have closed meanwhile: then it stays held too, since a host that executes it asks us no more (PDC-01).
     """
     today = local_date(now, account.consumer.time_zone)
-    held = [one for one in planned if one.status == Status.HELD and one.held_for == reason and one.due_on > today]
-    announced = _announced(held, account, today)
+    held = [one for one in planned if one.status == Status.HELD and one.held_for == reason]
+    why = holds.standing(held, account=account)
     for item in held:
+        if why.get(item.pk, reason) != reason:
+            _hold_for(item, why[item.pk])
+    free = [item for item in held if item.pk not in why and item.due_on > today]
+    announced = _announced(free, account, today)
+    for item in free:
         if item.pk in announced:
             item.held_for = ""
             move(item, account, Status.SCHEDULED, "postdate.hold_requested", now, reason=reason, hold=False)
-    return [item for item in held if item.pk not in announced]
+    return [item for item in free if item.pk not in announced]
 
 
 @known
@@ -200,7 +216,7 @@ def end_pause(
     unpaid = lines[covered([Due(*line) for line in lines], got.counted_cents) :]
     silent = {
         item.due_on
-        for reason in ("paused", "review")
+        for reason in (holds.PAUSED, holds.REVIEW)
         for item in release_all(planned, reason, account=account, now=now)
     }
     fell = [line for line in unpaid if since_on <= line[0] <= today or line[0] in silent]

@@ -20,7 +20,7 @@ from accounts.tenancy import acting_for
 from payments.models import Arrangement, HostItem, Payment, Postdate
 from payments.rules import life as rules
 from payments.rules.life import Due, State
-from payments.services import authority, contact_plans, items
+from payments.services import authority, contact_plans, holds, items
 from payments.services.arrange import about_of, breach_of
 from payments.services.items import Change
 from payments.services.locks import lock_account
@@ -60,8 +60,10 @@ def review_locked(arrangement_id: UUID, *, account: Account, now: datetime) -> A
     planned = _items(row)
     today = local_date(now, account.consumer.time_zone)
     if _rested(row, today):
-        items.end_pause(row, planned, got, account=account, today=today, now=now)
+        # First it runs again: what is let go is asked whether the plan still rests.
         row.status, row.paused_until = Status.PERFORMING, None
+        row.save(update_fields=["status", "paused_until"])
+        items.end_pause(row, planned, got, account=account, today=today, now=now)
         planned = _items(row)
         state = _state(row, planned, got, today)
         _write(row, state, got, planned, account=account, now=now, always="arrangement.performing")
@@ -104,7 +106,7 @@ def _suspend(row: Arrangement, planned: Sequence[Postdate], *, account: Account,
     after, row.review_after = row.review_after, None
     row.status, row.late_since = Status.REVIEW, None
     row.save(update_fields=["status", "late_since", "review_after"])
-    items.hold_all(planned, "review", account=account, now=now)
+    items.hold_all(planned, holds.REVIEW, account=account, now=now)
     events.record("arrangement.suspended", account=account, now=now, data=about_of(row, account, after=after))
 
 
@@ -205,9 +207,9 @@ def _write(
         elif status == Status.CANCELLED:
             _withdraw_offer(row, account, now)
         elif status == Status.BROKEN and not over:
-            items.hold_all(planned, "arrangement_broken", account=account, now=now)
+            items.hold_all(planned, holds.BROKEN, account=account, now=now)
         elif before == Status.BROKEN:
-            missed = items.release_all(planned, "arrangement_broken", account=account, now=now)
+            missed = items.release_all(planned, holds.BROKEN, account=account, now=now)
             items.tell_missed(missed, account=account, now=now)
     if over and status == Status.BROKEN:
         _over(row, told, planned, account=account, now=now)
@@ -336,7 +338,7 @@ def pause(*, account: Account, until: date | None, reason: str, now: datetime) -
         again = row.status == Status.PAUSED
         row.status, row.paused_until, row.late_since = Status.PAUSED, until, None
         row.save(update_fields=["status", "paused_until", "late_since"])
-        items.hold_all(_items(row), "paused", account=account, now=now)
+        items.hold_all(_items(row), holds.PAUSED, account=account, now=now)
         if not again:
             told = about_of(row, account, until=until.isoformat() if until else None, reason=reason)
             events.record("arrangement.paused", account=account, now=now, data=told)

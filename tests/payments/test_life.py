@@ -6,8 +6,8 @@ import pytest
 
 from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from payments.models import Arrangement, Authorization, Incident, LedgerEntry, Notice, Payment, Postdate
-from payments.services import life, mirror, reversals
+from payments.models import Arrangement, Authorization, Dispute, Incident, LedgerEntry, Notice, Payment, Postdate
+from payments.services import disputes, life, mirror, reversals
 from payments.services.owed import owed
 from settlements.models import IndividualOffer
 from settlements.rules.offers import HostSettlement
@@ -481,3 +481,19 @@ def test_a_hardship_rests_the_arrangement_and_its_end_goes_on(shop):
         hook(shop.account, None)
     assert fresh(arrangement).status == "performing"
     assert fresh(arrangement).paused_until is None
+
+
+def test_a_plan_that_is_made_good_during_a_dispute_is_charged_only_after_it_rf_32(shop):
+    arrangement = three_parts(shop, failures_to_break=1, breach_cure_days=60)
+    host_says(shop, 2, "DECLINED", at(2027, 1, 4))
+    disputes.open_dispute(
+        account=shop.account, visit=None, reason="paid", text="", amount_cents=None, now=at(2027, 1, 5)
+    )
+    paid = Line("H1", None, 250_00, "POSTED", on=dt.date(2027, 1, 6))
+    show(shop, [*HostNews.lines.values(), paid], now=at(2027, 1, 6))
+    third = Postdate.objects.get(number=3)
+    assert (fresh(arrangement).status, third.status, third.held_for) == ("performing", "held", "dispute_open")
+    found = {"by": "staff:1", "note": "Proof sent.", "verified_on": dt.date(2027, 1, 7)}
+    assert disputes.resolve(dispute=Dispute.objects.get(), now=at(2027, 1, 7), **found) == []
+    third.refresh_from_db()
+    assert (third.status, third.held_for) == ("scheduled", "")
