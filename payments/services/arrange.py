@@ -11,7 +11,7 @@ from accounts.calendars import local_date, utc_of_local
 from accounts.models import Account
 from payments.models import Arrangement, Authorization, Checkout, Method, Notice, Payment, Postdate
 from payments.rules.notices import letter_send_by, letter_window, notice_needed, predebit_window
-from payments.services import contact_plans, gate, holds
+from payments.services import contact_plans, gate, holds, standstill
 from payments.services.route import Route
 from settlements.models import Quote
 from settlements.rules.offers import Breach
@@ -76,6 +76,7 @@ def arrange_paid(*, payment: Payment, checkout: Checkout, account: Account, now:
 def arrange(*, agreed: Agreed, account: Account, now: datetime) -> Arrangement:
     """Write an arrangement with all that belongs to it, in the caller's transaction and under the account's lock."""
     schedule = [[line.due_on.isoformat(), line.amount_cents] for line in agreed.lines]
+    still = standstill.why(account.pk)
     arrangement = Arrangement.objects.create(
         account=account,
         consumer_id=account.consumer_id,
@@ -84,6 +85,7 @@ def arrange(*, agreed: Agreed, account: Account, now: datetime) -> Arrangement:
         quote=agreed.quote,
         key=agreed.key,
         kind=agreed.kind,
+        status=Arrangement.Status.PAUSED if still else Arrangement.Status.PERFORMING,
         frequency=agreed.frequency,
         total_cents=sum(line.amount_cents for line in agreed.lines),
         saving_cents=agreed.terms.get("saving_cents", 0) if agreed.kind == Arrangement.Kind.SETTLEMENT else 0,
@@ -121,6 +123,10 @@ def arrange(*, agreed: Agreed, account: Account, now: datetime) -> Arrangement:
     schedule_postdates(
         postdates, account=account, arrangement=arrangement, signed_on=agreed.signed_on, channel=agreed.channel, now=now
     )
+    if still:
+        # Agreed to while collection stands still: it rests as what was planned before (RF-32).
+        told = about_of(arrangement, account, until=None, reason=still)
+        events.record("arrangement.paused", account=account, now=now, data=told)
     return arrangement
 
 
