@@ -246,7 +246,7 @@ def _go_on(account: Account, *, now: datetime) -> None:
     if (pause := hardship.active(consumer=account.consumer, today=today)) is not None:
         life.pause(account=account, until=pause.ends_on, reason="hardship", now=now)
     else:
-        life.resume(account=account, now=now)
+        life.go_on(account=account, now=now)
     # What its status held is free as well, where that is over: until now the dispute kept it.
     status.release(account=account, now=now)
 

@@ -7,7 +7,8 @@ end when more was paid than they would leave to pay. The caller holds the accoun
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import islice
+from itertools import islice, takewhile
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -25,6 +26,8 @@ from settlements.rules.schedules import payment_dates
 
 Status = Postdate.Status
 MOVABLE = (Status.SCHEDULED, Status.HELD)
+_RESTING = (Arrangement.Status.PAUSED, Arrangement.Status.REVIEW)
+_RESTS = ("arrangement.paused", "arrangement.suspended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,22 @@ def stop_all(planned: Iterable[Postdate], reason: str, row: Arrangement, *, acco
             move(item, account, Status.CANCELLED, "postdate.cancelled", now, reason=reason)
 
 
+class Rest(NamedTuple):
+    """Say why an arrangement rests and since when, as it was told."""
+
+    reason: str
+    since: datetime
+
+
+def rests(row: Arrangement) -> list[Rest]:
+    """List the rests that were told of an arrangement since it last ran, the latest first; none while it runs."""
+    kinds = [*_RESTS, *(f"arrangement.{status}" for status in Arrangement.Status if status not in _RESTING)]
+    told = Event.objects.filter(account=row.account_id, kind__in=kinds, data__arrangement=str(row.pk))
+    lately = told.order_by("-account_seq").values_list("kind", "data__reason", "occurred_at")
+    resting = takewhile(lambda one: one[0] in _RESTS, lately)
+    return [Rest(reason or holds.REVIEW, at) for _kind, reason, at in resting]
+
+
 def end_pause(
     row: Arrangement, planned: Sequence[Postdate], got: Received, *, account: Account, today: date, now: datetime
 ) -> None:
@@ -206,12 +225,8 @@ def end_pause(
     So does what is too near to be announced, as no notice was sent during the pause (PDC-01). Nobody agreed to a charge
     on the new dates, so none is made; the consumer is reminded, or links a method again.
     """
-    resting = ("arrangement.paused", "arrangement.suspended")
-    began = Event.objects.filter(account=account, kind__in=resting, data__arrangement=str(row.pk)).order_by(
-        "-account_seq"
-    )
-    since = began.values_list("occurred_at", flat=True).first()
-    since_on = local_date(since, account.consumer.time_zone) if since else today
+    told = rests(row)
+    since_on = local_date(told[-1].since, account.consumer.time_zone) if told else today
     lines = sorted((date.fromisoformat(on), cents) for on, cents in row.due or row.schedule)
     unpaid = lines[covered([Due(*line) for line in lines], got.counted_cents) :]
     silent = {
