@@ -20,7 +20,7 @@ from payments.models import Arrangement, Notice, Postdate
 from payments.rules.life import Due, covered
 from payments.rules.notices import notice_needed
 from payments.services import change_notices, holds, incidents, replan
-from payments.services.arrange import BY_THEMSELVES, breach_of, move
+from payments.services.arrange import BY_THEMSELVES, breach_of, hold_standing, move
 from payments.services.received import Received
 from settlements.rules.schedules import payment_dates
 
@@ -166,6 +166,15 @@ def release_all(planned: Iterable[Postdate], reason: str, *, account: Account, n
             item.held_for = ""
             move(item, account, Status.SCHEDULED, "postdate.hold_requested", now, reason=reason, hold=False)
     return [item for item in free if item.pk not in announced]
+
+
+def hold_again(item: Postdate, *, account: Account, now: datetime) -> None:
+    """Hold what its host did not let go of, where it must not be charged or nobody was told of it in time (PDC-01)."""
+    today = local_date(now, account.consumer.time_zone)
+    hold_standing([item], account=account, now=now)
+    if item.status == Status.SCHEDULED and not _announced([item], account, today):
+        hold_all([item], "notice_not_proven", account=account, now=now)
+        tell_missed([item], account=account, now=now)
 
 
 @known

@@ -54,15 +54,24 @@ def request_cancel(*, postdate: Postdate, now: datetime, reason: str = "") -> Po
 
 @transaction.atomic
 def settle_cancel(*, postdate_id: UUID, cancelled: bool, reason: str, now: datetime) -> Postdate:
-    """Take the host's answer to a cancel request; a refused one is scheduled again and says why."""
+    """Take the host's answer to a cancel request; a refused one is scheduled again and says why.
+
+    It is held where it must not be charged all the same. What the host was asked for a change only is asked for again
+    where the consumer withdrew it meanwhile (PDC-07).
+    """
     found, account = _locked(postdate_id)
     if found.status != Status.CANCEL_REQUESTED:
         return found
     if cancelled or reason == "already_cancelled":
         return _cancelled(found, account, reason, now)
-    found.held_for = ""
+    changing, found.held_for = found.replacement is not None, ""
     move(found, account, Status.SCHEDULED, "postdate.changed", now, cancel_refused=True, reason=reason)
     replan.follow(found, account=account, now=now)
+    if changing and found.arrangement.withdrawn:
+        found.replacement = None
+        found.save(update_fields=["replacement"])
+        return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now)
+    items.hold_again(found, account=account, now=now)
     return found
 
 
