@@ -73,8 +73,8 @@ def forget_finished() -> int:
 
 
 def rest(account: Account, until: date | None) -> None:
-    """Rest the running arrangement of an account with its hardship pause, or go on with it (None)."""
+    """Rest the running arrangement of an account with its hardship pause, or end that rest (None)."""
     if until is None:
-        life.resume(account=account, now=clock.now())
+        life.go_on(account=account, now=clock.now())
     else:
         life.pause(account=account, until=until, reason="hardship", now=clock.now())

@@ -103,6 +103,11 @@ class Arrangement(Row):
     def __str__(self) -> str:
         return f"{self.kind} of {format_cents(self.total_cents)}"
 
+    @property
+    def withdrawn(self) -> bool:
+        """Tell whether what was signed for it was revoked: nothing of it is charged any more (PDC-07)."""
+        return self.authorization is not None and self.authorization.revoked_at is not None
+
 
 class Postdate(ManyRows):
     """One scheduled item: exactly one executor and one notifier, written down when it is made (PDC-06)."""

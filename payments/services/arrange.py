@@ -6,12 +6,12 @@ from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
-from accounts import events, statuses
+from accounts import events
 from accounts.calendars import local_date, utc_of_local
 from accounts.models import Account
 from payments.models import Arrangement, Authorization, Checkout, Method, Notice, Payment, Postdate
 from payments.rules.notices import letter_send_by, letter_window, notice_needed, predebit_window
-from payments.services import contact_plans, gate
+from payments.services import contact_plans, gate, holds, standstill
 from payments.services.route import Route
 from settlements.models import Quote
 from settlements.rules.offers import Breach
@@ -21,10 +21,6 @@ from settlements.services import offers
 EIGHT = time(8)  # no scheduled charge earlier where the consumer lives, PDC-02
 BY_THEMSELVES = Route("consumer", "portal")
 """Without a method nobody charges: the consumer pays, and is reminded."""
-
-
-HELD_BY_STATUS = "account_status"
-"""What a hold is called that ends with the account's status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +76,7 @@ def arrange_paid(*, payment: Payment, checkout: Checkout, account: Account, now:
 def arrange(*, agreed: Agreed, account: Account, now: datetime) -> Arrangement:
     """Write an arrangement with all that belongs to it, in the caller's transaction and under the account's lock."""
     schedule = [[line.due_on.isoformat(), line.amount_cents] for line in agreed.lines]
+    still = standstill.why(account.pk)
     arrangement = Arrangement.objects.create(
         account=account,
         consumer_id=account.consumer_id,
@@ -88,6 +85,7 @@ def arrange(*, agreed: Agreed, account: Account, now: datetime) -> Arrangement:
         quote=agreed.quote,
         key=agreed.key,
         kind=agreed.kind,
+        status=Arrangement.Status.PAUSED if still else Arrangement.Status.PERFORMING,
         frequency=agreed.frequency,
         total_cents=sum(line.amount_cents for line in agreed.lines),
         saving_cents=agreed.terms.get("saving_cents", 0) if agreed.kind == Arrangement.Kind.SETTLEMENT else 0,
@@ -125,6 +123,10 @@ def arrange(*, agreed: Agreed, account: Account, now: datetime) -> Arrangement:
     schedule_postdates(
         postdates, account=account, arrangement=arrangement, signed_on=agreed.signed_on, channel=agreed.channel, now=now
     )
+    if still:
+        # Agreed to while collection stands still: it rests as what was planned before (RF-32).
+        told = about_of(arrangement, account, until=None, reason=still)
+        events.record("arrangement.paused", account=account, now=now, data=told)
     return arrangement
 
 
@@ -165,18 +167,22 @@ def schedule_postdates(
     channel: str,
     now: datetime,
 ) -> None:
-    """Tell new items, and write down each notice that a debit is owed."""
+    """Tell new items and each notice that a debit is owed; what must not be charged as things stand is held at once."""
     for postdate in postdates:
         told = snapshot(postdate, account=account, method=postdate.method, authorization=arrangement.authorization_id)
         events.record("postdate.scheduled", account=account, now=now, data=told)
     charged = [postdate for postdate in postdates if postdate.method_id]
     _owe_notices(charged, account=account, channel=channel, signed_on=signed_on, now=now)
-    if statuses.of(account.status).charge == statuses.HOLD:
-        # Agreed to while nothing planned may be charged: held as what was planned before, by whoever executes it.
-        for postdate in charged:
-            postdate.held_for = HELD_BY_STATUS
-            about = {"reason": HELD_BY_STATUS, "hold": True}
-            move(postdate, account, Postdate.Status.HELD, "postdate.hold_requested", now, **about)
+    hold_standing(charged, account=account, now=now)
+
+
+def hold_standing(postdates: Sequence[Postdate], *, account: Account, now: datetime) -> None:
+    """Hold what must not be charged as things stand, by whoever executes it."""
+    why = holds.standing(postdates, account=account)
+    for postdate in postdates:
+        if reason := why.get(postdate.pk):
+            postdate.held_for = reason
+            move(postdate, account, Postdate.Status.HELD, "postdate.hold_requested", now, reason=reason, hold=True)
 
 
 def breach_of(terms: Mapping[str, Any]) -> Breach:

@@ -19,8 +19,6 @@ from payments.rules import declines, returns
 from payments.services import authority, incidents, items, life, meters, tries
 from payments.services.locks import lock_account
 
-UPDATE_PENDING = "method_update_pending"
-"""Holds what waits for a change to be applied; the gates say the same code."""
 UNTOLD = "return"
 """Holds what is planned after a return whose code nobody said."""
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import events, statuses
+from accounts import events
 from accounts.calendars import add_business_days, local_date, strict, validation_ends_on
 from accounts.models import Account, Event, Visit
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Arrangement, CreditorRequest, Dispute, Payment
-from payments.services import items, life, status
+from payments.services import life, status
 from payments.services.locks import lock_account
 from payments.services.standstill import stands_still
 from settlements.services import hardship
@@ -239,20 +239,16 @@ def _rest(account: Account, *, reason: str, now: datetime) -> None:
 
 
 def _go_on(account: Account, *, now: datetime) -> None:
-    """End the rest, unless another right, a hardship pause or the account's status still wants it (STS-07)."""
+    """End the rest, unless another right or a hardship pause still wants it; what else holds it, holds (STS-07)."""
     if stands_still(account.pk):
         return
     today = local_date(now, account.consumer.time_zone)
     if (pause := hardship.active(consumer=account.consumer, today=today)) is not None:
         life.pause(account=account, until=pause.ends_on, reason="hardship", now=now)
-        return
-    resumed = life.resume(account=account, now=now)
-    if statuses.of(account.status).charge == statuses.YES:
-        # What its status held is free as well: until now the dispute kept it.
-        status.release(account=account, now=now)
-    elif resumed is not None:
-        planned = resumed.postdates.select_related("method__processor_account", "arrangement")
-        items.hold_all(planned, status.HELD_BY_STATUS, account=account, now=now)
+    else:
+        life.go_on(account=account, now=now)
+    # What its status held is free as well, where that is over: until now the dispute kept it.
+    status.release(account=account, now=now)
 
 
 def running(account: Account) -> bool:

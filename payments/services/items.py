@@ -7,7 +7,8 @@ end when more was paid than they would leave to pay. The caller holds the accoun
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import islice
+from itertools import islice, takewhile
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -18,13 +19,15 @@ from accounts.models import Account, Event
 from payments.models import Arrangement, Notice, Postdate
 from payments.rules.life import Due, covered
 from payments.rules.notices import notice_needed
-from payments.services import change_notices, incidents, replan
-from payments.services.arrange import BY_THEMSELVES, breach_of, move
+from payments.services import change_notices, holds, incidents, replan
+from payments.services.arrange import BY_THEMSELVES, breach_of, hold_standing, move
 from payments.services.received import Received
 from settlements.rules.schedules import payment_dates
 
 Status = Postdate.Status
 MOVABLE = (Status.SCHEDULED, Status.HELD)
+_RESTING = (Arrangement.Status.PAUSED, Arrangement.Status.REVIEW)
+_RESTS = ("arrangement.paused", "arrangement.suspended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,27 +129,52 @@ def _move_due(row: Arrangement, before: date, after: date) -> None:
 
 
 def hold_all(planned: Iterable[Postdate], reason: str, *, account: Account, now: datetime) -> None:
-    """Hold what somebody would charge, and ask the host to hold what it has."""
+    """Hold what somebody would charge, and ask the host to hold what it has.
+
+    What is held already takes on a reason that only the item knows: any other is found again when it is let go.
+    """
     for item in planned:
         if item.method_id is not None and item.status == Status.SCHEDULED:
             item.held_for = reason
             move(item, account, Status.HELD, "postdate.hold_requested", now, reason=reason, hold=True)
+        elif item.status == Status.HELD and item.held_for in holds.STANDING and reason not in holds.STANDING:
+            _hold_for(item, reason)
+
+
+def _hold_for(item: Postdate, reason: str) -> None:
+    """Write down why an item stays held; for its host nothing changes."""
+    item.held_for = reason
+    item.save(update_fields=["held_for"])
 
 
 def release_all(planned: Iterable[Postdate], reason: str, *, account: Account, now: datetime) -> list[Postdate]:
     """Let go of the hold that had this reason, where the day has not passed; return what nobody was told of in time.
 
-    No notice is sent while a debit is held, so its window may have closed meanwhile: then it stays held, since a host
-    that executes it asks us no more (PDC-01).
+    What must be held for another reason stays held for that one. No notice is sent while a debit is held, so its window
+    may have closed meanwhile: then it stays held too, since a host that executes it asks us no more (PDC-01).
     """
     today = local_date(now, account.consumer.time_zone)
-    held = [one for one in planned if one.status == Status.HELD and one.held_for == reason and one.due_on > today]
-    announced = _announced(held, account, today)
+    held = [one for one in planned if one.status == Status.HELD and one.held_for == reason]
+    why = holds.standing(held, account=account)
     for item in held:
+        if why.get(item.pk, reason) != reason:
+            _hold_for(item, why[item.pk])
+    free = [item for item in held if item.pk not in why and item.due_on > today]
+    announced = _announced(free, account, today)
+    for item in free:
         if item.pk in announced:
             item.held_for = ""
             move(item, account, Status.SCHEDULED, "postdate.hold_requested", now, reason=reason, hold=False)
-    return [item for item in held if item.pk not in announced]
+    return [item for item in free if item.pk not in announced]
+
+
+def hold_again(item: Postdate, *, account: Account, now: datetime) -> None:
+    """Hold what its host did not let go of, where it must not be charged or nobody was told of it in time (PDC-01)."""
+    today = local_date(now, account.consumer.time_zone)
+    hold_standing([item], account=account, now=now)
+    if item.status == Status.SCHEDULED and not _announced([item], account, today):
+        hold_all([item], "notice_not_proven", account=account, now=now)
+        tell_missed([item], account=account, now=now)
 
 
 @known
@@ -182,6 +210,22 @@ def stop_all(planned: Iterable[Postdate], reason: str, row: Arrangement, *, acco
             move(item, account, Status.CANCELLED, "postdate.cancelled", now, reason=reason)
 
 
+class Rest(NamedTuple):
+    """Say why an arrangement rests and since when, as it was told."""
+
+    reason: str
+    since: datetime
+
+
+def rests(row: Arrangement) -> list[Rest]:
+    """List the rests that were told of an arrangement since it last ran, the latest first; none while it runs."""
+    kinds = [*_RESTS, *(f"arrangement.{status}" for status in Arrangement.Status if status not in _RESTING)]
+    told = Event.objects.filter(account=row.account_id, kind__in=kinds, data__arrangement=str(row.pk))
+    lately = told.order_by("-account_seq").values_list("kind", "data__reason", "occurred_at")
+    resting = takewhile(lambda one: one[0] in _RESTS, lately)
+    return [Rest(reason or holds.REVIEW, at) for _kind, reason, at in resting]
+
+
 def end_pause(
     row: Arrangement, planned: Sequence[Postdate], got: Received, *, account: Account, today: date, now: datetime
 ) -> None:
@@ -190,17 +234,13 @@ def end_pause(
     So does what is too near to be announced, as no notice was sent during the pause (PDC-01). Nobody agreed to a charge
     on the new dates, so none is made; the consumer is reminded, or links a method again.
     """
-    resting = ("arrangement.paused", "arrangement.suspended")
-    began = Event.objects.filter(account=account, kind__in=resting, data__arrangement=str(row.pk)).order_by(
-        "-account_seq"
-    )
-    since = began.values_list("occurred_at", flat=True).first()
-    since_on = local_date(since, account.consumer.time_zone) if since else today
+    told = rests(row)
+    since_on = local_date(told[-1].since, account.consumer.time_zone) if told else today
     lines = sorted((date.fromisoformat(on), cents) for on, cents in row.due or row.schedule)
     unpaid = lines[covered([Due(*line) for line in lines], got.counted_cents) :]
     silent = {
         item.due_on
-        for reason in ("paused", "review")
+        for reason in (holds.PAUSED, holds.REVIEW)
         for item in release_all(planned, reason, account=account, now=now)
     }
     fell = [line for line in unpaid if since_on <= line[0] <= today or line[0] in silent]

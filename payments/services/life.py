@@ -20,20 +20,22 @@ from accounts.tenancy import acting_for
 from payments.models import Arrangement, HostItem, Payment, Postdate
 from payments.rules import life as rules
 from payments.rules.life import Due, State
-from payments.services import authority, contact_plans, items
+from payments.services import authority, contact_plans, holds, items
 from payments.services.arrange import about_of, breach_of
 from payments.services.items import Change
 from payments.services.locks import lock_account
 from payments.services.owed import owed
 from payments.services.received import Received, received
 from payments.services.standstill import stands_still
-from settlements.services import individual
+from settlements.services import hardship, individual
 
 log = structlog.get_logger(__name__)
 
 Status = Arrangement.Status
 WATCHED = (*Arrangement.LIVE, Status.BROKEN)
 ENDING = (Status.COMPLETED, Status.CANCELLED)
+PASSING = ("hardship", "dispute", "oc_request")
+"""Why a plan rests until that is over by itself; any other rest waits for its day, or for somebody."""
 CHUNK = 500
 
 
@@ -60,8 +62,15 @@ def review_locked(arrangement_id: UUID, *, account: Account, now: datetime) -> A
     planned = _items(row)
     today = local_date(now, account.consumer.time_zone)
     if _rested(row, today):
-        items.end_pause(row, planned, got, account=account, today=today, now=now)
+        if _waits(row) and (rest := hardship.active(consumer=account.consumer, today=today)) is not None:
+            row.paused_until = rest.ends_on
+            row.save(update_fields=["paused_until"])
+            _tell_rest(row, "hardship", rest.ends_on, account=account, now=now)
+            return row
+        # First it runs again: what is let go is asked whether the plan still rests.
         row.status, row.paused_until = Status.PERFORMING, None
+        row.save(update_fields=["status", "paused_until"])
+        items.end_pause(row, planned, got, account=account, today=today, now=now)
         planned = _items(row)
         state = _state(row, planned, got, today)
         _write(row, state, got, planned, account=account, now=now, always="arrangement.performing")
@@ -104,7 +113,7 @@ def _suspend(row: Arrangement, planned: Sequence[Postdate], *, account: Account,
     after, row.review_after = row.review_after, None
     row.status, row.late_since = Status.REVIEW, None
     row.save(update_fields=["status", "late_since", "review_after"])
-    items.hold_all(planned, "review", account=account, now=now)
+    items.hold_all(planned, holds.REVIEW, account=account, now=now)
     events.record("arrangement.suspended", account=account, now=now, data=about_of(row, account, after=after))
 
 
@@ -205,9 +214,9 @@ def _write(
         elif status == Status.CANCELLED:
             _withdraw_offer(row, account, now)
         elif status == Status.BROKEN and not over:
-            items.hold_all(planned, "arrangement_broken", account=account, now=now)
+            items.hold_all(planned, holds.BROKEN, account=account, now=now)
         elif before == Status.BROKEN:
-            missed = items.release_all(planned, "arrangement_broken", account=account, now=now)
+            missed = items.release_all(planned, holds.BROKEN, account=account, now=now)
             items.tell_missed(missed, account=account, now=now)
     if over and status == Status.BROKEN:
         _over(row, told, planned, account=account, now=now)
@@ -326,36 +335,73 @@ def _differs(row: Arrangement, got: Received, now: datetime) -> bool:
 
 
 def pause(*, account: Account, until: date | None, reason: str, now: datetime) -> Arrangement | None:
-    """Rest the running arrangement until the end of a day; nothing is charged meanwhile. None when there is none."""
+    """Rest the running arrangement until the end of a day; nothing is charged meanwhile. None when there is none.
+
+    A plan that waits to be looked at goes on waiting. A rest that waits for somebody is never shortened by one that
+    passes, and outlives it (`go_on`).
+    """
     with transaction.atomic():
         account = lock_account(account.pk)
         row = Arrangement.objects.select_for_update().filter(account=account, status__in=Arrangement.LIVE).first()
         if row is None:
             return None
         row.account = account
-        again = row.status == Status.PAUSED
-        row.status, row.paused_until, row.late_since = Status.PAUSED, until, None
+        if row.status == Status.REVIEW:
+            return row
+        again, waits, passes = row.status == Status.PAUSED, _waits(row), reason in PASSING
+        if not (waits and passes):
+            row.paused_until = until
+        elif row.paused_until is not None and until is not None:
+            row.paused_until = max(row.paused_until, until)
+        row.status, row.late_since = Status.PAUSED, None
         row.save(update_fields=["status", "paused_until", "late_since"])
-        items.hold_all(_items(row), "paused", account=account, now=now)
-        if not again:
-            told = about_of(row, account, until=until.isoformat() if until else None, reason=reason)
-            events.record("arrangement.paused", account=account, now=now, data=told)
+        items.hold_all(_items(row), holds.PAUSED, account=account, now=now)
+        if not again or not (waits or passes):
+            _tell_rest(row, reason, until, account=account, now=now)
         return row
+
+
+def _tell_rest(row: Arrangement, reason: str, until: date | None, *, account: Account, now: datetime) -> None:
+    told = about_of(row, account, until=until.isoformat() if until else None, reason=reason)
+    events.record("arrangement.paused", account=account, now=now, data=told)
+
+
+def _waits(row: Arrangement) -> bool:
+    """Tell whether an arrangement rests until its day or until somebody ends it, whatever else passes meanwhile."""
+    if row.status != Status.PAUSED:
+        return row.status == Status.REVIEW
+    told = items.rests(row)
+    return bool(told) and told[0].reason not in PASSING
 
 
 def resume(*, account: Account, now: datetime) -> Arrangement | None:
     """Go on with a paused arrangement, or one that a person looked at; None when there is none.
 
-    What fell into the time between is due at the end.
+    What fell into the time between is due at the end. A hardship pause that still runs is a rest of its own.
     """
     with transaction.atomic():
         account = lock_account(account.pk)
-        row = Arrangement.objects.filter(account=account, status__in=(Status.PAUSED, Status.REVIEW)).first()
+        row = _resting.first(account.pk)
         if row is None:
             return None
         ended = local_date(now, account.consumer.time_zone) - timedelta(days=1)
         Arrangement.objects.filter(pk=row.pk).update(status=Status.PAUSED, paused_until=ended)
         return review_locked(row.pk, account=account, now=now)
+
+
+def go_on(*, account: Account, now: datetime) -> Arrangement | None:
+    """End the rest of a hardship pause or a dispute that is over; one that waits for its day or for somebody stays."""
+    with transaction.atomic():
+        account = lock_account(account.pk)
+        row = _resting.first(account.pk)
+        if row is not None and _waits(row):
+            return review_locked(row.pk, account=account, now=now)
+        return resume(account=account, now=now)
+
+
+@known
+def _resting(account_id: UUID) -> QuerySet[Arrangement]:
+    return Arrangement.objects.filter(account=account_id, status__in=(Status.PAUSED, Status.REVIEW))
 
 
 def suspend_after(*, arrangement: Arrangement, instalments: int | None, now: datetime) -> Arrangement:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from accounts.known import known
 from accounts.models import Account, Event
 from payments.models import BatchItem, Postdate
-from payments.services import incidents, items, life, replan
+from payments.services import holds, incidents, items, life, replan
 from payments.services.arrange import move
 from payments.services.locks import lock_account
 
@@ -54,15 +54,24 @@ def request_cancel(*, postdate: Postdate, now: datetime, reason: str = "") -> Po
 
 @transaction.atomic
 def settle_cancel(*, postdate_id: UUID, cancelled: bool, reason: str, now: datetime) -> Postdate:
-    """Take the host's answer to a cancel request; a refused one is scheduled again and says why."""
+    """Take the host's answer to a cancel request; a refused one is scheduled again and says why.
+
+    It is held where it must not be charged all the same. What the host was asked for a change only is asked for again
+    where the consumer withdrew it meanwhile (PDC-07).
+    """
     found, account = _locked(postdate_id)
     if found.status != Status.CANCEL_REQUESTED:
         return found
     if cancelled or reason == "already_cancelled":
         return _cancelled(found, account, reason, now)
-    found.held_for = ""
+    changing, found.held_for = found.replacement is not None, ""
     move(found, account, Status.SCHEDULED, "postdate.changed", now, cancel_refused=True, reason=reason)
     replan.follow(found, account=account, now=now)
+    if changing and found.arrangement.withdrawn:
+        found.replacement = None
+        found.save(update_fields=["replacement"])
+        return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now)
+    items.hold_again(found, account=account, now=now)
     return found
 
 
@@ -111,7 +120,7 @@ def changed_by_host(postdate: Postdate, *, on: date, amount_cents: int, account:
     """
     if not differs_at_host(postdate, on=on, amount_cents=amount_cents):
         return postdate
-    if postdate.status == Status.HELD:
+    if _as_signed(postdate, on, amount_cents):
         missed = items.release_all([postdate], CHANGED_AT_HOST, account=account, now=now)
         items.tell_missed(missed, account=account, now=now)
     elif not _moved_by_batch(postdate, on, amount_cents):
@@ -124,10 +133,15 @@ def changed_by_host(postdate: Postdate, *, on: date, amount_cents: int, account:
 
 def differs_at_host(postdate: Postdate, *, on: date, amount_cents: int) -> bool:
     """Tell whether an item is not held for what the host planned otherwise, or still held for what it put back."""
-    same = (on, amount_cents) == (postdate.due_on, postdate.amount_cents)
-    if same:
+    if _as_signed(postdate, on, amount_cents):
         return postdate.status == Status.HELD and postdate.held_for == CHANGED_AT_HOST
-    return postdate.status == Status.SCHEDULED
+    # What is held for something that may end first would then be let go as the host has it.
+    held = postdate.status == Status.HELD and postdate.held_for in holds.STANDING
+    return postdate.status == Status.SCHEDULED or held
+
+
+def _as_signed(postdate: Postdate, on: date, amount_cents: int) -> bool:
+    return (on, amount_cents) == (postdate.due_on, postdate.amount_cents)
 
 
 def _moved_by_batch(postdate: Postdate, on: date, amount_cents: int) -> bool:

@@ -2,7 +2,8 @@
 
 At no moment two items of one payment can both be charged: what follows is written beside the old item
 (`Postdate.replacement`) and becomes an item of its own only when whoever held the old one has let it go. Items that
-are let go together follow together; if one of them is not let go, the others are planned again as they were.
+are let go together follow together; if one of them is not let go, the others are planned again as they were. A host
+may answer late: what was signed for must still stand then, and what must not be charged by then is planned as held.
 """
 
 import uuid
@@ -75,7 +76,12 @@ def follow(item: Postdate, *, account: Account, now: datetime) -> None:
     if arrangement.status not in Arrangement.LIVE:
         return
     gone = [one for one in together if one.status == Status.CANCELLED]
-    if len(gone) < len(together):
+    refused = len(gone) < len(together)
+    if arrangement.withdrawn and (refused or plan["method"]):
+        # What was signed for it has ended meanwhile: what was let go counts as withdrawn and nothing follows (PDC-07).
+        Postdate.objects.filter(pk__in=[one.pk for one in gone]).update(held_for="")
+        return
+    if refused:
         _as_before(gone, arrangement=arrangement, account=account, now=now)
         told = about_of(arrangement, account, change_refused=True, reason=plan["reason"])
         events.record("arrangement.changed", account=account, now=now, data=told)

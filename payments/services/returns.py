@@ -9,11 +9,11 @@ from accounts import events
 from accounts.crypto import blind_index
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
-from payments.models import Arrangement, Method, Payment, Postdate
+from payments.models import Method, Payment, Postdate
 from payments.processors import BankChange, Outcome
 from payments.rules import returns
 from payments.rules.bank import check_bank_account, last4, typed_digits
-from payments.services import consequences, items, reversals, settle
+from payments.services import consequences, holds, items, life, reversals, settle
 from payments.services.locks import lock_account
 
 _SENTENCES = {
@@ -69,7 +69,7 @@ def apply_notification_of_change(*, method: Method, code: str, now: datetime) ->
             found = Method.objects.select_for_update().get(pk=method.pk)
             if number == 0:
                 consequences.ask_for_update(method=found, code=code, account=account, now=now)
-            items.hold_all(_planned(method, account), consequences.UPDATE_PENDING, account=account, now=now)
+            items.hold_all(_planned(method, account), holds.UPDATE_PENDING, account=account, now=now)
     return Method.objects.get(pk=method.pk)
 
 
@@ -150,7 +150,8 @@ def card_updated(
 
     :param more: `brand`, `funding`, `fingerprint`, where the processor says them.
     """
-    account = lock_account(_latest_account(method))
+    account_id = _latest_account(method)
+    accounts = {one: lock_account(one) for one in sorted({account_id, *_accounts(method)})}
     found = Method.objects.select_for_update().get(pk=method.pk)
     wanted = {"last4": last4, "exp_month": exp_month, "exp_year": exp_year}
     wanted |= {name: value for name, value in more.items() if value}
@@ -165,14 +166,15 @@ def card_updated(
     about = {"method": str(found.pk), "kind": found.kind, "brand": found.brand, "last4": found.last4, "pending": False}
     expiry = f"{exp_month:02d}/{exp_year}" if exp_month and exp_year else ""
     about |= {"last4_before": before, "expiry": expiry, "by": "network"}
-    events.record("method.updated", account=account, now=now, data=about)
-    _go_on(found, account, now)
+    events.record("method.updated", account=accounts[account_id], now=now, data=about)
+    for account in accounts.values():
+        _go_on(found, account, now)
     return True
 
 
 def _go_on(method: Method, account: Account, now: datetime) -> None:
     """Let go of what waited for a card or bank account to be put right."""
-    missed = items.release_all(_planned(method, account), consequences.UPDATE_PENDING, account=account, now=now)
+    missed = items.release_all(_planned(method, account), holds.UPDATE_PENDING, account=account, now=now)
     items.tell_missed(missed, account=account, now=now)
 
 
@@ -189,5 +191,5 @@ def _latest_account(method: Method) -> UUID:
 
 def _planned(method: Method, account: Account) -> list[Postdate]:
     joined = Postdate.objects.select_related("method__processor_account", "arrangement")
-    mine = joined.filter(method=method, account=account, arrangement__status__in=Arrangement.LIVE)
+    mine = joined.filter(method=method, account=account, arrangement__status__in=life.WATCHED)
     return list(mine.order_by("due_on", "number"))

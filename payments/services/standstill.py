@@ -39,4 +39,11 @@ def _asked(account_id: UUID) -> QuerySet[CreditorRequest]:
 
 def stands_still(account_id: UUID) -> bool:
     """Tell whether a dispute is open, or a request for the creditor made within the validation period."""
-    return bool(disputed([account_id])) or _asked.exists(account_id)
+    return bool(why(account_id))
+
+
+def why(account_id: UUID) -> str:
+    """Say what stops collection: an open `dispute`, such a request (`oc_request`), or nothing."""
+    if disputed([account_id]):
+        return "dispute"
+    return "oc_request" if _asked.exists(account_id) else ""

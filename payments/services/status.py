@@ -16,13 +16,12 @@ from accounts.calendars import local_date
 from accounts.known import known
 from accounts.models import Account
 from payments.models import Arrangement, Payment, Postdate
-from payments.services import incidents, items, life
-from payments.services.arrange import HELD_BY_STATUS
+from payments.services import holds, incidents, items, life
 from payments.services.locks import lock_account
 from payments.services.standstill import stands_still
 
-RELEASED = (HELD_BY_STATUS, "account_not_open", "dispute_open")
-"""What a hold is called that ends with the status: ours, and the gates' at a charge that came due meanwhile."""
+RELEASED = (holds.BY_STATUS, "account_not_open", holds.STILL)
+"""What a hold is called that ends with the status or a dispute: ours, and the gates' at a charge that came due."""
 LATE_NOTICE = "notice_not_proven"
 
 
@@ -35,7 +34,7 @@ def account_status_changed(*, account: Account, before: str, after: str, now: da
             _cancel(account, after, now)
         elif is_now == statuses.HOLD:
             hold(account=account, now=now)
-        elif was != is_now and not stands_still(account.pk):
+        elif was != is_now:
             release(account=account, now=now)
 
 
@@ -45,7 +44,7 @@ def _cancel(account: Account, status: str, now: datetime) -> None:
         # The host's list of payments comes after its status: only then is known whether a plan was completed by it.
         items_of = [item for row in _running(account) for item in _items(row)]
         for row in _running(account):
-            items.stop_all(items_of, HELD_BY_STATUS, row, account=account, now=now)
+            items.stop_all(items_of, holds.BY_STATUS, row, account=account, now=now)
         transaction.on_commit(partial(_finish_paid, account.pk, now))
         return
     for row in _running(account):
@@ -80,21 +79,26 @@ def _finish_paid(account_id: object, now: datetime) -> None:
                 life.cancel(arrangement=row, by="system", reason="status_paid", now=now)
 
 
-def hold(*, account: Account, now: datetime, reason: str = HELD_BY_STATUS) -> None:
+def hold(*, account: Account, now: datetime, reason: str = holds.BY_STATUS) -> None:
     """Hold what is planned on an account, which the caller has locked, until a person decides or the status is over."""
     for row in _running(account):
         items.hold_all(_items(row), reason, account=account, now=now)
 
 
 def release(*, account: Account, now: datetime, reasons: Iterable[str] = RELEASED) -> None:
-    """Go on with what was held, where its day is still to come and its notice can still be given or was (PDC-01)."""
+    """Go on with what was held, where its day is still to come and its notice can still be given or was (PDC-01).
+
+    Nothing goes on while the status or a dispute still stops collection, nor what must be held for another reason.
+    """
+    if statuses.of(account.status).charge != statuses.YES or stands_still(account.pk):
+        return
     today = local_date(now, account.consumer.time_zone)
     missed = []
     for row in _running(account):
         held = [one for one in _items(row) if one.status == Postdate.Status.HELD and one.held_for in reasons]
-        missed += [item for item in held if item.due_on <= today]
         for reason in reasons:
             missed += items.release_all(held, reason, account=account, now=now)
+        missed += [item for item in held if item.held_for in reasons and item.due_on <= today]
     items.tell_missed(missed, account=account, now=now)
 
 

@@ -132,7 +132,7 @@ def test_a_host_that_lets_go_of_a_hold_says_nothing_about_the_next_one_that_was_
         # The dispute ends while the account is blocked: both requests wait for the host at once.
         with transaction.atomic():
             account = lock_account(shop.account.pk)  # as whoever holds and lets go does: the host pushes meanwhile
-            items.release_all(Postdate.objects.all(), "paused", account=account, now=NOW)
+            life.resume(account=account, now=NOW)
             items.hold_all(Postdate.objects.all(), "account_status", account=account, now=NOW)
         drain()
         postdate = Postdate.objects.get()

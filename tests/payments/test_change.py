@@ -6,8 +6,8 @@ import pytest
 
 from accounts.models import Agency, Event
 from accounts.tenancy import acting_for
-from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate
-from payments.services import change, life, postdates
+from payments.models import Arrangement, Authorization, Incident, Method, Notice, Payment, Postdate
+from payments.services import change, disputes, life, postdates, wallet
 from payments.services.change import Wish
 from tests.conftest import NOW
 from tests.payments.conftest import MASTERCARD, VISA_DEBIT, today
@@ -306,3 +306,93 @@ def test_a_resting_arrangement_can_be_paid_but_not_moved(plan, shop):
     life.pause(account=shop.account, until=dt.date(2027, 1, 20), reason="hardship", now=SOON)
     assert codes(look(plan, kind="skip", payment=item(2).pk)) == ["arrangement_not_running"]
     assert codes(look(plan, kind="pay_off")) == []
+
+
+# The host answers late ------------------------------------------------------------------------------------------
+
+
+def moved_to_the_15th(plan):
+    """Ask the host to let go of the second payment, which moves to January 15."""
+    confirm(plan, kind="move", payment=item(2).pk, to_on=dt.date(2027, 1, 15))
+
+
+def told_of(postdate):
+    """What the host was told of an item, in order."""
+    said = Event.objects.filter(kind__startswith="postdate.", data__postdate=str(postdate.pk)).order_by("account_seq")
+    return [(event.kind, event.data.get("hold")) for event in said]
+
+
+def by_dispute(account):
+    disputes.open_dispute(account=account, visit=None, reason="paid", text="", amount_cents=None, now=SOON)
+
+
+def by_pause(account):
+    life.pause(account=account, until=None, reason="hardship", now=SOON)
+
+
+def test_what_the_host_lets_go_after_the_card_was_removed_is_not_planned_again_pdc_07(plan, shop):
+    moved_to_the_15th(plan)
+    wallet.remove(method=plan.method, by=ME, now=SOON)
+    host_lets_go()
+    assert list(Postdate.objects.order_by("number").values_list("number", "turn", "status", "held_for")) == [
+        (number, 0, "cancelled", "") for number in (2, 3, 4, 5)
+    ]
+    told = kinds(shop.account)
+    assert "postdate.scheduled" not in told[told.index("authorization.revoked") :]
+    assert fresh(plan).status == "cancelled"
+
+
+def test_what_the_host_keeps_after_the_consumer_withdrew_is_asked_for_once_more_and_then_held_pdc_07(plan):
+    moved_to_the_15th(plan)
+    wallet.revoke(authorization=fresh(plan).authorization, by=ME, now=SOON)
+    second, third = item(2), item(3)
+    asked = len(told_of(second))
+    postdates.settle_cancel(postdate_id=second.pk, cancelled=False, reason="busy", now=SOON)
+    assert (item(2).status, item(2).replacement) == ("cancel_req", None)
+    assert told_of(second)[asked:] == [("postdate.changed", None), ("postdate.cancel_requested", None)]
+    for one in (second, third):
+        postdates.settle_cancel(postdate_id=one.pk, cancelled=False, reason="busy", now=SOON)
+        assert (item(one.number).status, item(one.number).held_for) == ("held", "authorization_revoked")
+        assert told_of(one)[-2:] == [("postdate.changed", None), ("postdate.hold_requested", True)]
+    assert Postdate.objects.count() == 4
+
+
+@pytest.mark.parametrize("rest", [by_dispute, by_pause])
+def test_what_the_host_lets_go_while_the_plan_rests_is_planned_and_held_rf_32(plan, shop, rest):
+    moved_to_the_15th(plan)
+    rest(shop.account)
+    host_lets_go()
+    moved = item(2)
+    assert (moved.turn, moved.due_on) == (1, dt.date(2027, 1, 15))
+    assert (moved.status, moved.held_for) == ("held", "paused")
+    assert told_of(moved) == [("postdate.scheduled", None), ("postdate.hold_requested", True)]
+    assert scheduled() == []
+
+
+@pytest.mark.parametrize("rest", [by_dispute, by_pause])
+def test_what_the_host_keeps_while_the_plan_rests_is_held_until_it_goes_on_rf_32(plan, shop, rest):
+    moved_to_the_15th(plan)
+    rest(shop.account)
+    host_lets_go(cancelled=False)
+    kept = item(2)
+    assert (kept.turn, kept.status, kept.held_for) == (0, "held", "paused")
+    assert told_of(kept)[-2:] == [("postdate.changed", None), ("postdate.hold_requested", True)]
+    if rest is by_pause:
+        life.resume(account=shop.account, now=SOON)
+        assert [one[2] for one in scheduled()] == [JAN, FEB, MAR, dt.date(2027, 4, 1)]
+
+
+def test_what_the_host_keeps_of_which_nobody_was_told_in_time_is_held_for_staff_pdc_01(plan):
+    moved_to_the_15th(plan)
+    Notice.objects.filter(postdate=item(2)).update(send_by=dt.date(2026, 11, 30))
+    host_lets_go(cancelled=False)
+    assert (item(2).status, item(2).held_for) == ("held", "notice_not_proven")
+    assert Incident.objects.get(kind="held_past_its_day").data["postdates"] == [str(item(2).pk)]
+
+
+def test_a_card_that_was_ruled_out_before_the_host_answers_is_held_there(plan):
+    moved_to_the_15th(plan)
+    Method.objects.filter(pk=plan.method_id).update(blocked_at=SOON, blocked_reason="lost_card")
+    host_lets_go()
+    assert (item(2).turn, item(2).status, item(2).held_for) == (1, "held", "method_blocked")
+    assert told_of(item(2))[-1] == ("postdate.hold_requested", True)

@@ -8,15 +8,20 @@ import pytest
 from django.db import connections
 
 from accounts.models import Account, Event
-from accounts.tenancy import acting_for
+from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns.services import outbox
 from payments.models import Arrangement, CreditorRequest, Dispute, Payment, Postdate
-from payments.services import disputes, life, ready, status
+from payments.processors import Outcome
+from payments.services import ask, disputes, life, ready, settle, status
 from settlements.models import Hardship
 from tests.conftest import NOW
+from tests.payments.conftest import today
 from tests.payments.due_cast import EIGHT, due_item, run
+from tests.payments.test_arrange import agree_to_email
+from tests.payments.test_later import challenged, publish_rules
 from tests.payments.test_life import at, three_parts
 from tests.payments.test_pay import kinds, refused
+from tests.payments.test_settle import undecided
 
 WORDS = "I paid this in March, see my statement."
 LATER = NOW + dt.timedelta(days=3)
@@ -224,6 +229,59 @@ def test_either_of_both_keeps_it_still(shop):
     assert Arrangement.objects.get().status == "paused"
     disputes.answer_creditor(request=asked, by="staff:1", sent_on=dt.date(2026, 12, 3), now=LATER)
     assert Arrangement.objects.get().status == "performing"
+
+
+def rested(account):
+    told = Event.objects.filter(account=account, kind="arrangement.paused").latest("account_seq").data
+    return told["reason"], told["until"]
+
+
+def test_a_plan_that_is_made_while_the_question_for_the_creditor_is_open_rests_until_it_is_answered_rf_32(
+    shop, other_shop
+):
+    with acting_for(other_shop.agency):
+        disputes.ask_original_creditor(account=other_shop.account, now=NOW)
+    asked = disputes.ask_original_creditor(account=shop.account, now=NOW)
+    three_parts(shop)
+    assert Payment.objects.get().status == "succeeded"
+    assert Arrangement.objects.get().status == "paused"
+    assert states() == [("held", "paused"), ("held", "paused")]
+    assert [event.data["hold"] for event in Event.objects.filter(kind="postdate.hold_requested")] == [True, True]
+    assert rested(shop.account) == ("oc_request", None)
+    sent_on = dt.date(2026, 12, 3)
+    with acting_for(other_shop.agency):
+        theirs = CreditorRequest.objects.get()
+        assert disputes.answer_creditor(request=theirs, by="staff:1", sent_on=sent_on, now=LATER) == []
+    assert states() == [("held", "paused"), ("held", "paused")]
+    assert disputes.answer_creditor(request=asked, by="staff:1", sent_on=sent_on, now=LATER) == []
+    assert Arrangement.objects.get().status == "performing"
+    assert states() == [("scheduled", ""), ("scheduled", "")]
+
+
+def test_a_plan_that_its_banks_answer_makes_after_a_dispute_rests_until_it_is_resolved_rf_32(shop):
+    found = challenged(shop)
+    row = dispute(shop)
+    shop.program.control("POST", "challenges", {"intent": found.setup_ref, "outcome": "complete"})
+    with acting_for(ALL_AGENCIES):
+        ask.sweep(now=NOW + dt.timedelta(minutes=1))
+    assert Arrangement.objects.get().status == "paused"
+    assert states() == [("held", "paused"), ("held", "paused")]
+    assert rested(shop.account) == ("dispute", None)
+    assert resolve(row) == []
+    assert (Arrangement.objects.get().status, states()) == ("performing", [("scheduled", ""), ("scheduled", "")])
+
+
+def test_a_first_payment_that_its_bank_confirms_after_a_dispute_makes_a_plan_that_rests_rf_32(shop):
+    lines = [(today(), 250_00), (dt.date(2027, 1, 4), 250_00), (dt.date(2027, 2, 4), 250_00)]
+    publish_rules()
+    agree_to_email(shop)
+    payment = undecided(shop, choice="parts", lines=lines)
+    row = dispute(shop)
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status="succeeded"), now=LATER)
+    assert Payment.objects.get().status == "succeeded"
+    assert (Arrangement.objects.get().status, states()) == ("paused", [("held", "paused"), ("held", "paused")])
+    assert resolve(row) == []
+    assert (Arrangement.objects.get().status, states()) == ("performing", [("scheduled", ""), ("scheduled", "")])
 
 
 def test_a_dispute_of_another_agencys_account_is_not_there(shop, other_shop):

@@ -6,10 +6,11 @@ import pytest
 
 from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from payments.models import Arrangement, Authorization, Incident, LedgerEntry, Notice, Payment, Postdate
-from payments.services import life, mirror, reversals
+from payments.models import Arrangement, Authorization, Dispute, Incident, LedgerEntry, Notice, Payment, Postdate
+from payments.processors import Outcome
+from payments.services import disputes, life, mirror, reversals, settle
 from payments.services.owed import owed
-from settlements.models import IndividualOffer
+from settlements.models import Hardship, IndividualOffer
 from settlements.rules.offers import HostSettlement
 from settlements.rules.quotes import Wish
 from settlements.services import offers
@@ -20,6 +21,7 @@ from tests.payments.test_arrange import agree_to_email
 from tests.payments.test_later import publish_rules
 from tests.payments.test_mirror import Line
 from tests.payments.test_pay import kinds
+from tests.payments.test_returns import debit
 
 
 def at(year, month, day):
@@ -481,3 +483,131 @@ def test_a_hardship_rests_the_arrangement_and_its_end_goes_on(shop):
         hook(shop.account, None)
     assert fresh(arrangement).status == "performing"
     assert fresh(arrangement).paused_until is None
+
+
+# Several rests --------------------------------------------------------------------------------------------------
+
+
+def lost_card(shop, arrangement, now):
+    """Decline a payment beside the plan: its card is reported as lost."""
+    payment = debit(shop.account, arrangement.method, status="intended")
+    news = Outcome(status="declined", decline_code="lost_card")
+    settle.record_outcome(payment_id=payment.pk, outcome=news, now=now)
+
+
+def by_hardship(shop):
+    """A hardship pause comes and ends."""
+    from settlements.services import hardship
+
+    for until in (dt.date(2100, 1, 1), None):
+        for hook in hardship.on_pause:
+            hook(shop.account, until)
+
+
+def by_dispute(shop):
+    """A dispute is opened and resolved."""
+    now = at(2026, 12, 3)
+    disputes.open_dispute(account=shop.account, visit=None, reason="paid", text="", amount_cents=None, now=now)
+    found = {"by": "staff:1", "note": "Proof sent.", "verified_on": now.date()}
+    assert disputes.resolve(dispute=Dispute.objects.get(), now=now, **found) == []
+
+
+def states():
+    return list(Postdate.objects.order_by("number", "turn").values_list("status", "held_for"))
+
+
+def let_go():
+    return Event.objects.filter(kind="postdate.hold_requested", data__hold=False).exists()
+
+
+@pytest.mark.parametrize("passes", [by_hardship, by_dispute])
+def test_a_rest_for_a_lost_card_outlives_what_passes_and_nothing_of_that_card_is_let_go_card_09(shop, passes):
+    arrangement = three_parts(shop)
+    lost_card(shop, arrangement, at(2026, 12, 2))
+    passes(shop)
+    assert (fresh(arrangement).status, fresh(arrangement).paused_until) == ("paused", None)
+    assert states() == [("held", "paused")] * 2
+    life.resume(account=shop.account, now=at(2026, 12, 4))
+    assert fresh(arrangement).status == "performing"
+    assert states() == [("held", "method_blocked")] * 2
+    assert not let_go()
+
+
+@pytest.mark.parametrize("passes", [by_hardship, by_dispute])
+def test_what_waits_to_be_looked_at_is_let_go_by_nothing_that_passes(shop, passes):
+    arrangement = three_parts(shop)
+    life.suspend_after(arrangement=arrangement, instalments=1, now=NOW)
+    passes(shop)
+    assert fresh(arrangement).status == "review"
+    assert states() == [("held", "review")] * 2
+    assert not let_go()
+    life.resume(account=shop.account, now=at(2026, 12, 4))
+    assert states() == [("scheduled", "")] * 2
+
+
+def test_a_card_that_is_lost_during_a_pause_makes_it_rest_until_somebody_ends_it(shop):
+    arrangement = three_parts(shop)
+    life.pause(account=shop.account, until=dt.date(2027, 1, 20), reason="hardship", now=at(2026, 12, 20))
+    lost_card(shop, arrangement, at(2027, 1, 10))
+    assert told("arrangement.paused")["reason"] == "decline_lost_card"
+    life.go_on(account=shop.account, now=at(2027, 1, 21))
+    assert review(at(2027, 1, 21)) == 0
+    assert fresh(arrangement).status == "paused"
+    life.resume(account=shop.account, now=at(2027, 1, 22))
+    # What fell into the first of both rests is due at the end, like what fell into the second.
+    assert fresh(arrangement).due == [["2026-12-01", 250_00], ["2027-02-04", 250_00], ["2027-03-04", 250_00]]
+    assert Postdate.objects.get(number=3).held_for == "method_blocked"
+
+
+def test_a_pause_until_a_day_is_neither_shortened_nor_ended_by_a_hardship(shop):
+    arrangement = three_parts(shop)
+    life.pause(account=shop.account, until=dt.date(2026, 12, 20), reason="Asked for.", now=NOW)
+    life.pause(account=shop.account, until=dt.date(2026, 12, 10), reason="hardship", now=NOW)
+    assert fresh(arrangement).paused_until == dt.date(2026, 12, 20)
+    life.go_on(account=shop.account, now=at(2026, 12, 8))
+    assert fresh(arrangement).status == "paused"
+    assert review(at(2026, 12, 20)) == 0
+    assert review(at(2026, 12, 21)) == 1
+    assert (fresh(arrangement).status, states()) == ("performing", [("scheduled", "")] * 2)
+
+
+def test_a_hardship_pause_that_still_runs_outlives_the_look_of_a_person(shop):
+    arrangement = three_parts(shop)
+    life.suspend_after(arrangement=arrangement, instalments=1, now=NOW)
+    Hardship.objects.create(
+        account=shop.account,
+        consumer=shop.account.consumer,
+        cause="other",
+        consent="x",
+        status="granted",
+        asked_days=30,
+        asked_at=NOW,
+        decided_at=NOW,
+        decided_by="system",
+        review_on=dt.date(2026, 12, 20),
+        starts_on=dt.date(2026, 12, 1),
+        ends_on=dt.date(2026, 12, 30),
+    )
+    life.resume(account=shop.account, now=at(2026, 12, 4))
+    resting = fresh(arrangement)
+    assert (resting.status, resting.paused_until) == ("paused", dt.date(2026, 12, 30))
+    assert (told("arrangement.paused")["reason"], told("arrangement.paused")["until"]) == ("hardship", "2026-12-30")
+    assert not let_go()
+    life.go_on(account=shop.account, now=at(2026, 12, 5))
+    assert states() == [("scheduled", "")] * 2
+
+
+def test_a_plan_that_is_made_good_during_a_dispute_is_charged_only_after_it_rf_32(shop):
+    arrangement = three_parts(shop, failures_to_break=1, breach_cure_days=60)
+    host_says(shop, 2, "DECLINED", at(2027, 1, 4))
+    disputes.open_dispute(
+        account=shop.account, visit=None, reason="paid", text="", amount_cents=None, now=at(2027, 1, 5)
+    )
+    paid = Line("H1", None, 250_00, "POSTED", on=dt.date(2027, 1, 6))
+    show(shop, [*HostNews.lines.values(), paid], now=at(2027, 1, 6))
+    third = Postdate.objects.get(number=3)
+    assert (fresh(arrangement).status, third.status, third.held_for) == ("performing", "held", "dispute_open")
+    found = {"by": "staff:1", "note": "Proof sent.", "verified_on": dt.date(2027, 1, 7)}
+    assert disputes.resolve(dispute=Dispute.objects.get(), now=at(2027, 1, 7), **found) == []
+    third.refresh_from_db()
+    assert (third.status, third.held_for) == ("scheduled", "")

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Event
 from accounts.tenancy import acting_for
-from payments.models import Arrangement, HostItem, Incident, Method, Notice, Payment, Postdate
-from payments.services import ledger, meters, mirror, postdates, returns, reversals
+from payments.models import Arrangement, Dispute, HostItem, Incident, Method, Notice, Payment, Postdate
+from payments.services import disputes, ledger, meters, mirror, postdates, returns, reversals
 from payments.services import owed as owed_now
 from payments.services.owed import owed
 from tests.conftest import NOW
@@ -323,6 +323,37 @@ def test_what_somebody_else_holds_is_not_let_go_because_the_host_shows_it_as_sig
     show(shop, [], [Line("D1", postdate.pk, 50_00, "PENDING", on=postdate.due_on)])
     postdate.refresh_from_db()
     assert (postdate.status, postdate.held_for) == ("held", "dispute")
+
+
+@pytest.mark.parametrize("ends_first", ["host", "dispute"])
+@pytest.mark.parametrize("begins_first", ["host", "dispute"])
+def test_what_the_host_moved_and_a_dispute_holds_waits_for_the_last_of_both_rf_32(shop, begins_first, ends_first):
+    postdate = planned(shop)
+    moved, back = ([Line("D1", postdate.pk, 50_00, "PENDING", on=on)] for on in (dt.date(2026, 12, 9), postdate.due_on))
+
+    def end_dispute():
+        found = {"by": "staff:1", "note": "Proof sent.", "verified_on": today()}
+        assert disputes.resolve(dispute=Dispute.objects.get(), now=LATER, **found) == []
+
+    begins = {
+        "host": lambda: show(shop, [], moved),
+        "dispute": lambda: disputes.open_dispute(
+            account=shop.account, visit=None, reason="paid", text="", amount_cents=None, now=LATER
+        ),
+    }
+    ends = {"host": lambda: show(shop, [], back), "dispute": end_dispute}
+    for name in sorted(begins, key=lambda name: name != begins_first):
+        begins[name]()
+    assert Incident.objects.get().kind == "changed_at_host"
+    first, last = sorted(ends, key=lambda name: name != ends_first)
+    ends[first]()
+    postdate.refresh_from_db()
+    left = {"host": "paused", "dispute": "changed_at_host"}[first]
+    assert (postdate.status, postdate.held_for) == ("held", left)
+    assert not Event.objects.filter(kind="postdate.hold_requested", data__hold=False).exists()
+    ends[last]()
+    postdate.refresh_from_db()
+    assert (postdate.status, postdate.held_for) == ("scheduled", "")
 
 
 def by_letter(shop):

@@ -10,6 +10,7 @@ from accounts.tenancy import acting_for
 from payments.models import (
     Arrangement,
     Authorization,
+    Dispute,
     Incident,
     LedgerEntry,
     Method,
@@ -22,7 +23,7 @@ from payments.models import (
 from payments.processors import Outcome
 from payments.rules import returns as rules
 from payments.rules.notices import predebit_window
-from payments.services import ask, consequences, gate, incidents, ledger, returns, reversals, settle
+from payments.services import ask, consequences, disputes, gate, incidents, ledger, life, returns, reversals, settle
 from payments.services.means import means_of_method
 from payments.services.owed import owed
 from tests.conftest import NOW, make_account, make_agency
@@ -300,6 +301,73 @@ def test_a_notification_of_change_holds_the_next_debit_until_it_is_applied_ach_1
     assert method.fingerprint != "f" * 16
     assert statuses(arrangement) == ["scheduled"] * 3
     assert codes(account, method) == []
+
+
+def held(arrangement):
+    return list(arrangement.postdates.order_by("number").values_list("status", "held_for"))
+
+
+@pytest.mark.parametrize("executor", ["portal", "host"])
+@pytest.mark.parametrize("ends_first", ["change", "dispute"])
+@pytest.mark.parametrize("begins_first", ["change", "dispute"])
+def test_a_change_and_a_dispute_hold_until_the_last_of_both_is_over_ach_13_rf_32(
+    account, begins_first, ends_first, executor
+):
+    method = bank(account)
+    arrangement = plan(account, method, executor=executor, announced=True)
+
+    def end_dispute():
+        found = {"by": "staff:1", "note": "Proof sent.", "verified_on": NOW.date()}
+        assert disputes.resolve(dispute=Dispute.objects.get(), now=NOW + DAY, **found) == []
+
+    begins = {
+        "change": lambda: returns.apply_notification_of_change(method=method, code="C01", now=NOW),
+        "dispute": lambda: disputes.open_dispute(
+            account=account, visit=None, reason="paid", text="", amount_cents=None, now=NOW
+        ),
+    }
+    ends = {
+        "change": lambda: returns.apply_update(method=method, by="bank", number="000987654321", now=NOW + DAY),
+        "dispute": end_dispute,
+    }
+    for name in sorted(begins, key=lambda name: name != begins_first):
+        begins[name]()
+    first, last = sorted(ends, key=lambda name: name != ends_first)
+    ends[first]()
+    left = {"change": "paused", "dispute": "method_update_pending"}[first]
+    assert held(arrangement) == [("held", left)] * 3
+    assert not Event.objects.filter(kind="postdate.hold_requested", data__hold=False).exists()
+    ends[last]()
+    assert held(arrangement) == [("scheduled", "")] * 3
+
+
+def test_what_a_return_holds_for_staff_during_a_pause_is_not_let_go_by_its_end(account):
+    method = bank(account)
+    arrangement = plan(account, method, executor="host", announced=True)
+    life.pause(account=account, until=None, reason="hardship", now=NOW)
+    returns.apply_return(payment=debit(account, method), code="R06", now=NOW)
+    life.resume(account=account, now=NOW + DAY)
+    assert fresh(arrangement).status == "performing"
+    assert held(arrangement) == [("held", "return_R06")] * 3
+
+
+def test_a_number_that_is_put_right_while_a_plan_is_broken_holds_nothing_afterwards(account):
+    method = bank(account)
+    arrangement = plan(account, method, announced=True)
+    returns.apply_notification_of_change(method=method, code="C01", now=NOW)
+    Arrangement.objects.update(status="broken")
+    returns.apply_update(method=fresh(method), by="bank", number="000987654321", now=NOW + DAY)
+    assert held(arrangement) == [("held", "arrangement_broken")] * 3
+
+
+def test_a_renewed_card_goes_on_with_all_that_waited_for_it_on_every_account_card_13(account):
+    other = make_account(account.agency, reference="200", consumer=account.consumer)
+    method = card(account, exp_month=1, exp_year=2027, update_pending={"code": "expired_card", "at": NOW.isoformat()})
+    plans = [plan(one, method, announced=True) for one in (account, other)]
+    Postdate.objects.update(status="held", held_for="method_update_pending")
+    returns.card_updated(method=method, last4="1881", exp_month=2, exp_year=2031, now=NOW)
+    assert [held(one) for one in plans] == [[("scheduled", "")] * 3] * 2
+    assert Event.objects.filter(kind="method.updated").count() == 1
 
 
 def test_a_corrected_number_that_cannot_be_changes_nothing(account):

@@ -12,7 +12,7 @@ from accounts.services.place import place_accounts
 from payments.models import Incident, Notice, Payment, Postdate
 from payments.processors import Outcome
 from payments.rules.gates import charge_gates
-from payments.services import gate, pay, settle, status
+from payments.services import gate, life, pay, settle, status
 from payments.services.means import means_of_method
 from payments.services.owed import owed
 from tests.conftest import NOW, make_account
@@ -108,6 +108,57 @@ def test_a_payment_whose_day_passed_meanwhile_is_not_taken_late_by_itself(accoun
     place(account, "cease")
     place(account, "open", now=dt.datetime(2027, 1, 4, 15, tzinfo=dt.UTC))
     assert statuses(arrangement) == ["held", "scheduled", "scheduled"]
+
+
+def let_go():
+    """How many items their host was asked to let go."""
+    return Event.objects.filter(kind="postdate.hold_requested", data__hold=False).count()
+
+
+@pytest.mark.parametrize("executor", ["portal", "host"])
+@pytest.mark.parametrize("ends_first", ["status", "pause"])
+@pytest.mark.parametrize("begins_first", ["status", "pause"])
+def test_a_status_and_a_pause_hold_until_the_last_of_both_is_over_sts_07(
+    account,  # noqa: F811
+    begins_first,
+    ends_first,
+    executor,
+):
+    arrangement = plan(account, bank(account), executor=executor, announced=True)
+    later, until = NOW + dt.timedelta(days=2), dt.date(2026, 12, 31)
+    begins = {
+        "status": lambda: place(account, "cease"),
+        "pause": lambda: life.pause(account=account, until=until, reason="hardship", now=NOW),
+    }
+    ends = {
+        "status": lambda: place(account, "open", now=later),
+        "pause": lambda: life.resume(account=account, now=later),
+    }
+    for name in sorted(begins, key=lambda name: name != begins_first):
+        begins[name]()
+    first, last = sorted(ends, key=lambda name: name != ends_first)
+    ends[first]()
+    left = {"status": "paused", "pause": "account_status"}[first]
+    assert statuses(arrangement) == ["held"] * 3
+    assert set(arrangement.postdates.values_list("held_for", flat=True)) == {left}
+    assert let_go() == 0
+    ends[last]()
+    assert statuses(arrangement) == ["scheduled"] * 3
+    assert let_go() == 3
+    assert not Incident.objects.exists()
+
+
+def test_after_both_what_can_no_longer_be_announced_stays_held_pdc_01(account):  # noqa: F811
+    arrangement = plan(account, bank(account))
+    notices(arrangement)
+    Notice.objects.filter(postdate__number=3).update(status="sent")
+    life.pause(account=account, until=None, reason="hardship", now=NOW)
+    place(account, "attorney")
+    late = dt.datetime(2026, 12, 30, 15, tzinfo=dt.UTC)
+    life.resume(account=account, now=late)
+    place(account, "open", now=late)
+    assert statuses(arrangement) == ["held", "held", "scheduled"]
+    assert Incident.objects.get().data["amount_cents"] == 200_00
 
 
 def test_a_status_placed_again_changes_nothing(account):  # noqa: F811
