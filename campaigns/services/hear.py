@@ -209,7 +209,7 @@ def at_once(*, provider: TextProvider, said: Reply) -> str:
 
 SPANISH = re.compile(
     r"\b(alto|para|pare|parar|cancela|cancelar|basta|baja|no mas|ayuda|informacion|comenzar|reanudar|empezar|pagar|pago"
-    r"|enlace|no me|dejen?|numero|persona|quiteme|deme|denme|ya no)\b"
+    r"|enlace|no me|no quiero|dej[ae]n?(me)?|numero|persona|quite(me)?|borre|deme|denme|ya no|revoco|retiro)\b"
 )
 
 
