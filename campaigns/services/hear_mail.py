@@ -15,6 +15,7 @@ from campaigns.channels import MailReply
 from campaigns.models import Conversation, InboundMessage, Message
 from campaigns.rules import revocation
 from campaigns.rules.masking import masked
+from campaigns.rules.revocation import Heard
 from campaigns.services import mails, silence
 
 LIMIT_TEXT = 10_000
@@ -36,8 +37,7 @@ def hear(*, said: MailReply, now: datetime) -> bool:
     """Take a mail that came in to the acting agency; False when it had come before."""
     if InboundMessage.objects.filter(channel="email", external_id=said.external_id).exists():
         return False
-    text = masked(own_words(said.text))[:LIMIT_TEXT]
-    heard = revocation.hear(text)
+    text, heard = _understood(said)
     point, account = _whose(said)
     wish = heard.wish if heard.silences else revocation.NOTHING
     row = InboundMessage(
@@ -72,6 +72,16 @@ def hear(*, said: MailReply, now: datetime) -> bool:
     kind = "message.replied" if point else "message.received"
     events.record(kind, account=account, consumer=row.consumer, now=now, data=about)
     return True
+
+
+def _understood(said: MailReply) -> tuple[str, Heard]:
+    """Give what they wrote and what it asks; a subject of their own speaks where the words below it do not (RF-07)."""
+    text = masked(own_words(said.text))[:LIMIT_TEXT]
+    heard = revocation.hear(text)
+    if heard.silences or not said.subject:
+        return text, heard
+    subject = masked(said.subject)
+    return f"{subject}\n{text}".strip(), revocation.hear(subject)
 
 
 def _whose(said: MailReply) -> tuple[ContactPoint | None, Account | None]:
