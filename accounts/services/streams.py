@@ -14,26 +14,25 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import events
 from accounts.known import known
-from accounts.models import Consumer, ContactPoint, Suppression
+from accounts.models import ContactPoint, Suppression
+from accounts.services import consent
 
 STREAMS = tuple(Suppression.Stream.values)
 
 
 def stop(*, contact_point: ContactPoint, stream: str, source: str, now: datetime, words: str = "") -> bool:
-    """Put an address on a stream's list; False when it was there."""
+    """Put an address on a stream's list, for everyone of the agency for whom it is listed; False when it was there."""
     assert stream in STREAMS, stream
     with transaction.atomic():
-        Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=contact_point.consumer_id)
-        live = Suppression.objects.filter(contact_point=contact_point, stream=stream, ended_at=None)
-        if live.exists():
-            return False
-        Suppression.objects.create(
-            contact_point=contact_point, stream=stream, source=source, words=words[:2000], at=now
-        )
-        about = {"contact_point": str(contact_point.pk), "kind": contact_point.kind, "stream": stream}
-        about |= {"source": source, "to": contact_point.masked}
-        events.record("optout.stream", consumer=contact_point.consumer_id, now=now, data=about)
-    return True
+        rows = consent.hold(contact_point)
+        live = Suppression.objects.filter(contact_point__in=rows, stream=stream, ended_at=None)
+        there = set(live.values_list("contact_point_id", flat=True))
+        missing = [row for row in rows if row.pk not in there]
+        for row in missing:
+            Suppression.objects.create(contact_point=row, stream=stream, source=source, words=words[:2000], at=now)
+            about = {"contact_point": str(row.pk), "kind": row.kind, "stream": stream, "source": source}
+            events.record("optout.stream", consumer=row.consumer_id, now=now, data=about | {"to": row.masked})
+    return bool(missing)
 
 
 def reopen(*, contact_point: ContactPoint, now: datetime) -> None:

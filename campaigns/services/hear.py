@@ -136,11 +136,9 @@ def _obey(row: InboundMessage, points: Sequence[ContactPoint], *, provider: Text
 
 def _silence(row: InboundMessage, points: Sequence[ContactPoint], *, provider: TextProvider, now: datetime) -> str:
     """Stop texts to the number, whosever it is with us; by wider words the medium, or every one (RF-06, RF-07)."""
-    new = False
-    for point in points:
-        new |= silence.write(point=point, wish=row.wish, words=row.text, source="text", now=now)
     if not points:
         return "stopped"  # the row itself keeps the number silent
+    new = silence.write_all(points=points, wish=row.wish, words=row.text, source="text", now=now)
     if new and row.wish != revocation.DOUBT:
         _answer(row, "text_stopped", provider=provider, now=now)
     return "stopped" if new else "was_stopped"
