@@ -2,14 +2,16 @@
 
 import datetime as dt
 
+import msgspec
 import pytest
 
 from accounts.models import Account, Consent, Consumer, ContactPoint, Event, Suppression
-from accounts.services import consent
+from accounts.services import consent, streams
 from accounts.tenancy import acting_for
 from campaigns.models import Conversation, InboundMessage, Message
 from campaigns.services import gate, inbox, track
 from campaigns.services.gate import Asked
+from tests.accounts.test_place import ADA, MAIL, newer, place, placement
 from tests.campaigns.test_hear_mail import write_back
 from tests.campaigns.test_track import BOUNCE, post, signed
 from tests.conftest import NOW, make_account
@@ -146,3 +148,61 @@ def test_staff_stop_by_hand_what_several_may_have_written_from(account, twin, el
     assert inbox.revoke(conversation=talk, wish="stop", words="Enough now.", by="staff:1", now=NOW) is True
     assert denied(account) == denied(twin) == ["opted_out"]
     assert denied(elsewhere) == []
+
+
+# A host that links anew -----------------------------------------------------------------------------------------
+
+
+def opts_out(point):
+    consent.opt_out(contact_point=point, scope="address", source="link", now=NOW)
+
+
+def complains(point):
+    track.given_up(point, reason="complained", at=NOW, now=NOW)
+
+
+def wants_no_offers(point):
+    streams.stop(contact_point=point, stream="campaigns", source="link", words="No offers.", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("happens", "purpose", "code"),
+    [
+        (opts_out, "notice", "opted_out"),
+        (complains, "notice", "bad_address"),
+        (wants_no_offers, "campaign", "stream_stopped"),
+    ],
+)
+def test_accounts_that_a_host_takes_apart_open_no_address_again(acting, other_agency, happens, purpose, code):
+    bob = msgspec.structs.replace(ADA, host_consumer_id="B-0002", first_name="Bob", ssn="900990002")
+    place(placement("1"), placement("2"), now=NOW)
+    happens(ContactPoint.objects.get(kind="email"))
+    place(newer(placement("2"), person=bob), placement("3", person=bob), now=NOW)
+    assert place(newer(newer(placement("1")), contacts=()), now=NOW) == ["updated"]
+    first, apart, third = Account.objects.order_by("reference")
+    assert apart.consumer == third.consumer != first.consumer
+    assert code in denied(apart, purpose)
+    assert ContactPoint.objects.filter(kind="phone", opted_out_at=None, bad_at=None).count() == 2
+    with acting_for(other_agency):
+        place(placement("1"), now=NOW)
+        assert code not in denied(Account.objects.get(), purpose)
+        assert Suppression.objects.count() == 0
+
+
+def test_what_was_said_about_offers_goes_with_the_address_and_is_written_once(acting):
+    place(placement("1"), now=NOW)
+    wants_no_offers(ContactPoint.objects.get(kind="email"))
+    bob = msgspec.structs.replace(ADA, host_consumer_id="B-0002", first_name="Bob", ssn="900990002")
+    for told in (placement("2", person=bob), newer(placement("2", person=bob), contacts=(MAIL,))):
+        place(told, now=NOW)
+    said = Suppression.objects.order_by("pk").values_list("stream", "source", "words", "at")
+    assert list(said) == [("campaigns", "link", "No offers.", NOW)] * 2
+
+
+def test_a_chunk_of_new_addresses_is_compared_with_what_stands_by_one_question(acting, django_assert_max_num_queries):
+    place(placement("1"), now=NOW)
+    opts_out(ContactPoint.objects.get(kind="email"))
+    people = [msgspec.structs.replace(ADA, host_consumer_id=str(n), ssn="") for n in range(100)]
+    with django_assert_max_num_queries(24):
+        place(*(placement(f"2{n:03}", person=one) for n, one in enumerate(people)), now=NOW)
+    assert ContactPoint.objects.filter(kind="email", opted_out_at=NOW).count() == 101
