@@ -117,6 +117,15 @@ def test_a_stop_that_answers_one_of_them_holds_for_both(account, twin, point, ma
     assert Message.objects.filter(template="email_stopped").count() == 1
 
 
+def test_rf_06_not_to_write_at_all_is_heard_of_everyone_who_may_have_said_it(account, twin, elsewhere, point, provider):
+    write_back(provider, "Stop contacting me", sender=point.value)
+    for one in (account, twin):
+        assert "status_cease" in denied(one, "campaign")
+        assert consent.medium_stopped(one.consumer_id, "email")
+    assert "status_cease" not in denied(elsewhere, "campaign")
+    assert happened("cease.received") == {account.consumer_id, twin.consumer_id}
+
+
 def test_an_address_that_no_host_lists_any_more_is_stopped_all_the_same(account, twin, point, provider):
     ContactPoint.objects.filter(consumer=twin.consumer).update(removed_at=NOW)
     write_back(provider, "Stop", sender=point.value)
