@@ -111,6 +111,24 @@ def contact_of_stop_token(token: str, *, agency_id) -> ContactPoint | None:
     return ContactPoint.objects.select_related("consumer").filter(pk=key).first()
 
 
+def hold(contact_point: ContactPoint, *, medium: bool = False) -> list[ContactPoint]:
+    """Lock everyone of the agency for whom an address is listed; give its rows, those that were removed too.
+
+    A mailbox is one, whoever else of the agency it stands with: what its reader says counts for each (RF-07, RF-17).
+
+    :param medium: so for every address of its kind that its consumer has.
+    """
+    mine = ContactPoint.objects.filter(agency_id=contact_point.agency_id, kind=contact_point.kind)
+    keys = [contact_point.value_key]
+    if medium:
+        keys = list(mine.filter(consumer_id=contact_point.consumer_id).values_list("value_key", flat=True))
+    rows = mine.filter(value_key__in=keys).order_by("consumer_id", "pk")
+    # In the order of their ids, so that two who stop the same address never wait for each other.
+    everyone = Consumer.objects.filter(pk__in=[row.consumer_id for row in rows]).order_by("pk")
+    list(everyone.select_for_update(no_key=True).values_list("pk", flat=True))
+    return list(rows.all())
+
+
 def opt_out(
     *,
     contact_point: ContactPoint,
@@ -124,39 +142,38 @@ def opt_out(
 ) -> bool:
     """Stop writing to one address, or by its medium altogether (RF-07); False when it was so already.
 
-    The ledger keeps it: a medium stays stopped for addresses that come later, until the consumer opens one again.
+    An address is stopped for everyone of the agency for whom it is listed, with a line in the ledger of each. A medium
+    stays stopped for addresses that come later, until the consumer opens one again.
 
     :param words: what the consumer said, where they said it in words.
     :param version: of the wording they answered to; none, our own page's.
     :param said_at: when they said it, where it is written down later; it holds from now.
     """
     assert scope in ("address", "medium")
+    consumer_id, medium = contact_point.consumer_id, scope == "medium"
     kind = Consent.Kind.EMAIL if contact_point.kind == ContactPoint.Kind.EMAIL else Consent.Kind.TEXT
     with transaction.atomic():
-        Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=contact_point.consumer_id)
-        points = ContactPoint.objects.filter(opted_out_at__isnull=True)
-        if scope == "address":
-            points = points.filter(pk=contact_point.pk)
-        else:
-            points = points.filter(consumer_id=contact_point.consumer_id, kind=contact_point.kind)
-        known = points.update(opted_out_at=now) == 0
-        if known and (scope == "address" or medium_stopped(contact_point.consumer_id, kind)):
-            return False
-        Consent.objects.create(
-            consumer_id=contact_point.consumer_id,
-            contact_point=contact_point if scope == "address" else None,
-            kind=kind,
-            granted=False,
-            wording=words[:2000],
-            version=version or STOP_VERSION,
-            source=source,
-            ip=ip,
-            at=said_at or now,
-        )
-        about = {"contact_point": str(contact_point.pk), "kind": contact_point.kind, "source": source}
-        about["to"] = contact_point.masked
-        events.record(f"optout.{scope}", consumer=contact_point.consumer_id, now=now, data=about)
-    return True
+        open_ = [row for row in hold(contact_point, medium=medium) if row.opted_out_at is None]
+        ContactPoint.objects.filter(pk__in=[row.pk for row in open_]).update(opted_out_at=now)
+        said = [(row, "address") for row in open_ if not medium or row.consumer_id != consumer_id]
+        if medium and (len(said) < len(open_) or not medium_stopped(consumer_id, kind)):
+            said.insert(0, (contact_point, "medium"))
+        for row, how in said:
+            Consent.objects.create(
+                consumer_id=row.consumer_id,
+                contact_point=row if how == "address" else None,
+                kind=kind,
+                granted=False,
+                wording=words[:2000],
+                version=version or STOP_VERSION,
+                source=source,
+                ip=ip,
+                # Into another's ledger nothing comes before what stands there.
+                at=said_at if said_at and row.consumer_id == consumer_id else now,
+            )
+            about = {"contact_point": str(row.pk), "kind": row.kind, "source": source, "to": row.masked}
+            events.record(f"optout.{how}", consumer=row.consumer_id, now=now, data=about)
+    return bool(said)
 
 
 def start_texts(*, contact_point: ContactPoint, words: str, now: datetime) -> bool:

@@ -7,8 +7,9 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from accounts import events
+from accounts.bulk import write_rows
 from accounts.keys import email_key
-from accounts.models import Agency, Code, Consent, Consumer, ContactPoint, Visit
+from accounts.models import Agency, Code, Consent, Consumer, ContactPoint, Suppression, Visit
 from accounts.services import codes, consent, streams
 
 EMAIL_VERSION = "2026-11"
@@ -89,7 +90,9 @@ def propose(*, visit: Visit, address: str, now: datetime) -> Code:
             point = ContactPoint(consumer_id=visit.consumer_id, kind=EMAIL, value=address)
             point.value_key = email_key(address)
             point.position = 0 if last is None else last + 1
+            lists = streams.take_over([point])
             _as_typed(point, now=now)
+            write_rows(Suppression, lists)
         elif point.removed_at or point.bad_at or point.unconfirmed:
             _as_typed(point, now=now)
         elif not point.opted_out_at:

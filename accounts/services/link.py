@@ -16,8 +16,9 @@ from accounts.bulk import blank, in_one, read_rows, set_foreign, update_rows, wr
 from accounts.calendars import consumer_zone
 from accounts.crypto import indexer
 from accounts.keys import name_key, zip_key
-from accounts.models import Account, Agency, Consumer, ContactPoint
+from accounts.models import Account, Agency, Consumer, ContactPoint, Suppression
 from accounts.placement import Contact, Person, Placement
+from accounts.services import streams
 
 SEALED = ("ssn", "dob")
 PLAIN = ("first_name", "last_name", "street1", "street2", "city", "state", "zip", "language")
@@ -112,7 +113,10 @@ class People:
             # Not as one INSERT ... ON CONFLICT: that asks every unique index twice for each new row.
             new = {key for key, row in rows.items() if row._state.adding}
             standing = [rows[key] for key in sorted(rows.keys() - new)]
-            write_rows(model, [rows[key] for key in sorted(new)])
+            fresh = [rows[key] for key in sorted(new)]
+            lists = streams.take_over(fresh) if model is ContactPoint else ()
+            write_rows(model, fresh)
+            write_rows(Suppression, lists)
             update_rows(model, standing, columns)
             if model is Consumer:
                 update_rows(model, [row for row in standing if "ssn" in vars(row)], SEALED)

@@ -13,27 +13,67 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import events
+from accounts.bulk import blank, in_one, read_rows
 from accounts.known import known
-from accounts.models import Consumer, ContactPoint, Suppression
+from accounts.models import ContactPoint, Suppression
+from accounts.services import consent
+from accounts.tenancy import acting
 
 STREAMS = tuple(Suppression.Stream.values)
+OF_ADDRESSES = "agency_id = %s AND value_key = ANY(%s::text[])"
 
 
 def stop(*, contact_point: ContactPoint, stream: str, source: str, now: datetime, words: str = "") -> bool:
-    """Put an address on a stream's list; False when it was there."""
+    """Put an address on a stream's list, for everyone of the agency for whom it is listed; False when it was there."""
     assert stream in STREAMS, stream
     with transaction.atomic():
-        Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=contact_point.consumer_id)
-        live = Suppression.objects.filter(contact_point=contact_point, stream=stream, ended_at=None)
-        if live.exists():
-            return False
-        Suppression.objects.create(
-            contact_point=contact_point, stream=stream, source=source, words=words[:2000], at=now
-        )
-        about = {"contact_point": str(contact_point.pk), "kind": contact_point.kind, "stream": stream}
-        about |= {"source": source, "to": contact_point.masked}
-        events.record("optout.stream", consumer=contact_point.consumer_id, now=now, data=about)
-    return True
+        rows = consent.hold(contact_point)
+        live = Suppression.objects.filter(contact_point__in=rows, stream=stream, ended_at=None)
+        there = set(live.values_list("contact_point_id", flat=True))
+        missing = [row for row in rows if row.pk not in there]
+        for row in missing:
+            Suppression.objects.create(contact_point=row, stream=stream, source=source, words=words[:2000], at=now)
+            about = {"contact_point": str(row.pk), "kind": row.kind, "stream": stream, "source": source}
+            events.record("optout.stream", consumer=row.consumer_id, now=now, data=about | {"to": row.masked})
+    return bool(missing)
+
+
+def take_over(new: Sequence[ContactPoint]) -> list[Suppression]:
+    """Stop rows that are about to be written as their addresses are stopped with anybody of the acting agency.
+
+    Whoever links anew, or lists an address for one more person, opens nothing by that (RF-07, EML-05, EML-06).
+
+    :returns: the lines of suppression lists that are to be written after them.
+    """
+    keys = in_one({row.value_key for row in new})
+    known: dict[tuple[str, str], list[ContactPoint]] = {}
+    for row in read_rows(ContactPoint, OF_ADDRESSES, UUID(acting()), keys) if new else ():
+        known.setdefault((row.kind, row.value_key), []).append(row)
+    if not known:
+        return []
+    stopped = Suppression.objects.filter(contact_point__in=[row.pk for rows in known.values() for row in rows])
+    lists: dict[UUID, list[Suppression]] = {}
+    for line in stopped.filter(ended_at=None).order_by("at", "pk"):
+        lists.setdefault(line.contact_point_id, []).append(line)
+    made = []
+    for row in new:
+        same = known.get((row.kind, row.value_key), ())
+        row.opted_out_at = min((one.opted_out_at for one in same if one.opted_out_at), default=row.opted_out_at)
+        row.bad_at = min((one.bad_at for one in same if one.bad_at), default=row.bad_at)
+        lines = {line.stream: line for one in same for line in lists.get(one.pk, ())}
+        made += [
+            blank(
+                Suppression,
+                agency_id=row.agency_id,
+                contact_point_id=row.pk,
+                stream=line.stream,
+                source=line.source,
+                words=line.words,
+                at=line.at,
+            )
+            for line in lines.values()
+        ]
+    return made
 
 
 def reopen(*, contact_point: ContactPoint, now: datetime) -> None:

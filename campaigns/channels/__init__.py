@@ -46,6 +46,8 @@ class MailReply:
     to: str
     answers: str
     """The Message-Id of the mail that it answers, as it stands in our row; empty where it says none."""
+    subject: str
+    """Of their own; empty where it only repeats ours."""
     text: str
 
 

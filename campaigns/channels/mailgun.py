@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import html
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import requests
@@ -41,6 +42,8 @@ PAGE, MOST_PAGES = 300, 8
 MOST_AT_ONCE = 100
 OLDEST = timedelta(hours=24)
 """Mailgun repeats a webhook for eight hours; an older signature is a replay."""
+ANSWERS = re.compile(r"(re|rv|fwd?)\s*:", re.IGNORECASE)
+"""How a subject begins behind which stands ours, in English and Spanish."""
 
 
 def transport(*, api_key: str, api_url: str, domain: str):
@@ -156,6 +159,7 @@ def reply(*, request: HttpRequest, signing_key: str, now: datetime) -> MailReply
             sender=form["sender"].strip().lower()[:254],
             to=form.get("recipient", "")[:254],
             answers=form.get("In-Reply-To", "").strip()[:200],
+            subject="" if ANSWERS.match(subject := form.get("subject", "").strip()) else subject[:200],
             text=form.get("stripped-text") or form.get("body-plain", ""),
         )
     except NotGenuine:

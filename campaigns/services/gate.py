@@ -9,15 +9,16 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from accounts import statuses
 from accounts.bulk import blank, write_rows
 from accounts.calendars import local_date, validation_ends_on
 from accounts.known import known
 from accounts.licensing import missing
-from accounts.models import Account, Code, Consent, Consumer, ContactPoint, QuietTime
+from accounts.models import Account, Code, Consent, Consumer, ContactPoint, Event, QuietTime
 from accounts.services import licences, record_consent, streams
 from accounts.tenancy import acting
-from campaigns.models import ContactDecision, ContactPolicy, InboundMessage, Message
-from campaigns.rules import addresses, contact, packs, revocation, revocation_scope, zones
+from campaigns.models import ContactDecision, ContactPolicy, Message
+from campaigns.rules import addresses, contact, packs, revocation_scope, zones
 from campaigns.rules.contact import Judgement
 from campaigns.rules.facts import COUNTED, WEEK, Facts, Past, Point, Policy, Quiet
 from campaigns.services import carriers, silence
@@ -188,7 +189,8 @@ class _Known:
         self.spoken = _spoken(accounts)
         self.still = standstill.still(accounts)
         self.paused = _paused(consumers)
-        self.ceased = _ceased(consumers)
+        # Whoever ceased stopped a medium altogether too: of few consumers events are read.
+        self.ceased = _ceased({consumer for consumer, _kind in self.stopped})
         self.silent = silence.since({one.point.value_key for one in asked if one.point and one.channel == "text"})
         # What reaches further than a number is looked for only where a text or a call is asked about.
         spoken = {one.consumer.pk for one in asked if one.channel in ("text", "call")}
@@ -215,7 +217,7 @@ class _Known:
             now=self.now,
             zones=where,
             answers=one.answers,
-            status="cease" if consumer.pk in self.ceased else account.status if account else "open",
+            status=self._status(consumer, account),
             disputed=account is not None and account.pk in self.still,
             hardship=any(starts <= today <= ends for starts, ends in paused or ()),
             point=self._point(point) if point else None,
@@ -234,6 +236,11 @@ class _Known:
             offer_expires_on=one.offer_expires_on,
             policy=self.policy,
         )
+
+    def _status(self, consumer: Consumer, account: Account | None) -> str:
+        """Give the account's status, or that of a cease; one that allows not even a receipt stays what it is."""
+        status = account.status if account else "open"
+        return "cease" if consumer.pk in self.ceased and statuses.may(status, "receipt") else status
 
     def _point(self, point: ContactPoint) -> Point:
         return Point(
@@ -332,13 +339,12 @@ def _paused(consumers: Sequence[UUID]) -> dict[UUID, list[tuple[date, date]]]:
 
 @known
 def _wishes(consumers: Sequence[UUID]) -> QuerySet:
-    said = InboundMessage.objects.filter(consumer__in=consumers, wish=revocation.CEASE)
-    return said.values_list("consumer_id", flat=True)
+    return Event.objects.filter(consumer__in=consumers, kind="cease.received").values_list("consumer_id", flat=True)
 
 
-def _ceased(consumers: Sequence[UUID]) -> set[UUID]:
-    """Say who wrote that we shall not communicate with them at all, and was not found to mean something else."""
-    return set(_wishes(consumers))
+def _ceased(consumers: Collection[UUID]) -> set[UUID]:
+    """Say who told us not to communicate with them at all, by whatever way it was written down (RF-06)."""
+    return set(_wishes(list(consumers))) if consumers else set()
 
 
 def _covers(account: Account | None, point: ContactPoint | None, agreed_at: datetime | None) -> bool:

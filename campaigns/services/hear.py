@@ -136,11 +136,9 @@ def _obey(row: InboundMessage, points: Sequence[ContactPoint], *, provider: Text
 
 def _silence(row: InboundMessage, points: Sequence[ContactPoint], *, provider: TextProvider, now: datetime) -> str:
     """Stop texts to the number, whosever it is with us; by wider words the medium, or every one (RF-06, RF-07)."""
-    new = False
-    for point in points:
-        new |= silence.write(point=point, wish=row.wish, words=row.text, source="text", now=now)
     if not points:
         return "stopped"  # the row itself keeps the number silent
+    new = silence.write_all(points=points, wish=row.wish, words=row.text, source="text", now=now)
     if new and row.wish != revocation.DOUBT:
         _answer(row, "text_stopped", provider=provider, now=now)
     return "stopped" if new else "was_stopped"
@@ -209,7 +207,7 @@ def at_once(*, provider: TextProvider, said: Reply) -> str:
 
 SPANISH = re.compile(
     r"\b(alto|para|pare|parar|cancela|cancelar|basta|baja|no mas|ayuda|informacion|comenzar|reanudar|empezar|pagar|pago"
-    r"|enlace|no me|dejen?|numero|persona|quiteme|deme|denme|ya no)\b"
+    r"|enlace|no me|no quiero|dej[ae]n?(me)?|numero|persona|quite(me)?|borre|deme|denme|ya no|revoco|retiro)\b"
 )
 
 

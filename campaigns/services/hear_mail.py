@@ -1,10 +1,12 @@
 """Hear what people mail back: stored once, free words of revocation obeyed, the rest for a person (RF-06, RF-07).
 
 A mail is matched by the message it answers, else by its sender's address. A sender can be forged, so a mail only ever
-stops something; what it asks for beyond that a person answers.
+stops something; what it asks for beyond that a person answers. What it stops is the address, for everyone for whom it
+is listed, also where nobody can say who of them wrote.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -15,6 +17,7 @@ from campaigns.channels import MailReply
 from campaigns.models import Conversation, InboundMessage, Message
 from campaigns.rules import revocation
 from campaigns.rules.masking import masked
+from campaigns.rules.revocation import Heard
 from campaigns.services import mails, silence
 
 LIMIT_TEXT = 10_000
@@ -36,9 +39,14 @@ def hear(*, said: MailReply, now: datetime) -> bool:
     """Take a mail that came in to the acting agency; False when it had come before."""
     if InboundMessage.objects.filter(channel="email", external_id=said.external_id).exists():
         return False
-    text = masked(own_words(said.text))[:LIMIT_TEXT]
-    heard = revocation.hear(text)
-    point, account = _whose(said)
+    text, heard = _understood(said)
+    points = list(
+        ContactPoint.objects.select_related("consumer")
+        .filter(kind=ContactPoint.Kind.EMAIL, value_key=said.sender)
+        .order_by("pk")
+    )
+    live = [one for one in points if one.removed_at is None]
+    point, account = _whose(said, live)
     wish = heard.wish if heard.silences else revocation.NOTHING
     row = InboundMessage(
         channel="email",
@@ -54,10 +62,10 @@ def hear(*, said: MailReply, now: datetime) -> bool:
         received_at=now,
     )
     row.conversation = _conversation(row, now=now)
-    if point is not None and heard.silences:
-        new = silence.write(point=point, wish=wish, words=text, source="reply", now=now)
+    if points and heard.silences:
+        new = silence.write_all(points=live or points, wish=wish, words=text, source="reply", now=now)
         row.outcome = "stopped" if new else "was_stopped"
-        if new and wish != revocation.DOUBT:
+        if new and point is not None and wish != revocation.DOUBT:
             row.answer = mails.confirm(row=row, now=now)
     row.save(force_insert=True)
     _count(row)
@@ -74,20 +82,26 @@ def hear(*, said: MailReply, now: datetime) -> bool:
     return True
 
 
-def _whose(said: MailReply) -> tuple[ContactPoint | None, Account | None]:
+def _understood(said: MailReply) -> tuple[str, Heard]:
+    """Give what they wrote and what it asks; a subject of their own speaks where the words below it do not (RF-07)."""
+    text = masked(own_words(said.text))[:LIMIT_TEXT]
+    heard = revocation.hear(text)
+    if heard.silences or not said.subject:
+        return text, heard
+    subject = masked(said.subject)
+    return f"{subject}\n{text}".strip(), revocation.hear(subject)
+
+
+def _whose(said: MailReply, points: Sequence[ContactPoint]) -> tuple[ContactPoint | None, Account | None]:
     """Say whose mail it is and about which account: by what it answers, if it came from there; else by its address."""
-    points = ContactPoint.objects.select_related("consumer").filter(
-        kind=ContactPoint.Kind.EMAIL, value_key=said.sender, removed_at=None
-    )
     answered = None
     if said.answers:
         answered = Message.objects.filter(provider_id=said.answers, contact_point__in=points).first()
     if answered is not None:
-        point = points.get(pk=answered.contact_point_id)
+        point = next(one for one in points if one.pk == answered.contact_point_id)
         key = answered.account_id
     else:
-        found = list(points.order_by("pk")[:2])
-        point, key = (found[0], None) if len(found) == 1 else (None, None)
+        point, key = (points[0], None) if len(points) == 1 else (None, None)
     if point is None:
         return None, None
     # Events lock the account; everybody locks it before its consumer.

@@ -244,8 +244,8 @@ def revoke(*, conversation: Conversation, wish: str, words: str, by: str, now: d
     if found:
         return found
     with transaction.atomic(), events.context(actor=by):
-        new = [silence.write(point=point, wish=wish, words=words, source="staff", now=now) for point in points]
-        if any(new) and points[0].kind == ContactPoint.Kind.PHONE:
+        new = silence.write_all(points=points, wish=wish, words=words, source="staff", now=now)
+        if new and points[0].kind == ContactPoint.Kind.PHONE:
             texts.queue(
                 template="text_stopped",
                 consumer=points[0].consumer,
@@ -256,7 +256,7 @@ def revoke(*, conversation: Conversation, wish: str, words: str, by: str, now: d
                 answers=True,
                 now=now,
             )
-        elif any(new):
+        elif new:
             mails.confirm_to(
                 points[0],
                 account=None,
@@ -265,15 +265,19 @@ def revoke(*, conversation: Conversation, wish: str, words: str, by: str, now: d
                 answered=mails.last_of(conversation),
                 now=now,
             )
-    return any(new)
+    return new
 
 
 def _points(conversation: Conversation) -> Sequence[ContactPoint]:
-    """Give what is stopped by hand: the number or the address that they wrote from last."""
-    known = conversation.inbound.exclude(contact_point=None).select_related("contact_point__consumer")
-    last = known.order_by("-received_at", "-id").first()
-    point = last.contact_point if last else point_of(conversation)
-    return [point] if point else []
+    """Give what is stopped by hand: the number or address that they wrote from last, theirs and whoever shares it."""
+    last = conversation.inbound.order_by("-received_at", "-id").first()
+    if last is None:
+        return []
+    kind = ContactPoint.Kind.EMAIL if last.channel == "email" else ContactPoint.Kind.PHONE
+    points = ContactPoint.objects.select_related("consumer").filter(kind=kind, value_key=last.sender)
+    mine = Q(consumer=conversation.consumer_id)
+    found = points.filter(mine | Q(removed_at=None)).order_by("pk")
+    return sorted(found, key=lambda point: point.consumer_id != conversation.consumer_id)
 
 
 def unread() -> int:

@@ -1,7 +1,7 @@
 """Who asked for silence: read for many numbers at once, written into the ledger as widely as the words go."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -56,8 +56,14 @@ def consumers(asked: Collection[UUID]) -> set[UUID]:
     return {consumer for consumer, number in numbers if number in silent}
 
 
-def write(*, point: ContactPoint, wish: str, words: str, source: str, now: datetime) -> bool:
-    """Write a revocation into the ledger as widely as its words go; False when everything was so already."""
+def write_all(*, points: Iterable[ContactPoint], wish: str, words: str, source: str, now: datetime) -> bool:
+    """Write a revocation down for everyone who has the address it came from; False when everything was so already."""
+    written = [_write(point, wish=wish, words=words, source=source, now=now) for point in points]
+    return any(written)
+
+
+def _write(point: ContactPoint, *, wish: str, words: str, source: str, now: datetime) -> bool:
+    """Write it into the ledger as widely as its words go."""
     whole = wish in (revocation.MEDIUM, revocation.CEASE)
     new = consent.opt_out(
         contact_point=point, scope="medium" if whole else "address", source=source, words=words, now=now

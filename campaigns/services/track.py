@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from accounts.bulk import blank, write_rows
 from accounts.known import Known, known
-from accounts.models import Consumer, ContactPoint
+from accounts.models import ContactPoint
 from accounts.services import consent
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels
@@ -134,8 +134,7 @@ def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
     at = min(news.at, now)
     if news.kind == "unsubscribed":
         # Before the account, as everybody who writes down a wish locks them.
-        consumers = Message.objects.filter(pk=message_id).values("consumer_id")
-        Consumer.objects.select_for_update(no_key=True).only("pk").get(pk__in=consumers)
+        consent.hold(Message.objects.select_related("contact_point").get(pk=message_id).contact_point)
     message = outbox.locked(message_id)
     outbox.taken(message, provider_id=news.provider_id, at=at, now=at)
     if news.lost:
@@ -204,8 +203,13 @@ def _first(message: Message, what: str, *, at: datetime, **more: str) -> None:
 
 
 def given_up(point: ContactPoint, *, reason: str, at: datetime, now: datetime) -> None:
-    """Stop using an address (EML-05); what is still due by e-mail to a consumer without another becomes letters."""
-    ContactPoint.objects.filter(pk=point.pk, bad_at=None).update(bad_at=at)
+    """Stop using an address (EML-05), for everyone of the agency for whom it is listed.
+
+    What is still due by e-mail to a consumer without another becomes letters.
+    """
+    same = ContactPoint.objects.filter(agency_id=point.agency_id, kind=point.kind, value_key=point.value_key)
+    same.filter(bad_at=None).update(bad_at=at)
     point.refresh_from_db()
-    if consent.esign_live(point.consumer) is None:
-        notices.letters_instead(consumer_id=point.consumer_id, reason=reason, now=now)
+    for row in same.select_related("consumer").order_by("consumer_id"):
+        if consent.esign_live(row.consumer) is None:
+            notices.letters_instead(consumer_id=row.consumer_id, reason=reason, now=now)

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 import time_machine
 
-from accounts.models import Code, Consent, ContactPoint, Event
+from accounts.models import Code, Consent, Consumer, ContactPoint, Event
 from accounts.placement import Contact
-from accounts.services import codes, consent, contacts
+from accounts.services import codes, consent, contacts, streams
 from accounts.services.place import place_accounts
 from accounts.tenancy import acting_for
 from tests.accounts.test_place import ADA, placement
@@ -194,6 +194,24 @@ def test_typing_it_again_is_how_the_consumer_undoes_an_opt_out(sure, account):
     confirm(sure)
     point = points(sure)["jane@acme.example.com"]
     assert (point.opted_out_at, point.code_usable_from) == (None, None)
+
+
+def test_an_address_that_somebody_else_of_the_agency_stopped_is_stopped_until_its_code_comes_back(sure, account):
+    with acting_for(sure.agency):
+        other = Consumer.objects.create(last_name="Roe", last_name_key="ROE")
+        theirs = ContactPoint.objects.create(consumer=other, kind="email", value=NEW, value_key=NEW.lower())
+        consent.opt_out(contact_point=theirs, scope="address", source="link", now=NOW)
+        streams.stop(contact_point=theirs, stream="campaigns", source="link", now=NOW)
+    add(sure)
+    with acting_for(sure.agency):
+        mine = ContactPoint.objects.get(consumer=account.consumer, value=NEW)
+        assert (mine.opted_out_at, streams.stopped({mine.pk})) == (NOW, {mine.pk: {"campaigns"}})
+    confirm(sure)
+    with acting_for(sure.agency):
+        mine.refresh_from_db()
+        theirs.refresh_from_db()
+        assert (mine.opted_out_at, theirs.opted_out_at) == (None, NOW)
+        assert streams.stopped({mine.pk, theirs.pk}) == {theirs.pk: {"campaigns"}}
 
 
 def test_the_last_address_for_codes_or_notices_stays(sure):

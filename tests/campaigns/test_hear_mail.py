@@ -100,6 +100,32 @@ def test_what_they_answer_to_is_not_their_word(account, point, mail, provider):
     assert hear_mail.own_words("Gracias\nEl mar, 1 dic 2026 a las 10:00, Acme escribió:\n> alto") == "Gracias"
 
 
+@pytest.mark.parametrize(
+    ("subject", "body", "wish"),
+    [
+        ("STOP", "", "stop"),
+        ("Unsubscribe", "", "stop"),
+        ("No me escriban más", "Jane Doe, sent from my telephone", "stop"),
+        ("A question", "Stop emailing me", "medium"),
+        ("Re: You asked us to stop", "", "nothing"),
+        ("RV: Usted nos pidió parar", "Gracias", "nothing"),
+    ],
+)
+def test_rf_07_a_subject_of_their_own_counts_like_the_words_below_it(
+    account, point, mail, provider, subject, body, wish
+):
+    more = {"subject": subject, "body-plain": body}
+    assert write_back(provider, "", sender=point.value, answers=mail.provider_id, **more).status_code == 200
+    assert InboundMessage.objects.get().wish == wish
+    point.refresh_from_db()
+    assert (point.opted_out_at is not None) == (wish != "nothing")
+
+
+def test_a_person_reads_a_subject_of_their_own_above_what_was_written(account, point, mail, provider):
+    write_back(provider, "When is it due?", sender=point.value, subject="My next payment")
+    assert InboundMessage.objects.get().text == "My next payment\nWhen is it due?"
+
+
 def test_the_same_mail_twice_is_one(account, point, mail, provider):
     for _time in range(2):
         assert write_back(provider, "Hello?", sender=point.value, answers=mail.provider_id).status_code == 200

@@ -22,6 +22,32 @@ DOUBT = [
     "can I cancel the payment of Friday",
     "hable con mi abogado",
 ]
+PLAIN = {
+    "Do not contact me. This is not my debt.": "cease", "cease all communication": "cease",
+    "Do not contact me again, Jane Doe": "doubt", "Don't contact me at this number": "doubt", "cease": "doubt",
+    "You have the wrong number": "stop", "Wrong number, this is not Jane": "doubt",
+    "I think you have the wrong person": "doubt", "Don't send me any more texts": "doubt",
+    "No more text messages": "stop", "Do not text": "medium", "Don't text this number": "doubt", "Opt me out": "stop",
+    "Take my number off your list": "stop", "Delete my number": "stop", "No more calls": "doubt",
+    "I told you don't call me": "doubt", "I do not want any more e-mails from you": "doubt",
+    "I no longer want to be contacted": "doubt", "I withdraw my consent": "stop",
+    "No me escriba más": "stop", "No quiero más mensajes": "stop", "Déjenme en paz": "stop",
+    "Dejen de escribirme": "stop", "Por favor dejen de escribirme a este número": "doubt", "No me llamen": "doubt",
+    "No vuelvan a llamarme": "doubt", "No deseo recibir más correos": "doubt", "Borren mi número": "doubt",
+    "Tiene el número equivocado": "stop", "Número equivocado, no soy Jane": "doubt", "Revoco mi consentimiento": "stop",
+}  # fmt: skip
+ORDINARY = [
+    "I do not want to miss a payment", "Don't send me a letter, email is fine", "Can you text me more about it?",
+    "What is the wrong number you mean?", "I typed the wrong number of my card", "Wrong number of payments on my plan",
+    "I don't want to text my card number, may I call?", "Why don't you call me back?", "You do not call me back",
+    "If you don't contact me I will come by", "I don't text, call me", "I got no text messages about it",
+    "I have no more questions", "No more than $50 a month, please", "Please do not charge my card twice",
+    "Don't forget to email me the receipt", "At the end contact me again", "This is not the amount I owe",
+    "No quiero perder un pago", "No me manden una carta, el correo está bien", "¿Me pueden escribir más sobre esto?",
+    "¿Cuál es el número equivocado?", "Puse el número equivocado de la tarjeta", "Número equivocado de pagos",
+    "No quiero que me cobren dos veces", "No me llegó el mensaje", "¿Por qué no me llamó nadie?",
+    "No me llaman cuando lo pido", "No tengo más dinero", "No doy con la página",
+]  # fmt: skip
 OTHER = {"HELP": "help", "ayuda": "help", "info": "help", "START": "start", "unstop": "start",
          "When is my next payment?": "nothing", "": "nothing", "ok thanks": "nothing"}  # fmt: skip
 
@@ -44,3 +70,14 @@ def test_there_are_at_least_forty():
 def test_words_are_enough(text, wish):
     heard = hear(text)
     assert (heard.wish, heard.silences) == (wish, wish in ("stop", "medium", "cease", "doubt"))
+
+
+@pytest.mark.parametrize(("text", "wish"), PLAIN.items())
+def test_rf_07_plain_words_in_a_sentence_are_heard_and_on_doubt_it_is_silence(text, wish):
+    heard = hear(text)
+    assert (heard.wish, heard.silences) == (wish, True)
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_what_people_say_about_payments_messages_and_numbers_silences_nobody(text):
+    assert hear(text).wish == "nothing"
