@@ -426,6 +426,12 @@ if dsn := env("SENTRY_DSN", default=""):
 
     from portal.logs import scrub_sentry
 
-    sentry_sdk.init(dsn=dsn, send_default_pii=False, before_send=scrub_sentry, max_request_body_size="never")
+    sentry_sdk.init(
+        dsn=dsn,
+        send_default_pii=False,
+        before_send=scrub_sentry,
+        max_request_body_size="never",
+        include_local_variables=False,  # a code or the end of an SSN has no name there that tells it (AUTH-10)
+    )
 
 from portal.logs import LOGGING  # noqa: E402, F401 - the scrubber's own module
