@@ -70,13 +70,15 @@ class AgencyAtTheEdge:
         structlog.contextvars.bind_contextvars(ip=request.ip)
         request.now = clock.now()
         request.agency = request.visit = None
-        host = request.get_host().split(":")[0].lower()
+        host = request.get_host().split(":")[0].lower().removesuffix(".")  # a name may be written to its root
         slug = host.removesuffix(f".{self.domain}") if host != self.domain else ""
         if request.path.startswith(("/static/", "/health/")):
             return self.get_response(request)
         if slug and slug != host:
             return self._consumer(request, slug)
-        if not request.path.startswith(SITE_PATHS) and request.path != "/":
+        if request.path == "/":
+            return HttpResponseRedirect(reverse("admin:index"))
+        if not request.path.startswith(SITE_PATHS):
             raise_not_found(request)
         return self._site(request)
 

@@ -49,6 +49,21 @@ def test_the_portals_own_host_has_no_consumer_page(client, agency, path):
     assert client.get(path, HTTP_HOST="localhost").status_code == 404
 
 
+@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "localhost."])
+def test_the_front_of_the_portals_own_host_leads_to_the_staff_pages(client, agency, host):
+    for ask in (client.get, client.post):
+        answer = ask("/", HTTP_HOST=host)
+        assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_a_host_name_written_to_its_root_is_the_same_host(client, agency, other_agency):
+    page = client.get("/", HTTP_HOST="acme.localhost.:8000")
+    assert page.status_code == 200
+    assert b"Acme Recovery" in page.content
+    assert client.get("/admin/", HTTP_HOST="acme.localhost.").status_code == 404
+    assert client.get("/home/", HTTP_HOST="localhost.").status_code == 404
+
+
 def test_the_scope_ends_with_the_request(agency, account):
     Visitor(agency).sign_in(account).get("/home/")
     assert acting() == ""
