@@ -11,6 +11,7 @@ from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
@@ -184,7 +185,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         cards += _deliveries(request.now)
     if _may_see(request, "accounts.account"):
         unmapped = Account.objects.filter(status=Account.Status.UNMAPPED).count()
-        link = reverse("admin:accounts_account_changelist") + "?status__exact=unmapped"
+        link = _list("accounts_account", status__exact=Account.Status.UNMAPPED)
         note = _("accounts are view only until mapped") if unmapped else _("every host status is mapped")
         cards.append(_card(_("Unmapped statuses"), unmapped, note, link, bad=unmapped))
     if acting() == ALL_AGENCIES:
@@ -196,14 +197,19 @@ def _card(title: str, figure: Any, note: str = "", link: str = "", *, bad: Any =
     return {"title": title, "figure": figure, "note": note, "link": link, "bad": bool(bad)}
 
 
+def _list(page: str, **only: Any) -> str:
+    """Give the address of a list of just the rows that a card is about."""
+    return f"{reverse(f'admin:{page}_changelist')}?{urlencode(only)}"
+
+
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def _money(now: datetime, zone: ZoneInfo) -> list[dict[str, Any]]:
     today = local_date(now, zone.key)
-    month = Q(decided_at__gte=_midnight(today.replace(day=1), zone))
-    day = Q(decided_at__gte=_midnight(today, zone))
+    since_month, since_day = _midnight(today.replace(day=1), zone), _midnight(today, zone)
+    month, day = Q(decided_at__gte=since_month), Q(decided_at__gte=since_day)
     succeeded, declined = Q(status=STATUS.SUCCEEDED), Q(status=STATUS.DECLINED)
     # Undecided and pending have no decision yet, so the month cannot narrow them.
     sums = Payment.objects.filter(month | Q(status__in=[STATUS.PENDING, STATUS.INTENDED])).aggregate(
@@ -217,27 +223,35 @@ def _money(now: datetime, zone: ZoneInfo) -> list[dict[str, Any]]:
     active = Arrangement.objects.filter(status__in=Arrangement.LIVE).aggregate(
         count=Count("pk"), total=Sum("total_cents")
     )
-    payments = reverse("admin:payments_payment_changelist")
+
+    def decided(status: str, since: datetime) -> str:
+        return _list("payments_payment", status__exact=status, decided_at__gte=since.isoformat())
+
     return [
-        _card(_("Collected today"), _dollars(sums["today"]), today.strftime("%A, %B %-d"), payments),
+        _card(
+            _("Collected today"),
+            _dollars(sums["today"]),
+            today.strftime("%A, %B %-d"),
+            decided(STATUS.SUCCEEDED, since_day),
+        ),
         _card(
             _("Collected this month"),
             _dollars(sums["month"]),
             _("%(paid)s payments, %(waiting)s on its way")
             % {"paid": sums["paid"], "waiting": _dollars(sums["waiting"])},
-            payments + "?status__exact=succeeded",
+            decided(STATUS.SUCCEEDED, since_month),
         ),
         _card(
             _("Declined today"),
             sums["declined_today"],
             _("%(count)s this month") % {"count": sums["declined"]},
-            payments + "?status__exact=declined",
+            decided(STATUS.DECLINED, since_day),
         ),
         _card(
             _("Active arrangements"),
             active["count"],
             _("%(sum)s promised") % {"sum": _dollars(active["total"])},
-            reverse("admin:payments_arrangement_changelist") + "?status__exact=active",
+            _list("payments_arrangement", status__in=",".join(Arrangement.LIVE)),
         ),
     ]
 
@@ -254,23 +268,24 @@ def _deliveries(now: datetime) -> list[dict[str, Any]]:
             "name", "unreachable_since"
         )
     )
-    deliveries = reverse("admin:integrations_delivery_changelist")
     oldest = _("oldest %(age)s") % {"age": timesince(found["oldest"], now)} if found["oldest"] else _("all told")
     names = ", ".join(f"{name} ({timesince(since, now)})" for name, since in down)
     return [
-        _card(_("Deliveries waiting"), found["waiting"], oldest, deliveries + "?status__exact=waiting"),
+        _card(
+            _("Deliveries waiting"), found["waiting"], oldest, _list("integrations_delivery", status__exact="waiting")
+        ),
         _card(
             _("Deliveries parked"),
             found["parked"],
             _("need a decision: deliver again or skip") if found["parked"] else _("nothing needs a decision"),
-            deliveries + "?status__exact=parked",
+            _list("integrations_delivery", status__exact="parked"),
             bad=found["parked"],
         ),
         _card(
             _("Hosts unreachable"),
             len(down),
             names or _("every circuit is closed"),
-            reverse("admin:integrations_hostconnection_changelist"),
+            _list("integrations_hostconnection", unreachable_since__isnull=False, is_active__exact=1),
             bad=down,
         ),
     ]

@@ -1,20 +1,28 @@
 """Staff: what each role may do, what the settings refuse, and what actions do."""
 
+import datetime as dt
+import uuid
+
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import events
 from accounts.admin import AgencyFaceForm
 from accounts.models import Account, Agency, Event, Licence, User
+from accounts.money import format_cents
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import Delivery, HostConnection
-from payments.models import ProcessorAccount
+from payments.models import Arrangement, Payment, ProcessorAccount
 from portal.staff import ROLES, UnknownRole, codenames, make_roles, make_staff
 from settlements.models import GlobalOffer
+from tests.conftest import make_account
 from tests.staff import PASSWORD, furnish, member, signed_in, tenant_admins
+
+LONG = dt.timedelta(days=40)
 
 
 @pytest.fixture
@@ -492,13 +500,9 @@ def test_identity_data_is_masked_and_a_code_is_never_shown(agency, account, desk
 def test_the_dashboard_counts_the_agencys_own_money_in_a_few_queries(
     agency, account, others_account, other_agency, desk, now, django_assert_max_num_queries
 ):
-    from django.utils import timezone
-
     for owner, cents in ((agency, 125_00), (other_agency, 999_00)):
         furnish(owner, timezone.now())
         with acting_for(owner):
-            from payments.models import Payment
-
             Payment.objects.update(amount_cents=cents)
             Payment.objects.update(status="succeeded", decided_at=timezone.now())
     with django_assert_max_num_queries(20):
@@ -508,3 +512,47 @@ def test_the_dashboard_counts_the_agencys_own_money_in_a_few_queries(
     assert "$999.00" not in answer.content.decode()
     assert "Acme Recovery" in answer.content.decode()
     assert "Birch" not in answer.content.decode()
+
+
+def another(row, **values):
+    """Make one more of a row."""
+    kept = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if not field.primary_key}
+    return type(row).objects.create(**kept | values)
+
+
+def one_of_each_card(owner) -> None:
+    """Give an agency one row that each card counts, and one beside it that it does not."""
+    now = timezone.now()
+    rows = furnish(owner, now)
+    with acting_for(owner), transaction.atomic():
+        Payment.objects.update(status="succeeded", amount_cents=125_00, decided_at=now)
+        for status, at in (("declined", now), ("declined", now - LONG), ("succeeded", now - LONG)):
+            another(rows[Payment], status=status, decided_at=at, idempotency_key=uuid.uuid4())
+        Account.objects.update(status="open")
+        unmapped = make_account(owner, reference="U1", status="unmapped")
+        Arrangement.objects.update(status="late")
+        another(rows[Arrangement], account_id=unmapped.pk, consumer_id=unmapped.consumer_id, status="broken")
+        Delivery.objects.update(status="parked")
+        event = events.record("page.viewed", account=unmapped, now=now, data={"page": "offer"})
+        another(rows[Delivery], event_id=event.pk, account_id=unmapped.pk, status="waiting")
+        HostConnection.objects.update(unreachable_since=now)
+        another(rows[HostConnection], name="Second", unreachable_since=None)
+        another(rows[HostConnection], name="Third", unreachable_since=now, is_active=False)
+
+
+def test_every_card_of_the_dashboard_leads_to_the_rows_that_it_counts(agency, other_agency, desk):
+    for owner in (agency, other_agency):
+        one_of_each_card(owner)
+    cards = desk.get(reverse("admin:index")).context["cards"]
+    found = {}
+    for card in cards:
+        answer = desk.get(card["link"])
+        assert answer.status_code == 200, card
+        with acting_for(agency):
+            listed = answer.context["cl"].queryset
+            found[card["title"]] = listed.count(), sum(getattr(row, "amount_cents", 0) for row in listed)
+    sums = ("Collected today", "Collected this month")
+    assert {card["title"]: card["figure"] for card in cards} == {
+        title: format_cents(cents) if title in sums else count for title, (count, cents) in found.items()
+    }
+    assert [count for count, _cents in found.values()] == [1] * 8
