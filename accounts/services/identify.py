@@ -4,10 +4,12 @@ Every refusal - unknown reference, wrong name, wrong number, blocked account - r
 number of keyed-hash comparisons; a test counts both.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from itertools import takewhile
 
+from django.core.cache import cache
 from django.db import connection, transaction
 
 from accounts import events, statuses
@@ -24,6 +26,10 @@ FIRST_LOCK = timedelta(minutes=15)
 LONGEST_LOCK = timedelta(hours=24)
 FAILURES_PER_IP_HOUR = 20
 REFERENCES_PER_IP_HOUR = 10
+FAILURES_PER_AGENCY_HOUR = 500
+"""More than consumers mistype after a campaign to a hundred thousand: somebody tries from many lines at once."""
+BRAKE = 4
+"""By so much less is let through of each line then. Nobody is shut out for another's tries (AUTH-03)."""
 NO_HASH = "-" * 64
 CANDIDATES = 3
 """Accounts compared for one reference (it may live on several connections); missing ones are compared all the same."""
@@ -45,15 +51,17 @@ def identify(
     :raises LockedOut: too many failures for this reference, or from this address.
     """
     hashed = blind_index(reference_key(reference) or "-", agency_id=agency.pk, field="attempt")
-    line = line_of(ip)
+    line, brake = line_of(ip), BRAKE if _failures(agency, now) >= FAILURES_PER_AGENCY_HOUR else 1
     with transaction.atomic():
         _one_at_a_time(line, hashed)
-        if until := _locked_until(hashed, now) or _line_locked_until(line, hashed, now):
+        if until := _locked_until(hashed, now) or _line_locked_until(line, hashed, now, brake):
             raise LockedOut(until)
         found = _match(agency, reference, last_name, factor_value)
         IdentifyAttempt.objects.create(reference_hash=hashed, ip=line, ok=found is not None, at=now)
         if found is None:
             events.record("consumer.identification_failed", now=now, data={"ip": ip})
+    if found is None:
+        _count_failure(agency, now)
     return found
 
 
@@ -136,11 +144,26 @@ def _locked_until(hashed: str, now: datetime) -> datetime | None:
     return until if until > now else None
 
 
-def _line_locked_until(line: str, hashed: str, now: datetime) -> datetime | None:
-    """AUTH-03: from one line come twenty failures an hour at most, with ten references."""
+def _line_locked_until(line: str, hashed: str, now: datetime, brake: int) -> datetime | None:
+    """AUTH-03: from one line come twenty failures an hour at most, with ten references; where it brakes, fewer."""
     failures = IdentifyAttempt.objects.filter(ip=line, ok=False, at__gt=now - timedelta(hours=1)).order_by("-at")
     failures = list(failures.values_list("reference_hash", "at")[:100])
     others = {reference for reference, _at in failures} | {hashed}
-    if len(failures) >= FAILURES_PER_IP_HOUR or len(others) > REFERENCES_PER_IP_HOUR:
+    if len(failures) >= FAILURES_PER_IP_HOUR // brake or len(others) > REFERENCES_PER_IP_HOUR // brake:
         return failures[-1][1] + timedelta(hours=1)
     return None
+
+
+def _hour(agency: Agency, now: datetime) -> str:
+    return f"identify-failures:{agency.pk}:{int(now.timestamp()) // 3600}"
+
+
+def _failures(agency: Agency, now: datetime) -> int:
+    """Say how often an agency's front door was tried in vain this hour, from everywhere; without a cache never."""
+    return cache.get(_hour(agency, now)) or 0
+
+
+def _count_failure(agency: Agency, now: datetime) -> None:
+    cache.add(_hour(agency, now), 0, timeout=7200)
+    with suppress(ValueError):  # it went meanwhile
+        cache.incr(_hour(agency, now))

@@ -259,6 +259,26 @@ def test_auth_03_the_addresses_of_one_ipv6_line_count_as_one(account):
     assert told.data["ip"] != "2001:db8:1:2::"
 
 
+def test_auth_03_tries_from_many_lines_slow_every_line_down_and_shut_nobody_out(account, others_account, monkeypatch):
+    monkeypatch.setattr(identify, "FAILURES_PER_AGENCY_HOUR", 6)
+    agency = account.agency
+    with time_machine.travel(NOW, tick=False) as clock:
+        slow = Visitor(agency, REMOTE_ADDR="198.51.100.1")
+        for number in range(2):
+            fail(slow, account, 1, reference=f"S{number}")
+        for number in range(4):
+            fail(Visitor(agency, REMOTE_ADDR=f"203.0.113.{number}"), account, 1, reference=f"R{number}")
+        assert slow.identify(account).status_code == 429
+        hasty = Visitor(agency, REMOTE_ADDR="198.51.100.2")
+        fail(hasty, account, 4)
+        assert hasty.identify(account).status_code == 302
+        theirs = Visitor(others_account.agency, REMOTE_ADDR="198.51.100.1")
+        for number in range(3):
+            fail(theirs, others_account, 1, reference=f"S{number}")
+        clock.shift(dt.timedelta(hours=1))
+        assert slow.identify(account).status_code == 302
+
+
 @pytest.mark.parametrize(
     ("address", "line"),
     [
