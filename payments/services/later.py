@@ -44,14 +44,12 @@ def _charged(key: UUID) -> QuerySet[Payment]:
 
 
 def is_later(checkout: Checkout, *, now: datetime) -> bool:
-    """Tell whether confirming this checkout makes an arrangement and no payment; once confirmed it stays so.
-
-    It looks at the checkout as the caller has read it: one whose lines changed meanwhile is signed with another text.
-    """
-    if checkout.confirmed_at is not None:
-        return not _charged.exists(checkout.pk)
-    today = gate.local_date(now, checkout.account.consumer.time_zone)
-    return gate.starts_later(gate.lines_of(checkout), today)
+    """Tell whether confirming this checkout makes an arrangement and no payment; once confirmed it stays so."""
+    found = _with_consumer.get(checkout.pk)
+    if found.confirmed_at is not None:
+        return not _charged.exists(found.pk)
+    today = gate.local_date(now, found.account.consumer.time_zone)
+    return gate.starts_later(gate.lines_of(found), today)
 
 
 def confirm(*, checkout: Checkout, agreement: Agreement, now: datetime) -> Arrangement | Checkout:
