@@ -254,6 +254,8 @@ FILE_LIMIT = 2 * 2**30  # bytes of one file as it is sent
 FILE_UNPACKED_LIMIT = 16 * 2**30  # bytes of one file unpacked
 FILE_RATIO = 200  # how far gzip may unfold: JSON of accounts packs 10 to 25 times
 FILE_RECORD_LIMIT = 256 * 2**10  # bytes of one record; the fullest one has a tenth of it
+# How far a host's clock or zone may be ahead of ours; the hosts of a demonstration have clocks that are moved.
+AS_OF_AHEAD_HOURS = 10 * 366 * 24 if DEMO else 24
 FILE_READ_AHEAD = 5_000  # records compared at once with what is known
 FILE_CHUNK = env.int(
     "FILE_CHUNK", default=1_000

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.db import connection
 from django.test import TransactionTestCase
+from django.utils import translation
 
 from accounts.crypto import blind_index
 from accounts.models import Account, Agency, Client, Consumer, ContactPoint
@@ -62,6 +63,12 @@ def no_earlier_than_the_cast():
     """Let a machine whose clock is behind run the tests too: what hosts say of the future is refused."""
     with time_machine.travel(NOW) if dt.datetime.now(dt.UTC) < NOW - dt.timedelta(hours=12) else nullcontext():
         yield
+
+
+@pytest.fixture(autouse=True)
+def nobody_speaks_spanish_yet():
+    """Begin each test in English: whoever asked for a Spanish page leaves the thread in Spanish."""
+    translation.deactivate()
 
 
 @pytest.fixture

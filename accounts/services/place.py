@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
@@ -24,8 +25,6 @@ from accounts.services import visits
 from accounts.services.link import People
 from accounts.tenancy import acting
 
-AHEAD = timedelta(hours=24)
-"""How far a host's clock or its zone may be ahead of ours; a picture of a later moment is a typing error."""
 CHUNK = 500
 """Accounts in one transaction: long enough to be fast, short enough to let a paying consumer through."""
 
@@ -119,15 +118,20 @@ def _turns(placements: list[Placement]) -> list[list[int]]:
     return turns
 
 
+def latest(now: datetime) -> datetime:
+    """Give the latest moment of which a host may have a picture; one of a later moment is a typing error."""
+    return now + timedelta(hours=settings.AS_OF_AHEAD_HOURS)
+
+
 def verdict(placement: Placement, account: Account | None, *, now: datetime) -> str:
     """Judge a placement against what we have: by version where both have one, else by as-of time."""
-    if placement.as_of > now + AHEAD:
+    if placement.as_of > latest(now):
         return "future"
     if account is None:
         return "unknown" if placement.part else "placed"
     if placement.version is not None and account.host_version is not None:
         newer = placement.version - account.host_version
-    elif account.as_of > now + AHEAD:
+    elif account.as_of > latest(now):
         newer = 1  # a typing error from before such were refused must not bar what is told now
     else:
         newer = (placement.as_of > account.as_of) - (placement.as_of < account.as_of)
@@ -201,12 +205,12 @@ class _Chunk:
 
     def _confirm(self, outcomes: list[Outcome]) -> None:
         """Take over a newer AsOf of what is unchanged: the host looked again, so the picture is fresh (STS-07)."""
-        latest = self.now + AHEAD
+        last = latest(self.now)
         fresh = {
             outcome.account.pk: outcome.placement.as_of
             for outcome in outcomes
             if outcome.verdict == "unchanged"
-            and (outcome.placement.as_of > outcome.account.as_of or outcome.account.as_of > latest)
+            and (outcome.placement.as_of > outcome.account.as_of or outcome.account.as_of > last)
         }
         if not fresh:
             return

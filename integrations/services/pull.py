@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop
 from accounts import events
 from accounts.models import Account
 from accounts.refusals import Refusal, refuse
-from accounts.services.place import AHEAD
+from accounts.services.place import latest
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import http
 from integrations.hosts import BadAnswer
@@ -183,7 +183,7 @@ def _recall(customer: PastDueCustomer, now: datetime) -> None:
 def _later(customer: PastDueCustomer, now: datetime) -> datetime:
     """Give a moment after the picture that we have of the account: the ledger's clock may be ahead of ours."""
     accounts = Account.objects.filter(connection_id=customer.connection_id, reference=customer.reference)
-    seen = accounts.filter(as_of__lt=now + AHEAD).values_list("as_of", flat=True).first()
+    seen = accounts.filter(as_of__lt=latest(now)).values_list("as_of", flat=True).first()
     return max(now, seen + timedelta(microseconds=1)) if seen else now
 
 
