@@ -63,7 +63,7 @@ _PHRASES = (
     (
         CEASE,
         r"(stop|cease|quit)( and desist)?( all)? (contacting|communicat\w+ with|bothering|harassing) me"
-        r"|do ?no?t (contact|communicate with) me( again| anymore| any more| in any way)?$|refuse to pay|will not pay"
+        rf"|{_DO_NOT}(contact|communicate with) me( again| anymore| any more| in any way)?$|refuse to pay|will not pay"
         r"|wont pay|cease and desist|(stop|cease) (all |any |further )*(contact|communications?)\b"
         r"|dejen? de (contactarme|comunicarse|molestarme|acosarme)|no (me contacten?|se comuniquen?)"
         r"|cesen? (toda )?(la )?comunicacion|me niego a pagar|no voy a pagar",
@@ -88,6 +88,8 @@ _LEADS = re.compile(
     r"|\s+(please|pls|now|ya|por favor|gracias|thanks|thank you)$"
 )
 _SENTENCE_ENDS = re.compile(r"[.!?;\n]+")
+_WRAPPED = re.compile(r"^(.{60,})\n(?=\S)", re.MULTILINE)
+"""A line that a mail program ended because it was long, and not its writer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def hear(text: str) -> Heard:
     for wish, words in _KEYWORDS:
         if bare in words or said in words:
             return Heard(wish, bare)
-    parts = [said, *(_plain(part) for part in _SENTENCE_ENDS.split(text))]
+    parts = [said, *(_plain(part) for part in _SENTENCE_ENDS.split(_WRAPPED.sub(r"\1 ", text)))]
     for wish, pattern in _COMPILED:
         for part in parts:
             if match := pattern.search(part):

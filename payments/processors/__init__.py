@@ -88,7 +88,7 @@ class Outcome:
 
     `action`: the consumer's bank wants to see them (3-D Secure), still undecided. `not_done`: the processor refused
     the request itself, so this request moved nothing. `unknown`: nobody can say; ask again.
-    `refunded_cents` is the sum given back so far. `stopped`: a person of the agency had it voided.
+    `refunded_cents` is the sum given back so far.
     """
 
     status: Status
@@ -103,7 +103,6 @@ class Outcome:
     client_secret: str = ""
     refunded_cents: int = 0
     card: Card | None = None
-    stopped: bool = False
 
 
 UNKNOWN = Outcome(status="unknown")

@@ -17,7 +17,7 @@ from accounts.tenancy import acting_for
 from payments import crash
 from payments.models import Payment, Refund
 from payments.processors import Outcome, RefundFailure, RefundOrder, RefundOutcome
-from payments.services import ledger, reversals, settle
+from payments.services import ledger, reversals, settle, tries
 from payments.services.locks import lock_account
 from payments.services.methods import adapter_of
 from payments.services.sign import Refused
@@ -212,6 +212,8 @@ def sweep(*, now: datetime, limit: int = SWEEP_LIMIT) -> int:
 def void(*, payment: Payment, reason: str, by: str, now: datetime) -> Payment:
     """Stop a payment that is undecided: at the processor first, so that it can never succeed, then here.
 
+    The planned item that it is a try of is held from the beginning, whatever the processor says.
+
     :raises Refused: it is decided, the host executes it, or the processor did not stop it.
     """
     found = Payment.objects.select_related("processor_account").get(pk=payment.pk)
@@ -222,13 +224,16 @@ def void(*, payment: Payment, reason: str, by: str, now: datetime) -> Payment:
         refusals.append(no("void_too_late"))
     if refusals:
         raise Refused(refusals)
+    # Before the processor is asked: webhook and sweep may bring the end of this try sooner than its answer does.
+    tries.stop(found)
     outcome = adapter_of(found.processor_account).void(
         payment=str(found.pk), ref=found.processor_ref, amount_cents=found.amount_cents, currency=found.currency
     )
     if outcome.status == "voided":
-        said = f"{by}: {' '.join(reason.split())}"[:300]
-        outcome = Outcome(status="voided", ref=outcome.ref, reason=said, stopped=True)
-    if outcome.status not in ("unknown", "action"):
+        outcome = Outcome(status="voided", ref=outcome.ref, reason=f"{by}: {' '.join(reason.split())}"[:300])
+    if outcome.status in ("unknown", "action"):
+        found.refresh_from_db()
+    else:
         found = settle.record_outcome(payment_id=found.pk, outcome=outcome, now=now)
     if found.status != Payment.Status.VOIDED:
         undecided = found.status == Payment.Status.INTENDED

@@ -16,7 +16,9 @@ from payments.services.owed import owed
 Status = Payment.Status
 
 
-def returned(payment: Payment, account: Account, outcome: Outcome, now: datetime, origin: str) -> None:
+def returned(
+    payment: Payment, account: Account, outcome: Outcome, now: datetime, origin: str, *, by_bank: bool = True
+) -> None:
     """Record that a bank sent a debit back; what was counted is counted no more."""
     moves.keep_codes(payment, outcome)
     was_settled = payment.status == Status.SUCCEEDED
@@ -27,7 +29,8 @@ def returned(payment: Payment, account: Account, outcome: Outcome, now: datetime
     life.after_money(account=account, now=now)
     if was_settled:
         _reopen(payment, account, now)
-    consequences.after_return(payment, account=account, now=now)
+    if by_bank:
+        consequences.after_return(payment, account=account, now=now)
 
 
 def untold(payment: Payment) -> bool:

@@ -80,8 +80,12 @@ def apply(payment: Payment, *, account: Account, outcome: Outcome, now: datetime
             _remember(payment, outcome)
         case (Status.PENDING, "succeeded"):
             _paid(payment, account, now, origin)
-        case (Status.PENDING, "declined" | "voided"):
+        case (Status.PENDING, "declined"):
             reversals.returned(payment, account, outcome, now, origin)
+        case (Status.PENDING, "voided"):
+            # Somebody of the agency cancelled it at the processor: no bank said anything of the account.
+            reversals.returned(payment, account, outcome, now, origin, by_bank=False)
+            moves.incident(payment, account, "cancelled_at_processor", outcome, now)
         case (Status.SUCCEEDED, "declined") if payment.kind == Method.Kind.ACH:
             # Its success was the host's word, or a bank sent back what had settled.
             reversals.returned(payment, account, outcome, now, origin)
@@ -200,13 +204,12 @@ def _refused(
     moves.keep_codes(payment, outcome)
     payment.processor_ref = outcome.ref or payment.processor_ref
     payment.next_action_secret = ""
-    voided = status == Status.VOIDED
     if tries.is_due_item(payment):
-        follows = tries.ended(payment, account=account, stopped=outcome.stopped, now=now) if voided else {}
+        follows = tries.ended(payment, account=account, now=now) if status == Status.VOIDED else {}
         follows = follows or (tries.failed(payment, now=now) if status == Status.DECLINED else {})
         moves.move(payment, account, status, kind, now, origin, **follows)
-        if follows.get("gave_up") == tries.REFUSES:
-            moves.incident(payment, account, tries.REFUSES, outcome, now)
+        if (gave_up := follows.get("gave_up")) in (tries.REFUSES, tries.STOPPED):
+            moves.incident(payment, account, gave_up, outcome, now)
         life.after_money(account=account, now=now)
     else:
         moves.move(payment, account, status, kind, now, origin)

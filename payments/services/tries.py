@@ -7,6 +7,7 @@ tells it, so that each change has one event. Only items that the portal executes
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.known import known
@@ -16,6 +17,7 @@ from payments.rules import returns
 from payments.rules.attempts import FailedAttempt
 from payments.rules.cards import Decline, decline
 from payments.rules.retries import NextTry, from_eight, next_try
+from payments.services.locks import lock_account
 
 Status = Postdate.Status
 FAILED = (Payment.Status.DECLINED, Payment.Status.RETURNED)
@@ -130,19 +132,27 @@ def retry(*, postdate: Postdate, after: Payment, now: datetime) -> NextTry:
     return decided
 
 
-def ended(payment: Payment, *, account: Account, stopped: bool, now: datetime) -> dict:
-    """Plan an item anew after a try that reached nobody: soon, and not for ever; it counts for no network's limit.
+@transaction.atomic
+def stop(payment: Payment) -> None:
+    """Hold the item of a try that a person stops, so that nothing makes it anew an hour later."""
+    lock_account(payment.account_id)
+    if is_due_item(payment) and (item := _lock(payment.postdate_id)).status == Status.SCHEDULED:
+        item.status, item.held_for = Status.HELD, STOPPED
+        _write(item, run_at=None)
 
-    :param stopped: by a person, who does not want it charged an hour later: it is held.
-    """
+
+def ended(payment: Payment, *, account: Account, now: datetime) -> dict:
+    """Plan an item anew after a try that reached nobody: soon, and not for ever; it counts for no network's limit."""
     if not is_due_item(payment):
         return {}
     item = _lock(payment.postdate_id)
+    if item.status == Status.HELD and item.held_for == STOPPED:
+        return {"number": item.number, "of": item.of, "next_try_at": None, "gave_up": STOPPED}
     if item.status != Status.SCHEDULED:
         return {}
     before = Payment.objects.filter(postdate=item, status=Payment.Status.VOIDED).exclude(pk=payment.pk).count()
-    if stopped or before + 1 >= REACHED_NOBODY:
-        item.status, item.held_for = Status.HELD, STOPPED if stopped else REFUSES
+    if before + 1 >= REACHED_NOBODY:
+        item.status, item.held_for = Status.HELD, REFUSES
         _write(item, run_at=None)
         return {"number": item.number, "of": item.of, "next_try_at": None, "gave_up": item.held_for}
     zone = account.consumer.time_zone

@@ -24,7 +24,9 @@ DOUBT = [
 ]
 PLAIN = {
     "Do not contact me. This is not my debt.": "cease", "cease all communication": "cease",
-    "Do not contact me again, Jane Doe": "doubt", "Don't contact me at this number": "doubt", "cease": "doubt",
+    "Do not contact me again\nJane Doe": "cease", "Do not contact me again, Jane Doe": "doubt",
+    "I have written to you about this twice already, please do not contact me\nat work, only at home": "doubt",
+    "Don't contact me at this number": "doubt", "cease": "doubt",
     "You have the wrong number": "stop", "Wrong number, this is not Jane": "doubt",
     "I think you have the wrong person": "doubt", "Don't send me any more texts": "doubt",
     "No more text messages": "stop", "Do not text": "medium", "Don't text this number": "doubt", "Opt me out": "stop",
@@ -40,7 +42,8 @@ ORDINARY = [
     "I do not want to miss a payment", "Don't send me a letter, email is fine", "Can you text me more about it?",
     "What is the wrong number you mean?", "I typed the wrong number of my card", "Wrong number of payments on my plan",
     "I don't want to text my card number, may I call?", "Why don't you call me back?", "You do not call me back",
-    "If you don't contact me I will come by", "I don't text, call me", "I got no text messages about it",
+    "If you don't contact me I will come by", "If you don't contact me\nI will come by",
+    "You do not contact me. When is it due?", "I don't text, call me", "I got no text messages about it",
     "I have no more questions", "No more than $50 a month, please", "Please do not charge my card twice",
     "Don't forget to email me the receipt", "At the end contact me again", "This is not the amount I owe",
     "No quiero perder un pago", "No me manden una carta, el correo está bien", "¿Me pueden escribir más sobre esto?",

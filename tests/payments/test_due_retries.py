@@ -9,6 +9,7 @@ from accounts.models import Account
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import Arrangement, Authorization, Incident, Method, Notice, Payment, Postdate
 from payments.processors import Outcome
+from payments.processors.stripe import Stripe
 from payments.services import ask, due, refunds, settle
 from payments.services.owed import owed
 from tests.payments.due_cast import EIGHT, MINUTE, due_item, fresh, keep_bank, keep_card, run, told
@@ -223,6 +224,29 @@ def test_a_try_that_a_person_stopped_is_not_made_anew_an_hour_later(shop):
     said = told(shop.account, "payment.voided")[-1]
     assert (said["gave_up"], said["next_try_at"]) == ("stopped_by_staff", None)
     assert [run(EIGHT + hours * HOUR).claimed for hours in (1, 2, 24)] == [0, 0, 0]
+    assert shop.charged() == []
+    assert Incident.objects.get().kind == "stopped_by_staff"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_a_person_stops_stays_stopped_whoever_brings_the_end_of_its_try(shop, monkeypatch, answered):
+    """The webhook of the cancelled intent may come before the processor's own answer, or instead of it."""
+    item = due_item(shop)
+    fault(shop, "drop_before", times=2)
+    run(EIGHT)
+    shop.program.control("DELETE", "faults")
+    really = Stripe.void
+
+    def void(self, **about):
+        outcome = really(self, **about)
+        settle.record_outcome(payment_id=Payment.objects.get().pk, outcome=outcome, now=EIGHT + MINUTE)
+        return outcome if answered else Outcome(status="unknown")
+
+    monkeypatch.setattr(Stripe, "void", void)
+    stopped = refunds.void(payment=Payment.objects.get(), reason="They asked us to.", by="staff:1", now=EIGHT + MINUTE)
+    assert stopped.status == Payment.Status.VOIDED
+    assert (fresh(item).status, fresh(item).held_for) == (Postdate.Status.HELD, "stopped_by_staff")
+    assert run(EIGHT + HOUR + MINUTE).claimed == 0
     assert shop.charged() == []
 
 

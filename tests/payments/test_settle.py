@@ -8,11 +8,14 @@ from django.db import connection
 
 from accounts.models import Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from payments.models import Arrangement, LedgerEntry, Method, Payment
+from payments.models import Arrangement, Incident, LedgerEntry, Method, Payment, Postdate
 from payments.processors import Outcome
 from payments.services import ask, ledger, pay, reversals, settle
 from payments.services.owed import owed
 from tests.conftest import NOW
+from tests.payments.conftest import today
+from tests.payments.test_arrange import agree_to_email
+from tests.payments.test_later import publish_rules
 from tests.payments.test_pay import kinds
 
 LATER = NOW + dt.timedelta(minutes=2)
@@ -318,6 +321,19 @@ def test_a_bank_debit_that_was_cancelled_on_its_way_is_taken_back(shop):
     assert fresh(payment).status == Payment.Status.RETURNED
     assert owed(shop.account).cents == 1_000_00
     assert kinds(shop.account).count("payment.returned") == 1
+    assert Incident.objects.get().kind == "cancelled_at_processor"
+
+
+def test_a_bank_debit_that_was_cancelled_on_its_way_leaves_the_rest_of_its_plan_alone(shop):
+    publish_rules()
+    agree_to_email(shop)
+    lines = [(today(), 250_00), (dt.date(2027, 1, 4), 250_00), (dt.date(2027, 2, 4), 250_00)]
+    payment = shop.confirm(shop.checkout("parts", lines, bank="000123456789"))
+    Payment.objects.filter(pk=payment.pk).update(executor="portal")
+    planned = [item.status for item in Postdate.objects.order_by("due_on")]
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status="voided"), now=LATER)
+    assert fresh(payment).status == Payment.Status.RETURNED
+    assert [item.status for item in Postdate.objects.order_by("due_on")] == planned == ["scheduled", "scheduled"]
 
 
 def test_a_debit_that_the_host_posted_too_early_is_taken_back_when_the_processor_says_no(shop):
