@@ -108,7 +108,9 @@ def _as_of(file: HostFile, written_at: datetime) -> datetime | None:
     own = own_format(file)
     if own is None or own.says_when:
         return None
-    last = HostFile.objects.filter(connection_id=file.connection_id).aggregate(last=Max("as_of"))["last"]
+    before = HostFile.objects.filter(connection_id=file.connection_id, outgoing=False)
+    # Files that came before files had a time of their own, and those whose rows say theirs, are of when they came.
+    last = before.aggregate(last=Max(Coalesce("as_of", "made_at")))["last"]
     return max(written_at, last + timedelta(microseconds=1)) if last else written_at
 
 

@@ -499,6 +499,23 @@ def test_of_two_files_of_one_moment_the_second_is_the_newer_one(host, other_host
     assert (balance_at(agency), balance_at(other_agency)) == (450_50, 7_00)
 
 
+def test_a_file_is_newer_than_one_from_before_files_had_a_time_of_their_own(
+    host, other_host, agency, other_agency, now
+):
+    for one in (host, other_host):
+        takewebpayment(one)
+    with time_machine.travel(now, tick=False):
+        host.send(owing("300.00"))
+    with acting_for(agency):
+        HostFile.objects.update(as_of=None)
+    written, came = now - dt.timedelta(minutes=5), now + dt.timedelta(minutes=5)
+    for one, at in ((host, now + dt.timedelta(microseconds=1)), (other_host, written)):
+        with acting_for(one.agency):
+            told = {"connection": one.connection, "kind": "placement", "name": "b.csv", "blocks": [owing("90.00")]}
+            file, _new = files.receive(**told, source="sftp", by="schedule", now=came, written_at=written)
+            assert file.as_of == at
+
+
 def test_a_dry_run_applied_later_is_as_old_as_when_it_came(host, other_host, agency, other_agency):
     morning = dt.datetime(2026, 12, 1, 10, 0, tzinfo=dt.UTC)
     for one in (host, other_host):
