@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 OVER = (HostFile.State.APPLIED, HostFile.State.CHECKED, HostFile.State.BROKEN, HostFile.State.STOPPED)
 LONGEST_WAIT = timedelta(hours=6)
 """Between visits to a site that cannot be reached."""
+NOT_EXTRACTED = "no activity could be extracted: "
 
 
 def visit_due(*, clock: Callable[[], datetime]) -> int:
@@ -43,7 +44,7 @@ def _turn(site_id: UUID, clock: Callable[[], datetime]) -> int:
     site = HostSite.objects.select_related("connection").get(pk=site_id)
     if not _is_due(site, now):
         return 0
-    trouble = ""
+    trouble = _still_not_extracted(site)
     if site.extract_minutes and (site.extract_at is None or site.extract_at <= now):
         trouble = _extract(site, now)
     if not site.host:
@@ -54,14 +55,14 @@ def _turn(site_id: UUID, clock: Callable[[], datetime]) -> int:
             collected = collect(site, visit, now)
             dropped = drop(site, visit, now)
     except (sftp.Unreachable, FileNotFoundError) as error:
-        _put_off(site, str(error)[:300], now)
+        _put_off(site, str(error), trouble, now)
         log.warning("site_not_visited", site=str(site.pk), error=str(error)[:200])
         return 0
     except Exception as error:
         if disconnected():
             raise
         # One site's trouble is no other agency's: those behind it are visited.
-        _put_off(site, f"unexpected: {type(error).__name__}", now)
+        _put_off(site, f"unexpected: {type(error).__name__}", trouble, now)
         log.exception("site_not_visited", site=str(site.pk))
         return 0
     after = {"visited_at": now, "next_at": now + timedelta(minutes=site.every_minutes), "failures": 0}
@@ -71,9 +72,19 @@ def _turn(site_id: UUID, clock: Callable[[], datetime]) -> int:
     return 1
 
 
-def _put_off(site: HostSite, trouble: str, now: datetime) -> None:
+def _still_not_extracted(site: HostSite) -> str:
+    """Give the trouble of the last extraction: a visit that goes well ends it no more than one that fails."""
+    told = site.trouble.partition("; ")[0]
+    return told if site.extract_minutes and told.startswith(NOT_EXTRACTED) else ""
+
+
+def _put_off(site: HostSite, why: str, trouble: str, now: datetime) -> None:
     wait = min(timedelta(minutes=site.every_minutes) * 2 ** min(site.failures, 8), LONGEST_WAIT)
-    told = {"trouble": trouble, "failures": F("failures") + 1, "next_at": now + wait}
+    told = {
+        "trouble": "; ".join(filter(None, (trouble, why)))[:300],
+        "failures": F("failures") + 1,
+        "next_at": now + wait,
+    }
     HostSite.objects.filter(pk=site.pk).update(**told)
 
 
@@ -90,7 +101,7 @@ def _extract(site: HostSite, now: datetime) -> str:
     except Exception as error:
         if disconnected():
             raise
-        trouble = f"no activity could be extracted: {type(error).__name__}"
+        trouble = f"{NOT_EXTRACTED}{type(error).__name__}"
         log.exception("activity_not_extracted", site=str(site.pk))
     HostSite.objects.filter(pk=site.pk).update(extract_at=now + timedelta(minutes=site.extract_minutes))
     return trouble

@@ -154,6 +154,25 @@ def test_activity_that_cannot_be_extracted_is_told_and_holds_up_no_other_site(ho
         assert SiteRow.objects.get().trouble == ""
 
 
+def test_what_could_not_be_extracted_is_told_until_it_can_be_whatever_the_visits_between_bring(
+    host, row, their_site, acting
+):
+    host.send(record("1"))
+    mapping = {"columns": [{"name": "Account", "from": 5}]}
+    broken = FileFormat.objects.create(connection=host.connection, name="Old", kind="activity", mapping=mapping)
+    SiteRow.objects.update(extract_minutes=60)
+    told = []
+    for minutes, port in ((0, row.port), (5, row.port), (10, 9), (15, row.port), (61, row.port)):
+        SiteRow.objects.update(next_at=None, port=port)
+        if minutes == 61:
+            broken.delete()
+        sites.visit_due(clock=lambda: clock.now() + dt.timedelta(minutes=minutes))  # noqa: B023 - used at once
+        told.append(SiteRow.objects.get().trouble)
+    untold = "no activity could be extracted: AttributeError"
+    assert (told[0], told[1], told[3], told[4]) == (untold, untold, untold, "")
+    assert told[2].startswith(f"{untold}; ")
+
+
 def test_a_text_in_a_column_of_cents_goes_out_as_it_was_said(host, acting):
     host.send(record("1"))
     columns = [{"name": "Cents", "from": "FileNumber", "as": "cents"}, {"name": "On", "from": "Event", "as": "date"}]
