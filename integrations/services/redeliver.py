@@ -17,10 +17,15 @@ AT_ONCE = 2_000
 """Events that one look of the drain puts on their way, over all receivers: a long stretch holds nothing else up."""
 OPEN = (Delivery.Status.PARKED, Delivery.Status.WAITING)
 OPEN_STRETCHES = f"""
-SELECT DISTINCT ON (connection_id, endpoint_id) agency_id, id FROM integrations_redelivery
-WHERE done_at IS NULL ORDER BY connection_id, endpoint_id, last < {Redelivery.UNTIL_CAUGHT_UP}, id
+SELECT DISTINCT ON (stretch.connection_id, stretch.endpoint_id) stretch.agency_id, stretch.id
+FROM integrations_redelivery stretch
+LEFT JOIN integrations_hostconnection host ON host.id = stretch.connection_id
+LEFT JOIN integrations_webhookendpoint endpoint ON endpoint.id = stretch.endpoint_id
+WHERE stretch.done_at IS NULL AND (
+    host.is_active AND host.transport <> 'files' OR endpoint.is_active OR endpoint.removed_at IS NOT NULL)
+ORDER BY stretch.connection_id, stretch.endpoint_id, stretch.last < {Redelivery.UNTIL_CAUGHT_UP}, stretch.id
 """  # noqa: S608 - our own tables
-"""Of each receiver one: what it missed, else the oldest."""
+"""Of each receiver one: what it missed, else the oldest. One that is off waits, and has no part of what is told."""
 
 
 def replay(delivery: Delivery, *, now: datetime) -> None:

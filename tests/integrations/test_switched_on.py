@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from integrations.models import HostConnection, Redelivery
+from integrations.models import HostConnection, Redelivery, WebhookEndpoint
 from integrations.services import connections, redeliver
 from integrations.services.route import route
 from tests.conftest import NOW, make_account, make_agency
@@ -99,6 +99,27 @@ def test_two_agencies_stretches_go_on_side_by_side(host, other_host, account, ot
         clock.pass_(2)
         drain(clock)
         assert (len(received(host)), len(received(other_host))) == (told, told)
+
+
+def test_what_waits_for_receivers_that_are_off_takes_nothing_from_a_host_that_catches_up(account, others_account):
+    for one in (account, others_account):
+        change(one.agency, is_active=False)
+        for _ in range(20):
+            tell("page.viewed", account=one, now=NOW)
+    with acting_for(ALL_AGENCIES):
+        route(now=NOW)
+    for number, one in enumerate((account, others_account, account) * 3):
+        with acting_for(one.agency):
+            told = {"url": "https://example.com", "made_at": NOW, "made_by": "staff:1", "is_active": False}
+            endpoint = WebhookEndpoint.objects.create(name=str(number), **told)
+            redeliver.redeliver(to=endpoint, first=1, last=None, by="staff:1", now=NOW)
+    change(account.agency, is_active=True)
+    with acting_for(ALL_AGENCIES):
+        redeliver.advance(now=NOW, limit=10)
+    with acting_for(account.agency):
+        assert Redelivery.objects.get(connection__isnull=False).position == 10
+    with acting_for(ALL_AGENCIES):
+        assert set(Redelivery.objects.filter(connection=None).values_list("position", "done_at")) == {(0, None)}
 
 
 def test_a_host_that_is_told_by_files_is_told_nothing_that_it_missed(account, clock):
