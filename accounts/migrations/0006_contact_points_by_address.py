@@ -1,8 +1,9 @@
 """Find everyone of an agency for whom an address is listed: what its reader says counts for each (RF-07, RF-17)."""
 
 from django.contrib.postgres.indexes import HashIndex
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations
+
+from accounts.indexes import AddIndexInPeace
 
 
 class Migration(migrations.Migration):
@@ -10,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [("accounts", "0005_agency_checked_once")]
 
     operations = [
-        AddIndexConcurrently(
+        AddIndexInPeace(
             model_name="contactpoint",
             index=HashIndex(fields=["value_key"], name="contact_point_by_address"),
         )
