@@ -158,8 +158,9 @@ class HostConnectionAdmin(AgencyAdmin):
 
     def save_model(self, request, obj, form, change) -> None:
         super().save_model(request, obj, form, change)
-        if change and obj.is_active and "is_active" in form.changed_data:
-            connections.switched_on(connection=obj, by=f"staff:{request.user.get_username()}", now=request.now)
+        if change:
+            was = {"was_on": form.initial["is_active"], "was_told_by": form.initial["transport"]}
+            connections.catch_up(connection=obj, **was, by=f"staff:{request.user.get_username()}", now=request.now)
 
     @display(description=_("circuit"))
     def circuit(self, connection) -> str:

@@ -40,19 +40,24 @@ def change(
     if _origin(values.get("base_url", row.base_url)) != _origin(row.base_url):
         said = _("Only staff, on their pages, can lead this connection to another host.")
         return [Refusal("address_by_staff_only", said)]
-    was_on = row.is_active
+    was_on, was_told_by = row.is_active, row.transport
     for name, value in values.items():
         setattr(row, name, value)
     row.save(update_fields=list(values))
-    if row.is_active and not was_on:
-        switched_on(connection=row, by=by, now=now)
+    catch_up(connection=row, was_on=was_on, was_told_by=was_told_by, by=by, now=now)
     transaction.on_commit(events.nudge)
     return row
 
 
-def switched_on(*, connection: HostConnection, by: str, now: datetime) -> None:
-    """Tell a connection that was off what it missed, before anything newer."""
-    redeliver.catch_up(host=connection, by=by, now=now)
+def catch_up(*, connection: HostConnection, was_on: bool, was_told_by: str, by: str, now: datetime) -> None:
+    """Tell a connection that was off, or told by files, what it missed, before anything newer.
+
+    One that is told both ways from now on gets in its next file what came since the last one.
+    """
+    by_files, by_rest = HostConnection.Transport.FILES, HostConnection.Transport.REST
+    after_files = was_told_by == by_files and connection.transport == by_rest
+    if connection.is_active and (after_files or not was_on):
+        redeliver.catch_up(host=connection, after_files=after_files, by=by, now=now)
 
 
 def _origin(url: str) -> tuple:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from accounts import events
 from accounts.models import Account, Event
@@ -36,8 +36,7 @@ def extract(
         with database.cursor() as cursor:
             # One extraction of a connection at a time: the next one begins where this one ends.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"extract:{connection.pk}"])
-        ended = HostFile.objects.filter(connection=connection, outgoing=True, kind="activity", since_at=None)
-        last = ended.filter(until_at=None).order_by("-to_sequence").values_list("to_sequence", flat=True).first() or 0
+        last = extracted_to(connection)
         newest = Event.objects.filter(sequence__isnull=False).order_by("-sequence").values_list("sequence", flat=True)
         file = HostFile(pk=uuid7(), connection=connection, kind="activity", outgoing=True, source="extract", by=by)
         ending = {"csv": "csv", "fixed": "txt"}.get(getattr(_own_format(connection), "shape", ""), "ndjson")
@@ -55,10 +54,14 @@ def extract(
 def has_news(*, connection: HostConnection) -> bool:
     """Say whether anything happened to the connection's accounts since the last extraction."""
     _give_sequences()
-    ended = HostFile.objects.filter(connection=connection, outgoing=True, kind="activity", since_at=None, until_at=None)
-    last = ended.order_by("-to_sequence").values_list("to_sequence", flat=True).first() or 0
     theirs = Q(account__connection_id=connection.pk) | Q(account=None, consumer__accounts__connection_id=connection.pk)
-    return Event.objects.filter(theirs, sequence__gt=last).exists()
+    return Event.objects.filter(theirs, sequence__gt=extracted_to(connection)).exists()
+
+
+def extracted_to(connection: HostConnection) -> int:
+    """Give the last number of the agency's sequence that is in an extraction without a range; 0: there was none."""
+    ended = HostFile.objects.filter(connection=connection, outgoing=True, kind="activity", since_at=None, until_at=None)
+    return ended.aggregate(last=Max("to_sequence"))["last"] or 0
 
 
 class Counted:

@@ -3,18 +3,21 @@
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 
 from accounts import events
 from accounts.bulk import write_rows
-from accounts.models import Agency, Event
+from accounts.models import Account, Agency, Event
 from accounts.refusals import Refusal
 from accounts.tenancy import Row, acting_for
 from integrations.models import Delivery, HostConnection, Redelivery, WebhookEndpoint
+from integrations.services import extract
 from integrations.services.route import deliveries_of
 
 AT_ONCE = 2_000
 """Events that one look of the drain puts on their way, over all receivers: a long stretch holds nothing else up."""
+PASSED_BY = 50
+"""Numbers that one look passes by for each event that it may tell: most may be other hosts' events."""
 OPEN = (Delivery.Status.PARKED, Delivery.Status.WAITING)
 OPEN_STRETCHES = f"""
 SELECT DISTINCT ON (stretch.connection_id, stretch.endpoint_id) stretch.agency_id, stretch.id
@@ -70,7 +73,7 @@ def redeliver(
 
     Events that the receiver was never told, because it was not there or did not hear this kind, are told too.
     """
-    newest = Agency.objects.values_list("last_sequence", flat=True).get(pk=to.agency_id)
+    newest = _newest(to)
     upto = newest if last is None else last
     if not 1 <= first <= upto <= newest:
         said = f"Write a stretch from 1 to {newest}, the newest event."
@@ -90,21 +93,32 @@ def redeliver(
 
 
 @transaction.atomic
-def catch_up(*, host: HostConnection, by: str, now: datetime) -> None:
-    """Tell a host that was off what it missed: all events after the last that was on its way to it.
+def catch_up(*, host: HostConnection, by: str, now: datetime, after_files: bool = False) -> None:
+    """Tell a host what it missed: all after the last event that was on its way to it, or from its accounts' first one.
 
     Until it has caught up nothing is routed to it (`route`), so that no account's newer event overtakes. The agency's
     lock waits for those that are being routed past it now.
+
+    :param after_files: it was told by files: what is in one is told.
     """
     newest = _newest_for_good(host)
     told_by_files = host.transport == HostConnection.Transport.FILES
     if told_by_files or host.redeliveries.filter(done_at=None, last=Redelivery.UNTIL_CAUGHT_UP).exists():
         return
     last = host.deliveries.aggregate(last=Max("sequence"))["last"] or 0
+    if after_files:
+        last = max(last, extract.extracted_to(host))
+    if last == 0:
+        own = Event.objects.filter(account__connection_id=host.pk).aggregate(first=Min("sequence"))["first"]
+        last = own - 1 if own else newest
     if last < newest:
         stretch = {"first": last + 1, "last": Redelivery.UNTIL_CAUGHT_UP, "position": last}
         Redelivery.objects.create(connection=host, **stretch, asked_at=now, asked_by=by)
         transaction.on_commit(events.nudge)
+
+
+def _newest(to: Row) -> int:
+    return Agency.objects.values_list("last_sequence", flat=True).get(pk=to.agency_id)
 
 
 def _newest_for_good(to: Row) -> int:
@@ -142,12 +156,13 @@ def _is_told(row: Redelivery) -> bool:
 
 
 def _advance(row: Redelivery, now: datetime, limit: int) -> set[int]:
-    found = _piece(row, limit)
-    if row.last == Redelivery.UNTIL_CAUGHT_UP and len(found) < limit:
+    end = row.position + limit * PASSED_BY
+    found = _piece(row, end, limit)
+    if row.last == Redelivery.UNTIL_CAUGHT_UP and len(found) < limit and _newest(row) <= end:
         # It ends here: what is being routed past it must be written, and what comes behind is routed to it again.
         newest = _newest_for_good(row)
-        found = _piece(row, limit)
-        row.last = newest if len(found) < limit else row.last
+        found = _piece(row, end, limit)
+        row.last = newest if len(found) < limit and newest <= end else row.last
     to = (row.connection_id, row.endpoint_id)
     made = deliveries_of(found, now, behind=row.connection_id)
     again = [one for one in made if (one.connection_id, one.endpoint_id) == to]
@@ -156,13 +171,18 @@ def _advance(row: Redelivery, now: datetime, limit: int) -> set[int]:
     )
     replay_all(known, now=now)
     write_rows(Delivery, again, skip_known=True)
-    row.position = found[-1].sequence if len(found) == limit else row.last
+    row.position = found[-1].sequence if len(found) == limit else min(row.last, end)
     row.told += len(again)
     row.done_at = now if row.position == row.last else None
     row.save(update_fields=["last", "position", "told", "done_at"])
     return {one.lane for one in again}
 
 
-def _piece(row: Redelivery, limit: int) -> list[Event]:
-    stretch = Event.objects.filter(sequence__gt=row.position, sequence__lte=row.last)
+def _piece(row: Redelivery, end: int, limit: int) -> list[Event]:
+    """Read the next events of a stretch up to a number; for a host those alone that it may hear of."""
+    stretch = Event.objects.filter(sequence__gt=row.position, sequence__lte=min(row.last, end))
+    if row.connection_id:
+        held = Account.objects.filter(connection_id=row.connection_id, consumer_id=OuterRef("consumer_id"))
+        of_people = Q(Exists(held), account=None) | Q(account=None, consumer=None)
+        stretch = stretch.filter(Q(account__connection_id=row.connection_id) | of_people)
     return list(stretch.order_by("sequence")[:limit])

@@ -4,13 +4,16 @@ import threading
 
 import pytest
 from django.db import connection, transaction
+from django.urls import reverse
 
+from accounts import events
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from integrations.models import HostConnection, Redelivery, WebhookEndpoint
-from integrations.services import connections, redeliver
+from integrations.models import Delivery, HostConnection, Redelivery, WebhookEndpoint
+from integrations.services import connections, extract, redeliver
 from integrations.services.route import route
 from tests.conftest import NOW, make_account, make_agency
 from tests.integrations.test_drain import clock, drain, host, other_host, received, tell
+from tests.staff import member, signed_in
 
 __all__ = ["clock", "host", "other_host"]
 pytestmark = pytest.mark.django_db
@@ -106,8 +109,7 @@ def test_what_waits_for_receivers_that_are_off_takes_nothing_from_a_host_that_ca
         change(one.agency, is_active=False)
         for _ in range(20):
             tell("page.viewed", account=one, now=NOW)
-    with acting_for(ALL_AGENCIES):
-        route(now=NOW)
+    routed()
     for number, one in enumerate((account, others_account, account) * 3):
         with acting_for(one.agency):
             told = {"url": "https://example.com", "made_at": NOW, "made_by": "staff:1", "is_active": False}
@@ -129,6 +131,115 @@ def test_a_host_that_is_told_by_files_is_told_nothing_that_it_missed(account, cl
     change(account.agency, is_active=True, transport="files")
     with acting_for(account.agency):
         assert not Redelivery.objects.exists()
+
+
+@pytest.fixture
+def newcomer(account):
+    """Give an account of a second host of the agency, which was never switched on."""
+    with acting_for(account.agency):
+        values = {"name": "New", "base_url": "http://127.0.0.1:9", "outbound_key": "out-new", "is_active": False}
+        connection = HostConnection.objects.create(**values)
+    return make_account(account.agency, reference="N-1", connection_id=connection.pk)
+
+
+def switch_on(account) -> None:
+    with acting_for(account.agency_id):
+        row = HostConnection.objects.get(pk=account.connection_id)
+        connections.change(connection=row, values={"is_active": True}, by="staff:1", now=NOW)
+
+
+def routed() -> None:
+    with acting_for(ALL_AGENCIES):
+        route(now=NOW)
+
+
+def looked(limit: int) -> int:
+    """Let the drain look once; give where the only stretch is then."""
+    with acting_for(ALL_AGENCIES):
+        redeliver.advance(now=NOW, limit=limit)
+        return Redelivery.objects.get().position
+
+
+def numbers(account) -> list[int]:
+    """List what was put on its way to an account's host."""
+    with acting_for(account.agency_id):
+        told = Delivery.objects.filter(connection_id=account.connection_id).order_by("sequence")
+        return list(told.values_list("sequence", flat=True))
+
+
+def test_a_host_that_is_new_hears_from_its_own_first_event_on_and_no_other_hosts(account, newcomer, others_account):
+    for _ in range(30):
+        tell("page.viewed", account=account, now=NOW)
+    tell("page.viewed", account=newcomer, now=NOW)
+    for _ in range(20):
+        tell("page.viewed", account=account, now=NOW)
+        tell("page.viewed", account=others_account, now=NOW)
+    with acting_for(newcomer.agency), transaction.atomic():
+        events.record("optout.stream", consumer=newcomer.consumer_id, now=NOW)
+        events.record("optout.stream", consumer=account.consumer_id, now=NOW)
+        events.record("host.unreachable", now=NOW)
+    routed()
+    switch_on(newcomer)
+    assert looked(10) == 54
+    done = stretch(newcomer.agency)
+    assert (done.first, done.last, done.told, done.done_at) == (31, 54, 3, NOW)
+    assert numbers(newcomer) == [31, 52, 54]
+    assert (len(numbers(account)), len(numbers(others_account))) == (52, 20), "all but the newcomer's, once"
+
+
+def test_a_host_of_which_nothing_was_ever_told_hears_live_at_once(account, newcomer):
+    tell("page.viewed", account=account, now=NOW)
+    routed()
+    switch_on(newcomer)
+    with acting_for(ALL_AGENCIES):
+        assert not Redelivery.objects.exists()
+    tell("page.viewed", account=newcomer, now=NOW)
+    routed()
+    assert numbers(newcomer) == [2]
+
+
+def test_one_look_passes_by_so_many_events_of_others_and_no_more(account, newcomer):
+    for told in [newcomer] + [account] * 120 + [newcomer]:
+        tell("page.viewed", account=told, now=NOW)
+    routed()
+    switch_on(newcomer)
+    assert [looked(1) for _ in range(5)] == [1, 51, 101, 122, 122]
+    assert stretch(newcomer.agency).done_at == NOW
+    assert numbers(newcomer) == [1, 122]
+
+
+@pytest.mark.parametrize(("transport", "told"), [("rest", [3, 4]), ("mixed", [])])
+def test_a_host_that_was_told_by_files_hears_what_is_in_none(
+    account, others_account, settings, tmp_path, transport, told
+):
+    settings.FILES_DIR = tmp_path
+    for one in (account, others_account):
+        change(one.agency, transport="files")
+        for number in range(4):
+            tell("page.viewed", account=one, now=NOW)
+            if number == 1:
+                with acting_for(one.agency):
+                    extract.extract(connection=HostConnection.objects.get(), by="test", now=NOW)
+    routed()
+    change(account.agency, transport=transport)
+    with acting_for(ALL_AGENCIES):
+        redeliver.advance(now=NOW)
+    assert (numbers(account), numbers(others_account)) == (told, [])
+
+
+def test_staff_who_take_a_host_from_files_have_it_told_what_is_in_none(account, others_account):
+    for one in (account, others_account):
+        change(one.agency, transport="files")
+        tell("page.viewed", account=one, now=NOW)
+    routed()
+    desk = signed_in(member(account.agency))
+    page = reverse("admin:integrations_hostconnection_change", args=[account.connection_id])
+    form = desk.get(page).context["adminform"].form
+    said = {name: form[name].value() for name in form.fields if form[name].value() not in (None, False)}
+    assert desk.post(page, said | {"transport": "rest"}).status_code == 302
+    with acting_for(ALL_AGENCIES):
+        redeliver.advance(now=NOW)
+    assert (numbers(account), numbers(others_account)) == ([1], [])
 
 
 @pytest.mark.django_db(transaction=True)
