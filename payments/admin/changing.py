@@ -215,8 +215,11 @@ class Rearrange:
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            life.resume(account=row.account, now=request.now)
+            done = life.resume(account=row.account, now=request.now)
             self.log_change(request, row, f"Resumed: {form.cleaned_data['reason']}")
+            if done is not None and done.status == Arrangement.Status.PAUSED and done.paused_until:
+                day = format_date(done.paused_until, get_language() or "en")
+                return gettext("It still rests until %(day)s: that pause goes on.") % {"day": day}
             return gettext("Resumed.")
 
         text = _("What is still to come is taken as planned, unless a dispute still holds it.")

@@ -20,12 +20,16 @@ _REGULAR = ("weekly", "biweekly", "semimonthly", "monthly")
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Hold one payment that is still planned; `key` names it, `movable` is False while somebody decides about it."""
+    """Hold one payment that is still planned; `key` names it, `movable` is False while somebody decides about it.
+
+    `stopped` says that nobody takes it on its day any more, so that it is never too near to be moved by itself.
+    """
 
     key: str
     due_on: date
     amount_cents: int
     movable: bool = True
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def skip(
         return _no("nothing_planned")
     last = max(item.due_on for item in planned)
     rhythm = frequency if frequency in _REGULAR else "monthly"
-    after = next(day for day in payment_dates(last, rhythm) if day > last)
+    after = next(day for day in payment_dates(last, rhythm) if day > max(last, today))
     return move(planned, key, after, today=today, limit_on=limit_on, method=method, calendar=calendar)
 
 
@@ -126,7 +130,7 @@ def _unmovable(one: Planned | None, today: date) -> Changed | None:
         return _no("payment_unknown", "payment")
     if not one.movable:
         return _no("payment_not_movable", "payment")
-    if one.due_on <= today + timedelta(days=NEAR_DAYS):
+    if one.due_on <= today + timedelta(days=NEAR_DAYS) and not one.stopped:
         return _no("payment_too_near", "payment", due_on=one.due_on)
     return None
 

@@ -20,7 +20,7 @@ from accounts.tenancy import acting
 from payments.models import BatchItem, Payment, PaymentBatch, Postdate
 from payments.rules.gates import handover_gates
 from payments.rules.notices import check_notice
-from payments.services import incidents, postdates, ready
+from payments.services import incidents, items, ready
 from payments.services.locks import lock_account
 from payments.services.sign import Refused
 
@@ -159,7 +159,7 @@ def remove(*, item: BatchItem, reason: str, by: str, now: datetime) -> BatchItem
         found.save()
         _tie(batch)
         if found.postdate is not None and found.postdate.executor == "host":
-            postdates.hold(postdate=found.postdate, reason=TAKEN_OUT, now=now)
+            items.hold_all([found.postdate], TAKEN_OUT, account=account, now=now)
         elif found.payment is not None:
             about = {"batch": batch.number, "reason": reason[:300]}
             key = str(found.payment_id)

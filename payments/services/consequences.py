@@ -57,14 +57,21 @@ def after_return(payment: Payment, *, account: Account, now: datetime) -> None:
 
 
 def after_late_word(payment: Payment, *, account: Account, now: datetime) -> None:
-    """Carry out the row of a code that was said after its return; what waited for it goes on where the row lets it."""
-    row = returns.of(returns.code_of(payment.network_decline_code, payment.decline_code))
-    if payment.method is not None and row.plan == returns.KEEP:
-        joined = Postdate.objects.select_related("method__processor_account", "arrangement")
-        waiting = joined.filter(account=account, method__in=same_means(payment.method), held_for=UNTOLD)
-        missed = items.release_all(waiting.order_by("due_on"), UNTOLD, account=account, now=now)
-        items.tell_missed(missed, account=account, now=now)
+    """Carry out the row of a code that was said after its return; what waited for it waits now for what the row says.
+
+    So it goes on where the row lets it, and where the plan rests, with the end of that rest.
+    """
     after_return(payment, account=account, now=now)
+    row = returns.of(returns.code_of(payment.network_decline_code, payment.decline_code))
+    if payment.method is None or row.plan == returns.HOLD:
+        return
+    joined = Postdate.objects.select_related("method__processor_account", "arrangement")
+    waiting = joined.filter(account=account, method__in=same_means(payment.method), held_for=UNTOLD)
+    if row.plan == returns.PAUSE:
+        # A broken plan does not rest: made good, it would go on although nobody looked.
+        waiting = waiting.exclude(arrangement__status=Arrangement.Status.BROKEN)
+    missed = items.release_all(waiting.order_by("due_on"), UNTOLD, account=account, now=now)
+    items.tell_missed(missed, account=account, now=now)
 
 
 def after_decline(payment: Payment, *, account: Account, now: datetime) -> None:

@@ -337,8 +337,8 @@ def _differs(row: Arrangement, got: Received, now: datetime) -> bool:
 def pause(*, account: Account, until: date | None, reason: str, now: datetime) -> Arrangement | None:
     """Rest the running arrangement until the end of a day; nothing is charged meanwhile. None when there is none.
 
-    A plan that waits to be looked at goes on waiting. A rest that waits for somebody is never shortened by one that
-    passes, and outlives it (`go_on`).
+    A plan that waits to be looked at goes on waiting, and rests until that day afterwards. A rest that waits for
+    somebody is never shortened by one that passes, and outlives it (`go_on`).
     """
     with transaction.atomic():
         account = lock_account(account.pk)
@@ -347,6 +347,7 @@ def pause(*, account: Account, until: date | None, reason: str, now: datetime) -
             return None
         row.account = account
         if row.status == Status.REVIEW:
+            _rest_after_review(row, reason, until, account=account, now=now)
             return row
         again, waits, passes = row.status == Status.PAUSED, _waits(row), reason in PASSING
         if not (waits and passes):
@@ -359,6 +360,15 @@ def pause(*, account: Account, until: date | None, reason: str, now: datetime) -
         if not again or not (waits or passes):
             _tell_rest(row, reason, until, account=account, now=now)
         return row
+
+
+def _rest_after_review(row: Arrangement, reason: str, until: date | None, *, account: Account, now: datetime) -> None:
+    """Note a rest that begins while a person looks; what passes by itself is asked for when they are done."""
+    if reason in PASSING:
+        return
+    row.paused_until = until or row.paused_until
+    row.save(update_fields=["paused_until"])
+    _tell_rest(row, reason, until, account=account, now=now)
 
 
 def _tell_rest(row: Arrangement, reason: str, until: date | None, *, account: Account, now: datetime) -> None:
@@ -377,14 +387,24 @@ def _waits(row: Arrangement) -> bool:
 def resume(*, account: Account, now: datetime) -> Arrangement | None:
     """Go on with a paused arrangement, or one that a person looked at; None when there is none.
 
-    What fell into the time between is due at the end. A hardship pause that still runs is a rest of its own.
+    What fell into the time between is due at the end. A hardship pause that still runs is a rest of its own, and so is
+    a pause until a day that was asked for while a person looked at it.
     """
     with transaction.atomic():
         account = lock_account(account.pk)
         row = _resting.first(account.pk)
         if row is None:
             return None
-        ended = local_date(now, account.consumer.time_zone) - timedelta(days=1)
+        today = local_date(now, account.consumer.time_zone)
+        if row.status == Status.REVIEW and row.paused_until is not None and row.paused_until >= today:
+            row.account = account
+            row.status = Status.PAUSED
+            row.save(update_fields=["status"])
+            # Nothing is let go: it is held now for the rest.
+            items.release_all(_items(row), holds.REVIEW, account=account, now=now)
+            _tell_rest(row, items.rests(row)[0].reason, row.paused_until, account=account, now=now)
+            return row
+        ended = today - timedelta(days=1)
         Arrangement.objects.filter(pk=row.pk).update(status=Status.PAUSED, paused_until=ended)
         return review_locked(row.pk, account=account, now=now)
 

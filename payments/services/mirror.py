@@ -225,9 +225,7 @@ def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
         return
     taken = _by_keys.first([postdate.pk])
     if line.status == DECLINED:
-        key = uuid.uuid5(postdate.pk, line.updated_at.isoformat())
-        if not _by_keys.exists([key]):
-            _fail(postdate, line, account, key, now)
+        _fail(postdate, line, account, now)
         return
     if taken is None:
         stopped = postdate.status in (Postdate.Status.CANCELLED, Postdate.Status.HELD)
@@ -265,8 +263,13 @@ def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -
     return payment
 
 
-def _fail(postdate: Postdate, line: HostLine, account: Account, key: UUID, now: datetime) -> None:
+def _fail(postdate: Postdate, line: HostLine, account: Account, now: datetime) -> None:
+    """Write the try that failed, once for its day and code: a host may touch the line for any reason (ACH-11)."""
     code = _return_code(line, postdate.method.kind if postdate.method else "")
+    key = uuid.uuid5(postdate.pk, f"{line.on.isoformat()} {code}")
+    # Before, each was known by when its line was last touched.
+    if _by_keys.exists([key, uuid.uuid5(postdate.pk, line.updated_at.isoformat())]):
+        return
     payment = _written(postdate, line, account, key, Payment.Status.DECLINED, now, code)
     if postdate.status in (Postdate.Status.SCHEDULED, Postdate.Status.HELD, Postdate.Status.CANCEL_REQUESTED):
         _set(postdate, Postdate.Status.FAILED, line, now)

@@ -76,7 +76,10 @@ def settle_cancel(*, postdate_id: UUID, cancelled: bool, reason: str, now: datet
 
 
 def hold(*, postdate: Postdate, reason: str, now: datetime) -> Postdate:
-    """Hold a scheduled post-date here, and ask the host to hold it if the host executes it."""
+    """Hold a scheduled post-date here, and ask the host to hold it if the host executes it.
+
+    One that is held already keeps its reason: whether its notice was given is read again when it is let go.
+    """
     with transaction.atomic():
         found, account = _locked(postdate.pk)
         if found.status != Status.SCHEDULED:

@@ -16,7 +16,7 @@ from payments.rules import change_notices
 from payments.rules import changes as rules
 from payments.rules.authorization import IncompleteAuthorization
 from payments.rules.changes import Changed, Planned
-from payments.services import authority, gate, life, replan
+from payments.services import authority, gate, life, replan, tries
 from payments.services.arrange import BY_THEMSELVES, breach_of
 from payments.services.authorize import usable
 from payments.services.gate import Standing
@@ -143,13 +143,22 @@ def facts_of(arrangement_id: UUID, account: Account, by: str, now: datetime) -> 
     row = _row.get(arrangement_id)
     row.account = account
     items = tuple(_open(arrangement_id, False))
+    by_staff = by.startswith("staff:")
     planned = tuple(
-        Planned(str(item.pk), item.due_on, item.amount_cents, item.status in replan.MOVABLE) for item in items
+        Planned(
+            str(item.pk), item.due_on, item.amount_cents, item.status in replan.MOVABLE, by_staff and _stopped(item)
+        )
+        for item in items
     )
     today = local_date(now, account.consumer.time_zone)
     counted = received([row])[row.pk].counted_cents
     at = gate.standing(account, now=now)
-    return Facts(row, account, at, items, planned, counted, today, now, by.startswith("staff:"))
+    return Facts(row, account, at, items, planned, counted, today, now, by_staff)
+
+
+def _stopped(item: Postdate) -> bool:
+    """Tell an item whose try a person stopped: it is taken on no day until staff choose another."""
+    return item.status == Postdate.Status.HELD and item.held_for == tries.STOPPED
 
 
 def _no(code: str, field: str | None = None, **params: Any) -> Refusal:

@@ -31,6 +31,7 @@ from portal.invariants import findings
 from tests.conftest import NOW
 from tests.payments.test_pay import kinds
 from tests.payments.test_settle import at_once
+from tests.payments.test_status import place
 
 ANN, BEA = "staff:1", "staff:2"
 BANK = "000123456789"
@@ -160,6 +161,18 @@ def test_what_is_taken_out_says_why_and_is_held_so_that_nobody_forgets_it(served
     batches.remove(item=paid, reason="Bank is closed.", by=ANN, now=DUE)
     assert paid.payment.incidents.get().kind == "taken_out_of_batch"
     assert codes(lambda: batches.remove(item=paid, reason="Again.", by=ANN, now=DUE)) == ["batch_item_gone"]
+
+
+def test_what_is_taken_out_while_the_status_holds_it_stays_held_when_the_status_is_open_again(served):
+    before = DUE - dt.timedelta(days=2)
+    planned = items(collected(now=before))[1]
+    place(served.account, "cease", now=before)
+    batches.remove(item=planned, reason="Called, pays by check.", by=ANN, now=before)
+    place(served.account, "open", now=before + dt.timedelta(hours=1))
+    planned.postdate.refresh_from_db()
+    assert (planned.postdate.status, planned.postdate.held_for) == ("held", "taken_out_of_batch")
+    let_go = Event.objects.filter(kind="postdate.hold_requested", data__hold=False)
+    assert not let_go.filter(data__postdate=str(planned.postdate_id)).exists()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from accounts.models import Account, Event
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, Authorization, Incident, Notice, Payment, Postdate
 from payments.rules.routing import Route, RouteKey
-from payments.services import life, route
+from payments.services import life, refunds, route
 from tests.conftest import NOW
 from tests.payments.conftest import today
 from tests.payments.due_cast import announce, fresh, keep_card, plan, run, told
@@ -132,6 +132,44 @@ def test_with_less_than_ten_days_the_debit_moves_and_never_the_notice_eft_04(sho
     assert (item.due_on, item.amount_cents) == (dt.date(2026, 12, 11), 50_00)
     assert Arrangement.objects.get(pk=arrangement.pk).due == [["2026-12-11", 100_00]]
     assert Notice.objects.get(postdate=item, kind="varying").latest_on == today(SOON)
+
+
+def stopped_try(arrangement, shop, at=dt.datetime(2027, 1, 5, 13, tzinfo=dt.UTC)):
+    """Have a person stop the undecided try of the first payment on its day."""
+    announce(arrangement)
+    Account.objects.update(as_of=at - dt.timedelta(hours=1))
+    shop.program.control("POST", "faults", {"mode": "drop_before", "times": 2})
+    run(at)
+    shop.program.control("DELETE", "faults")
+    refunds.void(payment=Payment.objects.get(), reason="They asked us to.", by=ANN, now=at)
+    assert (one(1).status, one(1).held_for) == ("held", "stopped_by_staff")
+
+
+@pytest.mark.parametrize(
+    ("wish", "due_on"),
+    [({"kind": "move", "to_on": dt.date(2027, 1, 21)}, dt.date(2027, 1, 21)), ({"kind": "skip"}, dt.date(2027, 4, 2))],
+)
+@pytest.mark.parametrize("days", [0, 2])
+def test_staff_plan_a_payment_whose_try_a_person_stopped_for_a_later_day_with_its_notice_ach_08(
+    arrangement, shop, wish, due_on, days
+):
+    stopped_try(arrangement, shop)
+    now = dt.datetime(2027, 1, 5 + days, 15, tzinfo=dt.UTC)
+    assert codes(look(arrangement, now=now, payment=one(1).pk, **wish)) == ["payment_too_near"]
+    near = {"kind": "move", "to_on": dt.date(2027, 1, 8)}
+    assert codes(look(arrangement, by=ANN, now=now, payment=one(1).pk, **near)) == ["change_notice_impossible"]
+    confirm(arrangement, by=ANN, now=now, payment=one(1).pk, reason="Agreed", **wish)
+    moved = one(1)
+    assert (moved.status, moved.due_on, moved.turn) == ("scheduled", due_on, 1)
+    assert Postdate.objects.get(number=1, turn=0).status == "cancelled"
+    assert Notice.objects.get(postdate=moved, kind="date_change").about == {"was": ["2027-01-05", 100_00]}
+
+
+def test_a_payment_that_is_held_for_another_reason_is_too_near_on_its_day(arrangement, shop):
+    Postdate.objects.filter(number=1).update(status="held", held_for="processor_refuses")
+    now = dt.datetime(2027, 1, 5, 15, tzinfo=dt.UTC)
+    wish = {"kind": "move", "payment": one(1).pk, "to_on": dt.date(2027, 1, 21)}
+    assert codes(look(arrangement, by=ANN, now=now, **wish)) == ["payment_too_near"]
 
 
 def test_after_so_many_instalments_a_person_looks_at_it(arrangement, shop):

@@ -597,6 +597,24 @@ def test_a_hardship_pause_that_still_runs_outlives_the_look_of_a_person(shop):
     assert states() == [("scheduled", "")] * 2
 
 
+def test_a_pause_until_a_day_that_begins_while_a_person_looks_outlives_their_look(shop):
+    arrangement, until = three_parts(shop), dt.date(2026, 12, 20)
+    life.suspend_after(arrangement=arrangement, instalments=1, now=NOW)
+    life.pause(account=shop.account, until=until, reason="Asked for.", now=NOW)
+    assert (fresh(arrangement).status, fresh(arrangement).paused_until) == ("review", until)
+    assert (told("arrangement.paused")["reason"], told("arrangement.paused")["until"]) == ("Asked for.", "2026-12-20")
+    life.pause(account=shop.account, until=None, reason="return_R11", now=NOW)
+    life.pause(account=shop.account, until=dt.date(2026, 12, 10), reason="hardship", now=NOW)
+    assert fresh(arrangement).paused_until == until
+    resting = life.resume(account=shop.account, now=at(2026, 12, 4))
+    assert (resting.status, resting.paused_until, states()) == ("paused", until, [("held", "paused")] * 2)
+    assert (told("arrangement.paused")["status"], told("arrangement.paused")["until"]) == ("paused", "2026-12-20")
+    life.go_on(account=shop.account, now=at(2026, 12, 8))
+    assert (review(at(2026, 12, 20)), let_go()) == (0, False)
+    assert review(at(2026, 12, 21)) == 1
+    assert (fresh(arrangement).status, states()) == ("performing", [("scheduled", "")] * 2)
+
+
 def test_a_plan_that_is_made_good_during_a_dispute_is_charged_only_after_it_rf_32(shop):
     arrangement = three_parts(shop, failures_to_break=1, breach_cure_days=60)
     host_says(shop, 2, "DECLINED", at(2027, 1, 4))

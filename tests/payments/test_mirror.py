@@ -220,6 +220,25 @@ def test_a_post_date_that_the_bank_refused_at_the_host_follows_the_code_too_and_
         assert Method.objects.get().blocked_at is None
 
 
+def test_a_declined_line_that_the_host_touches_again_is_one_return_and_a_try_on_another_day_is_another_ach_11(
+    shop, other_shop
+):
+    _payment, postdate = debited(shop)
+    line = Line("D1", postdate.pk, 50_00, "DECLINED", method="ACH", return_code="R01")
+
+    def tell(**values):
+        show(shop, [line._replace(**values)])
+        (readings,) = meters.meters(now=LATER).values()
+        overall = next(one for one in readings if one.name == "overall")
+        return overall.returned, kinds(shop.account).count("payment.declined")
+
+    assert tell() == (1, 1)
+    assert tell(updated_at=NOW + dt.timedelta(days=1)) == (1, 1)
+    assert tell(on=dt.date(2026, 12, 4), updated_at=NOW + dt.timedelta(days=3)) == (2, 2)
+    with acting_for(other_shop.agency):
+        assert not Payment.objects.filter(status="declined").exists()
+
+
 def test_what_somebody_of_the_agency_says_of_a_hosts_debit_is_followed_and_told(shop, other_shop):
     payment, postdate = debited(shop)
     said = {"reason": "The bank's file", "by": "staff:7", "now": LATER}

@@ -80,12 +80,15 @@ def plan(account, method, *, executor="portal", kind="plan", cents=100_00, dates
     return arrangement
 
 
-def debit(account, method, *, status="pending", at=NOW, cents=125_00, arrangement=None, purpose="amount", **values):
+def debit(
+    account, method, *, status="pending", at=NOW, cents=125_00, arrangement=None, purpose="amount", executor="portal",
+    **values,
+):  # fmt: skip
     """A debit sent to the bank, with its ledger when it is settled."""
     made = Payment.objects.create(
         account=account, consumer_id=account.consumer_id, method=method, arrangement=arrangement,
         authorization=values.pop("authorization", None) or sign(account, method, [(at.date(), cents)], "single"),
-        idempotency_key=uuid.uuid4(), request_hash="", kind=method.kind, executor="portal",
+        idempotency_key=uuid.uuid4(), request_hash="", kind=method.kind, executor=executor,
         purpose=purpose, amount_cents=cents, status=status, intended_at=at,
         decided_at=None if status == "intended" else at, **values,
     )  # fmt: skip
@@ -349,6 +352,53 @@ def test_what_a_return_holds_for_staff_during_a_pause_is_not_let_go_by_its_end(a
     life.resume(account=account, now=NOW + DAY)
     assert fresh(arrangement).status == "performing"
     assert held(arrangement) == [("held", "return_R06")] * 3
+
+
+def explained_late(account, code):
+    """Have a host's debit come back without a reason beside a plan there, and staff say the code later."""
+    method = bank(account)
+    arrangement = plan(account, method, executor="host", announced=True)
+    payment = debit(account, method, status="succeeded", executor="host")
+    reversals.record_dispute(payment_id=payment.pk, said="opened", now=NOW, origin="host")
+    assert held(arrangement) == [("held", "return")] * 3
+    told = returns.tell_return(payment=fresh(payment), code=code, reason="The bank's file", by="staff:7", now=NOW + DAY)
+    assert told.network_decline_code == code
+    return arrangement, method
+
+
+def test_a_rest_for_a_code_that_is_said_late_lets_go_at_its_end_of_what_waited_for_the_code(account):
+    arrangement, _method = explained_late(account, "R11")
+    assert (fresh(arrangement).status, held(arrangement)) == ("paused", [("held", "paused")] * 3)
+    life.resume(account=account, now=NOW + 2 * DAY)
+    assert (fresh(arrangement).status, held(arrangement)) == ("performing", [("scheduled", "")] * 3)
+
+
+@pytest.mark.parametrize("code", ["R12", "R13"])
+def test_a_bank_that_is_known_late_to_have_moved_waits_for_its_number_and_for_the_end_of_the_rest_ach_13(account, code):
+    arrangement, method = explained_late(account, code)
+    assert returns.apply_update(method=method, by="bank", routing="021000021", now=NOW + DAY) == []
+    assert (fresh(arrangement).status, held(arrangement)) == ("paused", [("held", "paused")] * 3)
+    life.resume(account=account, now=NOW + 2 * DAY)
+    assert held(arrangement) == [("scheduled", "")] * 3
+
+
+@pytest.mark.parametrize(
+    ("code", "became"),
+    [("R10", ("cancelled", "cancel_req")), ("R06", ("performing", "held")), ("R01", ("performing", "scheduled"))],
+)
+def test_any_other_code_that_is_said_late_does_what_its_row_says(account, code, became):
+    arrangement, _method = explained_late(account, code)
+    assert (fresh(arrangement).status, set(statuses(arrangement))) == (became[0], {became[1]})
+
+
+def test_a_broken_plan_waits_for_somebody_where_its_rest_would_have_been(account):
+    method = bank(account)
+    arrangement = plan(account, method, executor="host", announced=True)
+    payment = debit(account, method, status="succeeded", executor="host")
+    reversals.record_dispute(payment_id=payment.pk, said="opened", now=NOW, origin="host")
+    Arrangement.objects.update(status="broken")
+    returns.tell_return(payment=fresh(payment), code="R11", reason="The bank's file", by="staff:7", now=NOW + DAY)
+    assert held(arrangement) == [("held", "return")] * 3
 
 
 def test_a_number_that_is_put_right_while_a_plan_is_broken_holds_nothing_afterwards(account):

@@ -83,6 +83,15 @@ def test_pause_resume_review_and_cancel_need_a_reason_each(shop, row):
     assert Arrangement.objects.get().status == "cancelled"
 
 
+def test_a_pause_that_outlives_the_look_of_a_person_is_not_told_as_resumed(shop, row):
+    ann = desk(shop)
+    Arrangement.objects.update(status="review")
+    act(ann, row, "pause", reason="In hospital", until="2027-01-20")
+    said = act(ann, row, "resume", reason="Looked at").content.decode()
+    assert "It still rests until January 20, 2027: that pause goes on." in said
+    assert "Resumed." in act(ann, row, "resume", reason="Back home").content.decode()
+
+
 def test_others_may_not_and_another_agencys_is_not_found(shop, other_shop, row):
     auditor = desk(shop, role="auditor")
     for name in ("change_it", "in_advance", "pause", "resume", "look_after", "cancel"):
