@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import identified, list_accounts, own_account
 from accounts.models import Account
 from accounts.sight import shown
-from payments.models import PayLink, Postdate
+from payments.models import Arrangement, PayLink, Postdate
 from payments.services import gate, pay_links
 from payments.services.gate import Standing
 from payments.sight import cannot_pay, offer, received, resolves
@@ -63,8 +63,17 @@ def _open_postdates(accounts: list[Account]) -> dict[UUID, list[Postdate]]:
 
 
 def _next(planned: list[Postdate], at: Standing) -> Postdate | None:
-    """Choose the payment that comes next: one that the host has under way only where no other one follows."""
-    return next((one for one in planned if one.pk not in at.at_host), next(iter(planned), None))
+    """Choose the payment that comes next: one that the host has under way or that is held only where no other is."""
+    coming = [one for one in planned if one.status == Postdate.Status.SCHEDULED]
+    free = [one for one in coming if one.pk not in at.at_host]
+    return next(iter([*free, *coming, *planned]), None)
+
+
+def _planned_step(at: Standing, planned: Postdate) -> str:
+    """Say how it stands with what is planned: nobody who is late, or whose payments rest, is told that all is well."""
+    if at.arrangement is not None and at.arrangement.status == Arrangement.Status.LATE:
+        return "late"
+    return "postdate" if planned.status == Postdate.Status.SCHEDULED else "rests"
 
 
 def _line(at: Standing, planned: Postdate | None, request: HttpRequest) -> dict[str, Any]:
@@ -74,7 +83,8 @@ def _line(at: Standing, planned: Postdate | None, request: HttpRequest) -> dict[
     }
     cause = cannot_pay(at, now=request.now)
     if planned is not None:
-        return line | {"next_step": "postdate", "next_on": planned.due_on, "next_cents": planned.amount_cents}
+        step = _planned_step(at, planned)
+        return line | {"next_step": step, "next_on": planned.due_on, "next_cents": planned.amount_cents}
     if at.owed.waiting and at.owed.cents == 0:
         return line | {"next_step": "waiting"}
     if cause:

@@ -5,6 +5,7 @@ which the consumer agreed, only days move, and only as far ahead as their notice
 """
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpResponse
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +19,6 @@ from unfold.widgets import (
 from accounts.calendars import format_date
 from accounts.desk import DayInput, ReasonForm
 from accounts.money import format_cents
-from payments.admin.giving import told
 from payments.forms import AdjustForm
 from payments.models import Arrangement, Postdate
 from payments.services import change, life, postdates, replan, wallet
@@ -277,7 +277,10 @@ class Stoppable:
 
         def do(form) -> str:
             reason = form.cleaned_data["reason"]
-            told(request, lambda: str(postdates.request_cancel(postdate=row, now=request.now, reason=reason)))
+            found = postdates.request_cancel(postdate=row, now=request.now, reason=reason)
+            if found.status not in (Postdate.Status.CANCELLED, Postdate.Status.CANCEL_REQUESTED):
+                messages.error(request, gettext("It is taken or decided already: nothing was cancelled."))
+                return ""
             self.log_change(request, row, f"Cancelled: {reason}")
             return gettext("Cancelled here at once; what the host holds is asked back.")
 

@@ -21,7 +21,7 @@ from payments.models import Checkout, Payment
 from payments.rules import cards
 from payments.rules.authorization import IncompleteAuthorization, breach_text
 from payments.rules.notices import letter_send_by, notice_needed
-from payments.services import authority, gate, velocity
+from payments.services import authority, gate, pay_links, velocity
 from payments.services.arrange import breach_of
 from payments.services.gate import SCHEDULED, SETTLING, Standing, lines_of, no
 from payments.services.locks import read_account
@@ -148,9 +148,16 @@ def current(*, visit: Visit, account: Account) -> Checkout | None:
 
 
 def again(*, checkout: Checkout, now: datetime) -> Checkout:
-    """Begin anew with the same choice after a decline; how to pay is asked again."""
+    """Begin anew with the same choice after a decline; how to pay is asked again.
+
+    What was prepared for the consumer stays what is paid: its link is used up by whichever card takes it.
+    """
     fresh = begin(visit=checkout.visit, account=checkout.account, now=now)
-    change(fresh, **{name: getattr(checkout, name) for name in ("choice", "frequency", "lines", "terms", "paper")})
+    kept = {name: getattr(checkout, name) for name in ("choice", "frequency", "lines", "terms", "paper")}
+    link = checkout.link
+    if link is not None and pay_links.state(link, now=now) == pay_links.OPEN:
+        kept["link"] = link
+    change(fresh, **kept)
     return fresh
 
 

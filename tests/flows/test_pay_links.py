@@ -310,6 +310,24 @@ def test_what_an_agent_prepares_waits_behind_the_log_in_and_is_paid_like_anythin
     assert (again.status_code, len(shop.charged())) == (200, 1)
 
 
+def test_what_was_prepared_is_used_up_by_the_second_card_after_the_first_one_was_declined(agent, visitor, shop):
+    take(agent, shop)
+    link = PayLink.objects.get()
+    path = f"/prepared/{link.pk}/"
+    review = visitor.follow(give_card(visitor, shop, visitor.follow(visitor.post(path)), DECLINED_MASTERCARD))
+    assert visitor.follow(visitor.submit(review, having="agree", agree="on")).context["state"] == "declined"
+    declined = Payment.objects.get()
+    second = visitor.follow(visitor.post(f"/paid/{declined.pk}/again/"))
+    review = visitor.follow(give_card(visitor, shop, second))
+    assert visitor.follow(visitor.submit(review, having="agree", agree="on")).context["state"] == "succeeded"
+    assert "You have agreed to this already." in text(visitor.get(path))
+    assert visitor.post(path).status_code == 200
+    assert [one["amount"] for one in shop.charged()] == [125_00]
+    assert Authorization.objects.latest("accepted_at").evidence["link_by"] == link.made_by
+    link.refresh_from_db()
+    assert link.payment == Payment.objects.get(status="succeeded")
+
+
 def test_a_plan_that_an_agent_prepares_is_agreed_by_the_consumer_with_a_code(agent, visitor, shop):
     take(agent, shop, choice="parts", parts="3", amount_cents="")
     link = PayLink.objects.get()

@@ -83,6 +83,17 @@ def test_pause_resume_review_and_cancel_need_a_reason_each(shop, row):
     assert Arrangement.objects.get().status == "cancelled"
 
 
+def test_a_payment_that_was_taken_meanwhile_is_not_told_as_cancelled(shop, row):
+    ann, item = desk(shop), Postdate.objects.get(number=1)
+    where = address(item, "stop")
+    assert ann.get(where).status_code == 200
+    Postdate.objects.filter(pk=item.pk).update(status="taken")
+    said = ann.post(where, {"reason": "Asked on the phone", "confirmed": "yes"}, follow=True).content.decode()
+    assert "It is taken or decided already: nothing was cancelled." in said
+    assert "Cancelled here at once" not in said
+    assert not LogEntry.objects.filter(change_message__contains="Cancelled").exists()
+
+
 def test_a_pause_that_outlives_the_look_of_a_person_is_not_told_as_resumed(shop, row):
     ann = desk(shop)
     Arrangement.objects.update(status="review")

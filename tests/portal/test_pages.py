@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, Agency, Consumer, Event
 from accounts.tenancy import acting_for
-from payments.models import Payment
+from payments.models import Arrangement, Payment, Postdate
 from payments.rules import routing
 from payments.services import route
 from tests.conftest import NOW, make_account
@@ -72,6 +72,25 @@ def test_home_names_the_next_step_of_each_account(visitor, shop):  # noqa: F811
     assert steps == {shop.account.pk: "settle", paid.pk: "paid", disputed.pk: "hold", stale.pk: "hold", tiny.pk: "hold"}
     line = next(line for line in page.context["accounts"] if line["id"] == shop.account.pk)
     assert (line["offer_cents"], line["saving_cents"]) == (750_00, 250_00)
+
+
+@pytest.mark.parametrize(
+    ("arrangement", "items", "step", "said"),
+    [
+        ({}, {}, "postdate", "You need do nothing now."),
+        ({"status": "late", "late_since": dt.date(2026, 11, 30)}, {}, "late", "This payment is late."),
+        ({"status": "paused"}, {"status": "held", "held_for": "paused"}, "rests", "Nothing is taken in that time."),
+        ({}, {"status": "cancel_req"}, "rests", "Nothing is taken in that time."),
+    ],
+)
+def test_home_calms_nobody_whose_plan_is_late_or_rests(sure, shop, arrangement, items, step, said):  # noqa: F811
+    arranged(sure, shop)
+    Arrangement.objects.update(**arrangement)
+    Postdate.objects.filter(status="scheduled").update(**items)
+    page = sure.get("/home/")
+    assert [line["next_step"] for line in page.context["accounts"]] == [step]
+    assert said in text(page)
+    assert ("You need do nothing now." in text(page)) == (step == "postdate")
 
 
 @pytest.mark.parametrize(
