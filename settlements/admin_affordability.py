@@ -71,7 +71,10 @@ class AffordabilityAdmin(CaseAdmin):
             if form
             else [],
             "facts": facts,
-            "shares": list(zip(facts.get("balances_cents", []), facts.get("shares_cents", []), strict=False)),
+            # What is owed elsewhere is an answer of theirs, told to whoever decides.
+            "shares": list(zip(facts.get("balances_cents", []), facts.get("shares_cents", []), strict=False))
+            if may
+            else [],
             "against": [one["sentence"] for one in facts.get("refusals", [])],
             "can_accept": may and open_one,
             "can_decline": may and row.status == Affordability.Status.SUBMITTED,

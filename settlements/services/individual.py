@@ -111,6 +111,9 @@ def make(
     if found:
         return found
     ends = [day for day in (expires_on, max_on, None if beyond else window_ends_on(at)) if day]
+    if (ends_on := _validating_until(held, today)) and ends and min(ends) < ends_on:
+        # RF-31 too: the window would end it, though nobody typed a day.
+        return [_no("offer_ends_in_validation", "/expires_on", ends_on=ends_on)]
     for offer in _open(held):
         _end(offer, held, IndividualOffer.Status.WITHDRAWN, now, reason=f"replaced by {origin}")
     offer = IndividualOffer.objects.create(
@@ -149,6 +152,12 @@ def levels_below(account: Account, today: date, compiled: Any, default: GlobalOf
     )
 
 
+def _validating_until(account: Account, today: date) -> date | None:
+    """Give the last day of the validation period while it runs."""
+    ends_on = validation_ends_on(account.validation_sent_on) if account.validation_sent_on else None
+    return ends_on if ends_on is not None and today <= ends_on else None
+
+
 def plainly_wrong(
     account: Account,
     said: HostSettlement,
@@ -181,8 +190,7 @@ def plainly_wrong(
         found.append(_no("last_day_in_past", "/max_on"))
     if expires_on is not None and expires_on < today:
         found.append(_no("expires_in_past", "/expires_on"))
-    ends_on = validation_ends_on(account.validation_sent_on) if account.validation_sent_on else None
-    if ends_on is not None and today <= ends_on:
+    if ends_on := _validating_until(account, today):
         # RF-31: nothing may press a consumer who can still dispute the debt.
         pressing = {"/expires_on": expires_on, "/max_on": said.max_date}
         found += [

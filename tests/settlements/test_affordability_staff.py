@@ -206,6 +206,12 @@ def test_who_only_looks_sees_sums_and_no_answer_and_cannot_decide(agency, referr
     assert referral.status == "submitted"
 
 
+def test_what_is_owed_elsewhere_is_told_to_whoever_decides_only(agency, account, rules, boss):
+    row = budget(account, debts={"debt_cards": {"cents": 1_234_56}})
+    assert "$1,234.56" in boss.get(page(row)).content.decode()
+    assert "$1,234.56" not in signed_in(member(agency, "collector")).get(page(row)).content.decode()
+
+
 def test_one_click_accepts_and_the_consumer_s_account_has_its_offer(boss, referral):
     answer = decide(boss, referral, "accept", monthly="20.00")
     assert "Agreed." in answer.content.decode()

@@ -210,6 +210,15 @@ def test_no_offer_ends_before_the_validation_period_does_rf_31(account, name):
     assert make(account, **early | {name: dt.date(2027, 1, 7)}).status == "made"
 
 
+def test_no_window_ends_an_offer_before_the_validation_period_does_rf_31(account):
+    rule(months_until_settlement=1)
+    Account.objects.filter(pk=account.pk).update(validation_sent_on=TODAY, listed_on=TODAY)
+    account.refresh_from_db()
+    assert refused(account, percent_bps=80_00) == ["offer_ends_in_validation"]
+    Account.objects.filter(pk=account.pk).update(validation_sent_on=TODAY - dt.timedelta(days=60))
+    assert make(account, percent_bps=80_00).expires_on < dt.date(2027, 1, 7)
+
+
 @pytest.mark.parametrize("status", [one for one in Account.Status.values if one not in ("open", "cease")])
 def test_an_account_that_is_not_open_gets_no_offer(account, status):
     Account.objects.update(status=status)
