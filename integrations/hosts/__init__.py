@@ -130,12 +130,14 @@ class Outgoing(NamedTuple):
 class Result(NamedTuple):
     """Hold what the host made of one event: taken (now or before), or refused for a reason.
 
-    `granted` is its answer to a request to cancel or hold a post-date; None where it gave none.
+    `granted` is its answer to a request to cancel or hold a post-date; None where it gave none. `known`: it had the
+    event before.
     """
 
     taken: bool
     reason: str
     granted: bool | None = None
+    known: bool = False
 
 
 class Request(NamedTuple):

@@ -4,14 +4,15 @@ import re
 from typing import Any
 
 from accounts.keys import digits
-from integrations.hosts.reading import Wrong, text
+from integrations.hosts.reading import Wrong, day, text
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+").fullmatch
 _address = text(254)
+LANGUAGES = {"en": "en", "eng": "en", "english": "en", "es": "es", "spa": "es", "spanish": "es", "español": "es"}
 
 
 def ssn(value: Any) -> str:
-    """Read an SSN as nine digits; a placeholder is blank."""
+    """Read an SSN of nine digits; a placeholder is blank."""
     found = digits(str(value))
     if len(found) != 9:
         raise Wrong("invalid_ssn", "An SSN has nine digits.")
@@ -20,7 +21,7 @@ def ssn(value: Any) -> str:
 
 
 def phone(value: Any) -> str:
-    """Read a phone number as + and digits."""
+    """Read a phone number of ten digits, or + and up to fifteen."""
     said = str(value)
     found, abroad = digits(said), said.lstrip().startswith("+")
     if not abroad and len(found) == 10:
@@ -36,3 +37,13 @@ def email(value: Any) -> str:
     if not _EMAIL(found):
         raise Wrong("invalid_email", "An address is name@domain.")
     return found
+
+
+def birth_date(value: Any) -> str:
+    """Read an ISO date of birth."""
+    return day(value).isoformat()
+
+
+def language(value: Any) -> str:
+    """Read `en` or `es`, also in words; any other is English."""
+    return LANGUAGES.get(str(value).strip().lower(), "en")

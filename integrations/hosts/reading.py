@@ -124,11 +124,23 @@ def text(most: int) -> Callable[[Any], str]:
             raise Wrong("too_long", f"At most {most} characters, none of them NUL.")
         return value
 
+    read.__doc__ = f"Read text of at most {most} characters."
+    return read
+
+
+def upper(most: int) -> Callable[[Any], str]:
+    """Read text of at most so many characters, whatever its case."""
+    plain = text(most)
+
+    def read(value: Any) -> str:
+        return plain(value).upper()
+
+    read.__doc__ = f"Read text of at most {most} characters, whatever its case."
     return read
 
 
 def signed_cents(value: Any) -> int:
-    """Read an amount with at most two decimals."""
+    """Read an amount with at most two decimals, as text or number."""
     try:
         return to_cents(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
     except InvalidAmount as error:
@@ -143,7 +155,7 @@ def cents(value: Any) -> int:
 
 
 def bps(value: Any) -> int:
-    """Read a percent with at most two decimals as basis points."""
+    """Read a percent with at most two decimals; it is kept as basis points."""
     try:
         exact = Decimal(str(value)) * 100
         if not isinstance(value, bool) and abs(exact) <= LARGEST_BPS and exact == int(exact):
@@ -204,7 +216,7 @@ def return_code(value: Any) -> str:
 
 
 def uuid_or_none(value: Any) -> UUID | None:
-    """Read an id of ours; anything else is the host's own affair."""
+    """Read an id of ours, echoed; anything else is the host's own affair."""
     try:
         return UUID(value)
     except (AttributeError, TypeError, ValueError):
@@ -220,4 +232,5 @@ def choice(words: dict[str, str]) -> Callable[[Any], str]:
         except KeyError:
             raise Wrong("invalid_choice", f"One of: {', '.join(words)}.") from None
 
+    read.__doc__ = f"Read one of: {', '.join(words)}."
     return read

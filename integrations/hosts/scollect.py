@@ -18,6 +18,7 @@ from integrations.hosts.reading import (
     return_code,
     signed_cents,
     text,
+    upper,
     uuid_or_none,
     whole,
 )
@@ -48,19 +49,18 @@ ACCOUNT = (
     Field("AsOf", "as_of", instant, required=True),
     Field("Version", "version", whole),
 )
-LANGUAGES = {"en": "en", "eng": "en", "english": "en", "es": "es", "spa": "es", "spanish": "es", "español": "es"}
 PERSON = (
     Field("ConsumerID", "host_consumer_id", text(80), default=""),
     Field("FirstName", "first_name", text(80), default=""),
     Field("LastName", "last_name", text(80), required=True),
     Field("SSN", "ssn", people.ssn, default=""),
-    Field("DOB", "dob", lambda value: day(value).isoformat(), default=""),
+    Field("DOB", "dob", people.birth_date, default=""),
     Field("Address/Street1", "street1", text(120), default=""),
     Field("Address/Street2", "street2", text(120), default=""),
     Field("Address/City", "city", text(80), default=""),
     Field("Address/State", "state", text(2), default=""),
     Field("Address/Zip", "zip", text(10), default=""),
-    Field("Language", "language", lambda value: LANGUAGES.get(str(value).strip().lower(), "en"), default="en"),
+    Field("Language", "language", people.language, default="en"),
 )
 ITEMIZATION = (
     Field("Balance", "balance_cents", signed_cents, required=True),
@@ -93,7 +93,7 @@ ITEM = (
     Field("Amount", "amount_cents", cents, required=True),
     Field("Method", "method", text(20), default=""),
     Field("Last4", "last4", text(4), default=""),
-    Field("Status", "status", lambda value: text(30)(value).upper(), required=True),
+    Field("Status", "status", upper(30), required=True),
     Field("UpdatedAt", "updated_at", instant),
     Field("NoticeSentOn", "notice_sent_on", day),
     Field("ReturnCode", "return_code", return_code, default=""),
@@ -359,7 +359,10 @@ class SCollect:
                 granted = answer.get("Cancelled", answer.get("Held"))
                 reason = str(line.get("Reason") or answer.get("Reason") or "")[:300]
                 granted = granted if isinstance(granted, bool) else None
-                found[str(line.get("EventID"))] = Result(line["Outcome"] != "refused", reason, granted)
+                outcome = line["Outcome"]
+                found[str(line.get("EventID"))] = Result(
+                    outcome != "refused", reason, granted, known=outcome == "duplicate"
+                )
         return found
 
 

@@ -1,6 +1,7 @@
 """A relay on loopback between us and a host, that plays the bad days of a network on demand."""
 
 import ipaddress
+import select
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,7 +55,10 @@ class Handler(BaseHTTPRequestHandler):
         self.relay(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
     def relay(self, body: bytes | None) -> None:
-        """`pass`; `refuse` and `wait` never reach the host; `lose` reaches it and drops the answer; `down` hangs up."""
+        """`pass`; `refuse` and `wait` never reach the host; `lose` reaches it and drops the answer; `down` hangs up.
+
+        `late` reaches it and keeps the answer back until the caller has gone.
+        """
         relay: Relay = self.server.relay
         turn = relay.next_turn()
         if turn == "down":
@@ -67,7 +71,10 @@ class Handler(BaseHTTPRequestHandler):
         heard = http.ask(Request(relay.target + self.path, headers, body), timeout=TIMEOUT, answer_limit=ANSWER_LIMIT)
         if body is not None:
             relay.passed.append(body)
-        if turn == "lose" or not heard.status:
+        if turn == "late":
+            # Nobody sends more on a connection that waits: there is something to read when the caller hangs up.
+            select.select([self.connection], [], [], TIMEOUT)
+        if turn in ("lose", "late") or not heard.status:
             self.close_connection = True
             return
         self.answer(heard.status, heard.body, heard.retry_after)

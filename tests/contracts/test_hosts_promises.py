@@ -14,7 +14,7 @@ from tests.conftest import NOW
 from tests.integrations.host_program import HostProgram
 from tests.integrations.styles import PERSON
 
-STYLES = [style for style in hosts.STYLES if style != "smartcollect"]
+STYLES = list(hosts.STYLES)
 CUSTOMER = {
     "Customer": "100234",
     "Company": "C1",
@@ -52,7 +52,7 @@ def test_the_sandbox_host_of_a_style_keeps_every_promise_and_nothing_is_left_beh
     said = io.StringIO()
     call_command("check_host", "Theirs", reference="100234", stdout=said)
     lines = said.getvalue().splitlines()
-    assert (len(lines), lines[-1]) == (13, "Every promise was kept.")
+    assert (len(lines), lines[-1]) == (15, "Every promise was kept.")
     assert all(line.startswith("kept") for line in lines[:-1])
     with acting_for(ALL_AGENCIES):
         assert (Account.objects.count(), Event.objects.count(), Delivery.objects.count()) == (0, 0, 0)
@@ -62,7 +62,7 @@ def test_the_sandbox_host_of_a_style_keeps_every_promise_and_nothing_is_left_beh
 @pytest.mark.parametrize(
     ("fault", "names"),
     [
-        ({"mode": "wrong_body", "path": "/events"}, 9),
+        ({"mode": "wrong_body", "path": "/events"}, 11),
         ({"mode": "status", "status": 500, "path": "/accounts"}, 4),
     ],
 )

@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.tenancy import ALL_AGENCIES, acting_for
+from integrations.models import HostConnection
 from integrations.services.route import route
 from payments.models import Arrangement, Postdate
 from settlements.models import Quote
@@ -46,7 +47,12 @@ def routing():
 
 
 def test_the_blocks_of_the_page_lead_from_an_account_to_an_arrangement_and_its_event(live_server, routing):
-    account = make_account(make_agency("acme"), sol_status="live", as_of=timezone.now())
+    agency = make_agency("acme")
+    with acting_for(agency):
+        # The agency's other system has the same number, and was here first.
+        other = HostConnection.objects.create(agency=agency, name="Other host", style="scollect")
+    make_account(agency, sol_status="live", as_of=timezone.now(), connection_id=other.pk)
+    account = make_account(agency, sol_status="live", as_of=timezone.now())
     make_account(make_agency("birch"), sol_status="live")
     scopes = ("accounts:read", "quotes:read", "quotes:write", "events:read", "sessions:write", "payments:record")
     caller = Caller(account.agency, *scopes)
@@ -58,6 +64,7 @@ def test_the_blocks_of_the_page_lead_from_an_account_to_an_arrangement_and_its_e
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PORTAL": live_server.url,
             "KEY": caller.text,
+            "CONNECTION": str(account.connection_id),
             "REFERENCE": account.reference,
             "no_proxy": "*",
         },
