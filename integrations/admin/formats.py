@@ -49,9 +49,10 @@ class FormatForm(AgencyForm):
         if ready := said.get("ready"):
             said["mapping"] = READY[ready]
             self.instance.mapping = READY[ready]
-        outgoing = said.get("kind") == FileFormat.Kind.ACTIVITY
+        kinds, kind = FileFormat.Kind, said.get("kind") or self.instance.kind
         if "mapping" in said:
-            for error in check(said["mapping"] or {}, outgoing=outgoing)[:10]:
+            ways = {"outgoing": kind == kinds.ACTIVITY, "whole": kind == kinds.PLACEMENT}
+            for error in check(said["mapping"] or {}, **ways)[:10]:
                 self.add_error("mapping", f"{error.pointer} {error.message} ({error.code})")
         return said
 

@@ -62,7 +62,8 @@ class Reopening(Shown):
     allowed = serializers.BooleanField()
 
 
-RECORD = {"FileNumber": "100234", "Status": "ACTIVE", "CurrentBalance": "1000.00", "AsOf": "2026-12-01T14:00:00Z"}
+RECORD = {"FileNumber": "100234", "Status": "ACTIVE", "ClientNumber": "C-10", "LastName": "Byron"}
+RECORD |= {"CurrentBalance": "1000.00", "AsOf": "2026-12-01T14:00:00Z"}
 ANSWER = {"received": 1, "accepted": 1, "unchanged": 0, "stale": 0, "refused": 0, "errors": [], "unlisted_errors": 0}
 
 

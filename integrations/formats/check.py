@@ -8,7 +8,10 @@ from typing import Any
 from integrations.formats import sources
 from integrations.formats.values import KINDS
 from integrations.hosts import FieldError
+from integrations.hosts.scollect import ACCOUNT, PERSON
 
+NEEDED = tuple(one.path for one in (*ACCOUNT, *PERSON) if one.required and one.name != "as_of")
+"""Of a whole account, its number first; a record without a time is as old as its file."""
 SHAPES = ("csv", "fixed", "json")
 ENCODINGS = ("utf-8", "cp1252", "latin-1", "ascii")
 _TOP = {"shape", "delimiter", "encoding", "header", "columns", "list", "fields", "phones", "emails", "skip_when"}
@@ -35,8 +38,11 @@ _MOST_SKIPPED = 10_000
 _SOME_DAY = datetime(2026, 2, 28)  # noqa: DTZ001 - a day, not a moment
 
 
-def check(mapping: Any, *, outgoing: bool = False) -> list[FieldError]:
-    """Tell everything that is wrong with a mapping; empty: it can be used."""
+def check(mapping: Any, *, outgoing: bool = False, whole: bool = False) -> list[FieldError]:
+    """Tell everything that is wrong with a mapping; empty: it can be used.
+
+    :param whole: it makes whole accounts, so all that a record must have goes somewhere.
+    """
     errors: list[FieldError] = []
 
     def wrong(pointer: str, code: str, message: str) -> None:
@@ -70,8 +76,10 @@ def check(mapping: Any, *, outgoing: bool = False) -> list[FieldError]:
         return errors
     for index, spec in enumerate(fields):
         _check_field(spec, f"/fields/{index}", wrong)
-    if "FileNumber" not in _check_targets(fields, "fields", "to", wrong):
-        wrong("/fields", "required", "One of the fields goes to FileNumber.")
+    targets = _check_targets(fields, "fields", "to", wrong)
+    for name in NEEDED if whole else NEEDED[:1]:
+        if name not in targets:
+            wrong("/fields", "required", f"One of the fields goes to {name}.")
     for name in ("phones", "emails"):
         _check_contacts(mapping.get(name, []), f"/{name}", wrong)
     return errors

@@ -35,7 +35,7 @@ def change(
 
 
 def _kept(row: FileFormat, **values: Any) -> FileFormat | list[Refusal]:
-    found = against(values["mapping"], outgoing=values["kind"] == FileFormat.Kind.ACTIVITY)
+    found = against(values["mapping"], kind=values["kind"])
     HostConnection.objects.select_for_update(no_key=True).get(pk=row.connection_id)
     live = FileFormat.objects.filter(connection=row.connection_id, kind=values["kind"], is_active=True)
     if values["is_active"] and live.exclude(pk=row.pk).exists():
@@ -49,9 +49,10 @@ def _kept(row: FileFormat, **values: Any) -> FileFormat | list[Refusal]:
     return row
 
 
-def against(mapping: Mapping[str, Any], *, outgoing: bool) -> list[Refusal]:
+def against(mapping: Mapping[str, Any], *, kind: str) -> list[Refusal]:
     """List everything that is wrong with a mapping, each with its place."""
-    found = check(mapping, outgoing=outgoing)
+    kinds = FileFormat.Kind
+    found = check(mapping, outgoing=kind == kinds.ACTIVITY, whole=kind == kinds.PLACEMENT)
     return [Refusal(error.code, error.message, f"/mapping{error.pointer}") for error in found]
 
 
