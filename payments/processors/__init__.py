@@ -216,10 +216,12 @@ class Processor(Protocol):
     def find(self, *, payment: str, ref: str) -> Outcome:
         """Ask what became of a payment, by the processor's reference or else by our id in its metadata."""
 
-    def void(self, *, payment: str, ref: str, amount_cents: int, currency: str) -> Outcome:
+    def void(self, *, payment: str, ref: str, amount_cents: int, currency: str, since: datetime) -> Outcome:
         """Make sure that an undecided charge can never succeed, or say what it became instead.
 
         Without a reference the payment's key is used up, so that a request still on its way is refused.
+
+        :param since: when the payment was intended; no request of it is older.
         """
 
     def keep(self, order: KeepOrder) -> Outcome:

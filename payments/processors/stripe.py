@@ -1,5 +1,6 @@
 """Stripe, API 2026-10-28, by the library's own client: one per merchant account, foreign types stop here."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import stripe
@@ -29,6 +30,11 @@ STATUSES = {
 """An intent's status -> ours; any other is decided by whether an attempt failed."""
 
 CONFLICT = 409
+ASIDE = timedelta(hours=1)
+"""So far Stripe's clock and ours may be apart."""
+SENT_WITHIN = timedelta(hours=1)
+"""After it was intended a payment is sent no more: it expires long before."""
+LISTED, MOST_PAGES = 100, 100
 EXPAND = ["latest_charge"]
 EXPAND_KEPT = ["payment_method"]
 
@@ -125,16 +131,50 @@ class Stripe(StripeMoney, StripeNews):
             return Outcome(status="unknown", reason=reason_of(error))
         return outcome_of(plain(found[0])) if found else UNKNOWN
 
-    def void(self, *, payment: str, ref: str, amount_cents: int, currency: str) -> Outcome:
+    def void(self, *, payment: str, ref: str, amount_cents: int, currency: str, since: datetime) -> Outcome:
         """Cancel the intent; without one, take the payment's key with an intent that nobody confirms."""
         try:
             if not ref:
                 params = placeholder_params(payment=payment, amount_cents=amount_cents, currency=currency)
                 ref = self.v1.payment_intents.create(params, {"idempotency_key": payment}).id
-            return outcome_of(plain(self.v1.payment_intents.cancel(ref, {"cancellation_reason": "abandoned"})))
+            return self._cancel(ref)
+        except stripe.IdempotencyError as error:
+            if error.http_status == CONFLICT:
+                return self.find(payment=payment, ref=ref)
+            # The key holds an answer to our charge, an error for one, and gives it to whoever asks again.
+            return self._void_listed(payment, since)
         except stripe.StripeError:
             # Too late, in use or unreachable: what the intent is now is all that counts.
             return self.find(payment=payment, ref=ref)
+
+    def _void_listed(self, payment: str, since: datetime) -> Outcome:
+        """Cancel the payment's intent if the list of its time has one: unlike the search, it is never late.
+
+        The key is used up, so that an intent which is not there comes no more; money that moves all the same is an
+        incident (`money_moved_after_no`).
+        """
+        made = {"gte": int((since - ASIDE).timestamp()), "lte": int((since + SENT_WITHIN).timestamp())}
+        page: dict[str, Any] = {"created": made, "limit": LISTED, "expand": ["data.latest_charge"]}
+        try:
+            for _page in range(MOST_PAGES):
+                listed = self.v1.payment_intents.list(page)
+                for intent in map(plain, listed.data):
+                    if (intent.get("metadata") or {}).get("payment") == payment:
+                        found = outcome_of(intent)
+                        return found if found.status in ("succeeded", "pending", "voided") else self._cancel(found.ref)
+                if not listed.has_more:
+                    break
+                page["starting_after"] = listed.data[-1].id
+            else:
+                return Outcome(status="unknown", reason=f"more than {MOST_PAGES * LISTED} intents of that time")
+        except stripe.StripeError as error:
+            return Outcome(status="unknown", reason=reason_of(error))
+        # Where the clocks are further apart than we think, the search knows.
+        found = self.find(payment=payment, ref="")
+        return Outcome(status="voided", reason="an error used up the key") if found is UNKNOWN else found
+
+    def _cancel(self, ref: str) -> Outcome:
+        return outcome_of(plain(self.v1.payment_intents.cancel(ref, {"cancellation_reason": "abandoned"})))
 
     def validate_bank(
         self,

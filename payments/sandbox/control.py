@@ -15,7 +15,8 @@ from .store import Store
 FAULTS = {
     "drop_before": "closes the connection, nothing happened",
     "drop_after_effect": "carries the request out, then closes the connection without an answer",
-    "error_500": "answers 500, nothing happened",
+    "error_500": "answers 500, nothing happened and nothing is remembered",
+    "error_500_kept": "answers 500, nothing happened, and the idempotency key answers so for a day",
     "error_500_after_effect": "carries the request out, then answers 500",
     "error_503": "answers 503, nothing happened",
     "rate_limit": "answers 429",

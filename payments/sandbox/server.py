@@ -40,6 +40,8 @@ FILES = {
 # The field runs in the merchant's page, so any page may frame it; nothing else may be loaded or reached.
 FRAME_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'"
 LARGEST_BODY = 1_000_000
+KEYS_KEPT = 24 * 3600
+"""Seconds for which an idempotency key is known."""
 BEFORE = ("drop_before", "error_500", "error_503", "rate_limit", "hang_before")
 
 
@@ -189,7 +191,10 @@ class Processor:
         try:
             with self.store.transaction():
                 used = key and self.store.row(
-                    "SELECT * FROM idempotency WHERE account = ? AND key = ?", call.account, key
+                    "SELECT * FROM used_keys WHERE account = ? AND key = ? AND at > ?",
+                    call.account,
+                    key,
+                    call.now - KEYS_KEPT,
                 )
                 if used and used["fingerprint"] != asked:
                     message = (
@@ -201,17 +206,22 @@ class Processor:
                 if used:
                     headers += [("Idempotent-Replayed", "true"), ("Original-Request", used["request"])]
                     return Answer(used["status"], used["body"], headers=tuple(headers))
-                status, body = self._do(route, call, ids)
+                if mode == "error_500_kept":
+                    error = ApiError(500, {"type": "api_error", "message": "An unexpected error occurred."})
+                    status, body = 500, as_error(error, call.request_id or "")
+                else:
+                    status, body = self._do(route, call, ids)
                 if key:
                     # In the effect's own transaction: a kill leaves both, or neither.
                     self.store.rows(
-                        "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
+                        "INSERT OR REPLACE INTO used_keys VALUES (?, ?, ?, ?, ?, ?, ?)",
                         call.account,
                         key,
                         asked,
                         status,
                         body,
                         call.request_id,
+                        call.now,
                     )
                 if mode == "crash_before_commit":
                     os.kill(os.getpid(), signal.SIGKILL)

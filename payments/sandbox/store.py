@@ -31,9 +31,9 @@ CREATE TABLE IF NOT EXISTS tags (
     object TEXT NOT NULL, account TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (object, name));
 CREATE INDEX IF NOT EXISTS tags_by_value ON tags (account, kind, name, value);
-CREATE TABLE IF NOT EXISTS idempotency (
+CREATE TABLE IF NOT EXISTS used_keys (
     account TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
-    body BLOB NOT NULL, request TEXT NOT NULL, PRIMARY KEY (account, key));
+    body BLOB NOT NULL, request TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (account, key));
 CREATE TABLE IF NOT EXISTS faults (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL, method TEXT, account TEXT, mode TEXT NOT NULL,
     remaining INTEGER NOT NULL, skip INTEGER NOT NULL DEFAULT 0, seconds REAL NOT NULL);

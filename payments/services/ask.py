@@ -59,6 +59,7 @@ def look(*, payment_id: UUID, now: datetime) -> Payment:
             ref=outcome.ref or payment.processor_ref,
             amount_cents=payment.amount_cents,
             currency=payment.currency,
+            since=payment.intended_at,
         )
         if voided.status == "unknown" or (reopened and voided.status not in ("voided", "succeeded")):
             return payment

@@ -227,7 +227,11 @@ def void(*, payment: Payment, reason: str, by: str, now: datetime) -> Payment:
     # Before the processor is asked: webhook and sweep may bring the end of this try sooner than its answer does.
     tries.stop(found)
     outcome = adapter_of(found.processor_account).void(
-        payment=str(found.pk), ref=found.processor_ref, amount_cents=found.amount_cents, currency=found.currency
+        payment=str(found.pk),
+        ref=found.processor_ref,
+        amount_cents=found.amount_cents,
+        currency=found.currency,
+        since=found.intended_at,
     )
     if outcome.status == "voided":
         outcome = Outcome(status="voided", ref=outcome.ref, reason=f"{by}: {' '.join(reason.split())}"[:300])

@@ -280,6 +280,33 @@ def test_a_charge_that_nobody_ever_got_is_ended_and_made_anew(shop):
     assert len(shop.charged()) == 1
 
 
+def test_a_charge_whose_key_holds_an_error_is_ended_and_made_anew_under_another_key(shop):
+    """Stripe gives the first answer under a key to whoever asks again, 500 included, for a day."""
+    item = due_item(shop)
+    fault(shop, "error_500_kept")
+    run(EIGHT)
+    run(EIGHT + MINUTE)
+    expired = EIGHT + 16 * MINUTE
+    with acting_for(ALL_AGENCIES):
+        ask.sweep(now=expired)
+    assert (Payment.objects.get().status, Payment.objects.get().processor_ref) == (Payment.Status.VOIDED, "")
+    run(expired + HOUR)
+    assert fresh(item).status == Postdate.Status.TAKEN
+    assert len(shop.charged()) == 1
+
+
+def test_a_charge_that_the_search_does_not_show_is_found_in_the_list_before_its_key_is_given_up(shop, monkeypatch):
+    due_item(shop)
+    fault(shop, "error_500_after_effect")
+    run(EIGHT)
+    monkeypatch.setattr(Stripe, "find", lambda self, **about: Outcome(status="unknown"))
+    Payment.objects.update(intended_at=dt.datetime.now(dt.UTC))  # as the processor's own clock has it
+    with acting_for(ALL_AGENCIES):
+        ask.look(payment_id=Payment.objects.get().pk, now=EIGHT + 16 * MINUTE)
+    assert Payment.objects.get().status == Payment.Status.SUCCEEDED
+    assert len(shop.charged()) == 1
+
+
 @pytest.mark.parametrize("mode", ["drop_before", "drop_after_effect"])
 def test_a_try_whose_answer_was_lost_is_sent_again_under_its_key_by_the_next_run(shop, mode):
     item = due_item(shop)

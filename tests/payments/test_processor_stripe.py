@@ -1,6 +1,7 @@
 """The Stripe adapter: what it sends is what the library's own types allow, what it hears is one of seven words."""
 
 import collections.abc
+import datetime as dt
 import decimal
 import importlib
 import pathlib
@@ -37,6 +38,7 @@ ORDER_FIELDS = {
     "confirmation_token": "ctoken_1",
 }
 ORDER = Order(**ORDER_FIELDS)
+NOW = dt.datetime.now(dt.UTC)
 DUE = {"confirmation_token": "", "method": "pm_1", "customer": "cus_1", "off_session": True, "use": "installment"}
 BANK = {
     "routing": "110000000",
@@ -287,7 +289,7 @@ def test_a_card_kept_for_later_comes_back_with_all_that_the_host_needs(adapter, 
 
 
 def test_a_void_before_the_charge_uses_up_its_key(adapter, merchant):
-    void = {"payment": ORDER.payment, "ref": "", "amount_cents": 125_00, "currency": "usd"}
+    void = {"payment": ORDER.payment, "ref": "", "amount_cents": 125_00, "currency": "usd", "since": NOW}
     assert adapter.void(**void).status == "voided"
     assert adapter.void(**void).status == "voided"
     assert adapter.charge(order(merchant.token(VISA_DEBIT))).status == "unknown"
@@ -296,7 +298,7 @@ def test_a_void_before_the_charge_uses_up_its_key(adapter, merchant):
 
 def test_a_void_after_the_charge_says_that_it_was_taken(adapter, merchant):
     adapter.charge(order(merchant.token(VISA_DEBIT)))
-    void = {"payment": ORDER.payment, "ref": "", "amount_cents": 125_00, "currency": "usd"}
+    void = {"payment": ORDER.payment, "ref": "", "amount_cents": 125_00, "currency": "usd", "since": NOW}
     assert adapter.void(**void).status == "succeeded"
 
 

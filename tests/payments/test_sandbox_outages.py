@@ -52,6 +52,19 @@ def test_an_outage_before_the_effect_leaves_nothing(merchant, program, mode):
     assert merchant.v1.payment_intents.create(params, {"idempotency_key": "k"}).status == "succeeded"
 
 
+def test_an_error_can_be_what_a_key_answers_until_it_is_forgotten_after_a_day(merchant, program):
+    plan(program, "error_500_kept")
+    params, key = merchant.payment(), {"idempotency_key": "k"}
+    for _time in range(2):
+        with pytest.raises(stripe.APIError):
+            merchant.v1.payment_intents.create(params, key)
+    with pytest.raises(stripe.IdempotencyError):
+        merchant.v1.payment_intents.create(params | {"amount": 1}, key)
+    assert merchant.ledger() == []
+    program.control("POST", "clock", {"advance_seconds": 25 * 3600})
+    assert merchant.v1.payment_intents.create(merchant.payment(), key).status == "succeeded"
+
+
 def test_the_librarys_own_retry_does_not_take_money_twice(merchant, program):
     plan(program, "drop_after_effect", times=2)
     intent = merchant.client("portal", retries=3).v1.payment_intents.create(merchant.payment())

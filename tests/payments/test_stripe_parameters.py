@@ -136,9 +136,15 @@ class Play:
     def void(self) -> None:
         order = self.order(ASKS_EACH_TIME)
         asked = self.adapter.charge(order)
-        about = {"amount_cents": order.amount_cents, "currency": "usd"}
+        about = {"amount_cents": order.amount_cents, "currency": "usd", "since": dt.datetime.now(dt.UTC)}
         assert self.adapter.void(payment=order.payment, ref=asked.ref, **about).status == "voided"
         assert self.adapter.void(payment=str(uuid.uuid4()), ref="", **about).status == "voided"
+        # The key holds an error: only a list of that time tells that nothing was made.
+        order = self.order()
+        failing = {"path": "/v1/payment_intents", "mode": "error_500_kept", "account": self.merchant.id}
+        self.program.control("POST", "faults", failing)
+        assert self.adapter.charge(order).status == "unknown"
+        assert self.adapter.void(payment=order.payment, ref="", **about).status == "voided"
 
     def keep_card(self) -> None:
         kept = self.keep(store="installment")
