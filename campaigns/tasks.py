@@ -10,6 +10,7 @@ from redis.retry import Retry
 
 from accounts import clock, events
 from campaigns.services import announce, fulfil, launch, send, track, waiting
+from campaigns.services import listen as listening
 
 log = logging.getLogger("quittance.messages")
 
@@ -60,6 +61,14 @@ def poll() -> None:
             done += announce.announce(now=now) if there.notices else 0
             if not done:
                 return
+
+
+@shared_task
+def listen() -> None:
+    """Ask carriers for what their webhooks did not bring."""
+    with events.context(actor="carrier"):
+        if listening.listen(now=clock.now()):
+            wake()
 
 
 @shared_task

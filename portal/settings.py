@@ -227,6 +227,7 @@ CELERY_BEAT_SCHEDULE = {
     "sites-of-hosts": {"task": "integrations.tasks.visit_sites", "schedule": 30.0},
     "old-files": {"task": "integrations.tasks.forget_files", "schedule": 3600.0},
     "fulfil-messages": {"task": "campaigns.tasks.poll", "schedule": 2.0},
+    "texts-not-told": {"task": "campaigns.tasks.listen", "schedule": 60.0},
     "run-campaigns": {"task": "campaigns.tasks.launch_campaigns", "schedule": 5.0},
     "settle-undecided": {"task": "payments.tasks.sweep", "schedule": 10.0},
     "due-payments": {"task": "payments.tasks.run_due", "schedule": 30.0},

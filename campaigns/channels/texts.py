@@ -3,7 +3,8 @@
 A module has `CAPABILITIES`, `OWN_WORDS` (keywords that the carrier answers itself where it is asked to), `send(...)`
 (one text through the agency's own account), `find(...)` (has it this text? asked when its answer was lost),
 `check(...)` (is this webhook from this account? It raises `NotGenuine` unless proven, also when no token is configured)
-and `read(...)` (the webhook as `News` of a text of ours, or as a `Reply`).
+and `read(...)` (the webhook as `News` of a text of ours, or as a `Reply`). Carriers give a webhook up within seconds:
+`received(...)` lists what came in since a time, `state(...)` asks for the report on one text in its webhook's words.
 """
 
 from dataclasses import dataclass

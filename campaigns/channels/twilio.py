@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote, urljoin
 from xml.sax.saxutils import escape
 
 import requests
@@ -39,6 +41,8 @@ SAY_AGAIN = ("20429", "30001", "30022")
 """Too many at once: the same text may be taken later."""
 
 USUAL_API = "https://api.twilio.com"
+MOST_PAGES = 100
+"""Of a thousand texts."""
 
 
 def send(
@@ -80,20 +84,58 @@ def find(
     :raises NotTaken: it does not say, so nobody knows.
     """
     query = {"To": to, "From": sender, "PageSize": "100"}
-    try:
-        answer = session.get(
-            _messages(api_url, account), params=query, auth=(account, token), timeout=TIMEOUT, allow_redirects=False
-        )
-    except requests.RequestException as error:
-        raise NotTaken(type(error).__name__, certain=False, again=True) from error
-    rows = _json(answer).get("messages")
-    if answer.status_code != 200 or not isinstance(rows, list):
-        raise NotTaken(f"http_{answer.status_code}", certain=False, again=True)
+    rows = _asked(_messages(api_url, account), account, token, session=session, params=query).get("messages")
+    if not isinstance(rows, list):
+        raise NotTaken("no messages", certain=False, again=True)
     return [
         (str(row["sid"]), int(row.get("num_segments") or 1))
         for row in rows
         if isinstance(row, dict) and row.get("body") == text and row.get("to") == to and row.get("sid")
     ]
+
+
+def received(
+    *, account: str, token: str, api_url: str, number: str, since: datetime, session=requests
+) -> Iterator[Reply]:
+    """List the texts that came in to a number since then, newest first: Twilio tells each by webhook for seconds only.
+
+    :raises NotTaken: it does not say.
+    """
+    url, query = _messages(api_url, account), {"To": number, "DateSent>": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
+    query |= {"PageSize": "1000"}
+    for _page in range(MOST_PAGES):
+        said = _asked(url, account, token, session=session, params=query)
+        for row in said.get("messages") or ():
+            if row.get("direction") == "inbound" and row.get("from"):
+                at = parsedate_to_datetime(row["date_sent"]).astimezone(UTC)
+                text = str(row.get("body") or "").replace("\x00", "")
+                yield Reply(str(row["sid"]), str(row["from"]), str(row.get("to") or ""), text, at)
+        if not (onward := said.get("next_page_uri")):
+            return
+        url, query = urljoin(api_url or USUAL_API, str(onward)), {}
+
+
+def state(*, account: str, token: str, api_url: str, provider_id: str, session=requests) -> dict[str, str]:
+    """Ask what became of a text, in the words of its webhook.
+
+    :raises NotTaken: it does not say.
+    """
+    url = _messages(api_url, account).replace("/Messages.json", f"/Messages/{quote(provider_id, safe='')}.json")
+    row = _asked(url, account, token, session=session)
+    code = str(row.get("error_code") or "")
+    return {"MessageSid": provider_id, "MessageStatus": str(row.get("status") or "")} | (
+        {"ErrorCode": code} if code else {}
+    )
+
+
+def _asked(url: str, account: str, token: str, *, session, params: Mapping[str, str] | None = None) -> dict:
+    try:
+        answer = session.get(url, params=params, auth=(account, token), timeout=TIMEOUT, allow_redirects=False)
+    except requests.RequestException as error:
+        raise NotTaken(type(error).__name__, certain=False, again=True) from error
+    if answer.status_code != 200:
+        raise NotTaken(f"http_{answer.status_code}", certain=False, again=True)
+    return _json(answer)
 
 
 def _messages(api_url: str, account: str) -> str:

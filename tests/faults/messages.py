@@ -76,6 +76,8 @@ def furnish(stack: Stack) -> None:
     for name in ("mail", "carrier"):
         call(stack.urls[name], "/_sandbox/behaviour", {"webhooks_copies": 2, "webhooks_order": "shuffled"})
     call(stack.urls["mail"], "/_sandbox/behaviour", {"webhooks_at_once": RELAYED})
+    # Each report is judged by itself here; that a carrier gives up is the subject of `test_listen`.
+    call(stack.urls["carrier"], "/_sandbox/behaviour", {"webhooks_tries": 10_000})
 
 
 class Messages:

@@ -12,8 +12,9 @@ import hmac
 import re
 import time
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from html import escape
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from .. import program
 from ..program import Refused
@@ -96,28 +97,47 @@ def send_message(handler, sid):
 
 
 def list_messages(handler, sid):
-    """List what the account sent to a number, newest first, as Twilio does."""
+    """List an account's texts both ways, newest first, page by page, as Twilio does."""
     check_token(handler, handler.store.row("SELECT * FROM accounts WHERE sid = ?", sid))
     if handler.store.take_fault("list"):
         raise Refused(500, "Internal error", 20500)
-    to = handler.query.get("To", "")
+    query = handler.query
+    to, sender, size = query.get("To", ""), query.get("From", ""), int(query.get("PageSize", 50))
+    since = query.get("DateSent>", "")
+    at = datetime.fromisoformat(since).timestamp() if since else 0
+    before = int(query.get("Before", 2**62))
     rows = handler.store.rows(
-        "SELECT * FROM texts WHERE account = ? AND direction = 'outbound' AND (? = '' OR recipient = ?)"
-        " ORDER BY n DESC LIMIT 100",
-        *(sid, to, to),
+        "SELECT * FROM texts WHERE account = ? AND (? = '' OR recipient = ?) AND (? = '' OR sender = ?)"
+        " AND at >= ? AND n < ? ORDER BY n DESC LIMIT ?",
+        *(sid, to, to, sender, sender, at, before, min(size, 1000)),
     )
-    messages = [
-        {
-            "sid": row["sid"],
-            "body": row["body"],
-            "to": row["recipient"],
-            "from": row["sender"],
-            "status": row["status"],
-            "num_segments": str(segments(row["body"])),
-        }
-        for row in rows
-    ]
-    handler.send_json({"messages": messages})
+    onward = None
+    if len(rows) == min(size, 1000):
+        more = urlencode(query | {"Before": str(rows[-1]["n"])})
+        onward = f"/2010-04-01/Accounts/{sid}/Messages.json?{more}"
+    handler.send_json({"messages": [as_listed(row) for row in rows], "next_page_uri": onward})
+
+
+def show_message(handler, sid, message):
+    check_token(handler, handler.store.row("SELECT * FROM accounts WHERE sid = ?", sid))
+    row = handler.store.row("SELECT * FROM texts WHERE account = ? AND sid = ?", sid, message)
+    if row is None:
+        raise Refused(404, "The requested resource was not found", 20404)
+    handler.send_json(as_listed(row))
+
+
+def as_listed(row):
+    return {
+        "sid": row["sid"],
+        "body": row["body"],
+        "to": row["recipient"],
+        "from": row["sender"],
+        "status": row["status"],
+        "direction": "inbound" if row["direction"] == "inbound" else "outbound-api",
+        "date_sent": format_datetime(datetime.fromtimestamp(row["at"], UTC)),
+        "error_code": int(row["error"]) if row["error"] else None,
+        "num_segments": str(segments(row["body"])),
+    }
 
 
 def segments(body):
@@ -288,6 +308,7 @@ button{{font:inherit;padding:.6rem 1rem;border:0;border-radius:.6rem;background:
 ROUTES = (
     ("POST", r"/2010-04-01/Accounts/([^/]+)/Messages\.json", send_message),
     ("GET", r"/2010-04-01/Accounts/([^/]+)/Messages\.json", list_messages),
+    ("GET", r"/2010-04-01/Accounts/([^/]+)/Messages/([^/]+)\.json", show_message),
     ("GET", r"/health", lambda handler: handler.send_json({"ok": True})),
     ("POST", r"/_sandbox/accounts", configure_account),
     ("POST", r"/_sandbox/reply", reply),

@@ -24,7 +24,13 @@ CREATE TABLE IF NOT EXISTS stopped (account TEXT NOT NULL, number TEXT NOT NULL,
 CREATE TABLE IF NOT EXISTS faults (n INTEGER PRIMARY KEY AUTOINCREMENT, mode TEXT NOT NULL, times INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-DEFAULTS = {"delivery_delay_ms": 300, "webhooks_copies": 1, "webhooks_order": "oldest_first", "webhooks_paused": False}
+DEFAULTS = {
+    "delivery_delay_ms": 300,
+    "webhooks_copies": 1,
+    "webhooks_order": "oldest_first",
+    "webhooks_paused": False,
+    "webhooks_tries": 2,  # Twilio's: a second one, and no more
+}
 
 ORDERS = {"oldest_first": "+n", "newest_first": "+n DESC", "shuffled": "random()"}
 """With a plus, so that SQLite finds what waits by its index and does not walk through all that ever was."""

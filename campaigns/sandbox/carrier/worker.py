@@ -1,4 +1,4 @@
-"""Deliver accepted texts after a moment, and send the signed webhooks, again and again until they are taken."""
+"""Deliver accepted texts after a moment, and send the signed webhooks; one that is not taken comes once more."""
 
 import base64
 import hashlib
@@ -54,7 +54,7 @@ def deliver(store):
 
 
 def report(store):
-    """Send what waits; an answer other than 2xx comes again. Return how many were sent."""
+    """Send what waits; where no 2xx answers it comes again, as often as the settings say. Return how many were sent."""
     if store.setting("webhooks_paused"):
         return 0
     order = ORDERS[store.setting("webhooks_order")]
@@ -67,10 +67,11 @@ def report(store):
         taken = answer.startswith("2")
         attempts = row["attempts"] + 1
         wait = RETRY_AFTER_SECONDS[min(attempts, len(RETRY_AFTER_SECONDS)) - 1]
+        state = "taken" if taken else "waiting" if attempts < store.setting("webhooks_tries") else "given up"
         with store.write() as db:
             db.execute(
                 "UPDATE webhooks SET state = ?, attempts = ?, due = ?, answer = ? WHERE n = ?",
-                ("taken" if taken else "waiting", attempts, time.time() + wait, answer, row["n"]),
+                (state, attempts, time.time() + wait, answer, row["n"]),
             )
             if taken and form.get("SmsStatus") == "received":
                 _send_answer(store, account, form["From"], heard)
