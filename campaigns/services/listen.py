@@ -51,10 +51,10 @@ def _received(provider: TextProvider, *, now: datetime) -> int:
     told = [said for said in listed if said.at <= now - IN_FLIGHT]
     known = InboundMessage.objects.filter(channel="text", external_id__in=[said.provider_id[:120] for said in told])
     there = set(known.values_list("external_id", flat=True))
-    missed = [said for said in told if said.provider_id[:120] not in there]
+    # Newest first is how they are listed, and their times are whole seconds.
+    missed = [said for said in reversed(told) if said.provider_id[:120] not in there]
     heard = 0
-    # Newest first is how they are listed; their times are whole seconds.
-    for said in sorted(reversed(missed), key=lambda one: one.at):
+    for said in sorted(missed, key=lambda one: one.at):
         if hear.hear(provider=provider, said=said, now=now):
             heard += 1
             # There is no webhook in whose answer the carrier could be told to say something.
