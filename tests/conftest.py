@@ -2,6 +2,7 @@
 
 import datetime as dt
 import gc
+import sys
 from contextlib import nullcontext
 
 import pytest
@@ -10,12 +11,14 @@ from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
 
+from accounts import events
 from accounts.crypto import blind_index
 from accounts.models import Account, Agency, Client, Consumer, ContactPoint
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import HostConnection
 from payments.models import ProcessorAccount
 from settlements.models import GlobalOffer
+from tests.contracts import event_page
 from tests.postgresql.flush import empty
 
 NOW = dt.datetime(2026, 12, 1, 15, 0, tzinfo=dt.UTC)
@@ -69,6 +72,33 @@ def no_earlier_than_the_cast():
 def nobody_speaks_spanish_yet():
     """Begin each test in English: whoever asked for a Spanish page leaves the thread in Spanish."""
     translation.deactivate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def events_hold_what_their_page_says():
+    """Find out whoever of the product writes into an event what docs/events.md does not say."""
+    known, record, prepare = event_page.kinds(), events.record, events.prepare
+    free = event_page.open_ended()
+
+    def check(kind: str, data: dict | None) -> None:
+        if kind not in free and (more := sorted(set(data or ()) - known.get(kind, set()))):
+            writer = sys._getframe(2)
+            while (module := writer.f_globals["__name__"]) == events.__name__:
+                writer = writer.f_back
+            assert module.startswith("tests."), f"docs/events.md: {kind} holds no {', '.join(more)}"
+
+    def checked_record(kind, **more):
+        check(kind, more.get("data"))
+        return record(kind, **more)
+
+    def checked_prepare(facts, *, now):
+        for kind, _account, data in facts:
+            check(kind, data)
+        return prepare(facts, now=now)
+
+    events.record, events.prepare = checked_record, checked_prepare
+    yield
+    events.record, events.prepare = record, prepare
 
 
 @pytest.fixture
