@@ -20,7 +20,7 @@ from payments.models import Arrangement, Notice, Postdate
 from payments.rules.life import Due, covered
 from payments.rules.notices import notice_needed
 from payments.services import change_notices, holds, incidents, replan
-from payments.services.arrange import BY_THEMSELVES, breach_of, hold_standing, move
+from payments.services.arrange import BY_THEMSELVES, HELD_FOR_LENGTH, breach_of, hold, hold_standing, move
 from payments.services.received import Received
 from settlements.rules.schedules import payment_dates
 
@@ -135,15 +135,14 @@ def hold_all(planned: Iterable[Postdate], reason: str, *, account: Account, now:
     """
     for item in planned:
         if item.method_id is not None and item.status == Status.SCHEDULED:
-            item.held_for = reason
-            move(item, account, Status.HELD, "postdate.hold_requested", now, reason=reason, hold=True)
+            hold(item, reason, account=account, now=now)
         elif item.status == Status.HELD and item.held_for in holds.STANDING and reason not in holds.STANDING:
             _hold_for(item, reason)
 
 
 def _hold_for(item: Postdate, reason: str) -> None:
     """Write down why an item stays held; for its host nothing changes."""
-    item.held_for = reason
+    item.held_for = reason[:HELD_FOR_LENGTH]
     item.save(update_fields=["held_for"])
 
 

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from accounts.known import known
 from accounts.models import Account, Event
 from payments.models import BatchItem, Postdate
-from payments.services import holds, incidents, items, life, replan
+from payments.services import arrange, holds, incidents, items, life, replan
 from payments.services.arrange import move
 from payments.services.locks import lock_account
 
@@ -84,8 +84,7 @@ def hold(*, postdate: Postdate, reason: str, now: datetime) -> Postdate:
         found, account = _locked(postdate.pk)
         if found.status != Status.SCHEDULED:
             return found
-        found.held_for = reason[:60]
-        return move(found, account, Status.HELD, "postdate.hold_requested", now, reason=reason)
+        return arrange.hold(found, reason, account=account, now=now)
 
 
 @transaction.atomic
