@@ -20,7 +20,7 @@ from accounts.tenancy import acting_for
 from payments.models import Arrangement, HostItem, Payment, Postdate
 from payments.rules import life as rules
 from payments.rules.life import Due, State
-from payments.services import authority, contact_plans, holds, items
+from payments.services import announced, authority, contact_plans, holds, items
 from payments.services.arrange import about_of, breach_of
 from payments.services.items import Change
 from payments.services.locks import lock_account
@@ -217,7 +217,7 @@ def _write(
             items.hold_all(planned, holds.BROKEN, account=account, now=now)
         elif before == Status.BROKEN:
             missed = items.release_all(planned, holds.BROKEN, account=account, now=now)
-            items.tell_missed(missed, account=account, now=now)
+            announced.tell_missed(missed, account=account, now=now)
     if over and status == Status.BROKEN:
         _over(row, told, planned, account=account, now=now)
 

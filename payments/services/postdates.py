@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from accounts.known import known
 from accounts.models import Account, Event
 from payments.models import BatchItem, Postdate
-from payments.services import arrange, holds, incidents, items, life, replan
+from payments.services import announced, arrange, holds, incidents, items, life, replan
 from payments.services.arrange import move
 from payments.services.locks import lock_account
 
@@ -124,7 +124,7 @@ def changed_by_host(postdate: Postdate, *, on: date, amount_cents: int, account:
         return postdate
     if _as_signed(postdate, on, amount_cents):
         missed = items.release_all([postdate], CHANGED_AT_HOST, account=account, now=now)
-        items.tell_missed(missed, account=account, now=now)
+        announced.tell_missed(missed, account=account, now=now)
     elif not _moved_by_batch(postdate, on, amount_cents):
         items.hold_all([postdate], CHANGED_AT_HOST, account=account, now=now)
         told = {"postdate": str(postdate.pk), "signed_for": postdate.due_on.isoformat(), "planned_for": on.isoformat()}
