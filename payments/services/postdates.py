@@ -64,14 +64,15 @@ def settle_cancel(*, postdate_id: UUID, cancelled: bool, reason: str, now: datet
         return found
     if cancelled or reason == "already_cancelled":
         return _cancelled(found, account, reason, now)
-    changing, found.held_for = found.replacement is not None, ""
+    changing, found.held_for = found.replacement, ""
     move(found, account, Status.SCHEDULED, "postdate.changed", now, cancel_refused=True, reason=reason)
     replan.follow(found, account=account, now=now)
-    if changing and found.arrangement.withdrawn:
+    if changing is not None and found.arrangement.withdrawn:
         found.replacement = None
         found.save(update_fields=["replacement"])
         return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now)
     items.hold_again(found, account=account, now=now)
+    replan.hold_as_before(found, changing, account=account, now=now)
     return found
 
 

@@ -19,8 +19,8 @@ from accounts import events
 from accounts.calendars import local_date
 from accounts.models import Account
 from payments.models import Arrangement, Method, Postdate
-from payments.services import announced, change_notices, gate
-from payments.services.arrange import BY_THEMSELVES, about_of, move, new_postdate, schedule_postdates
+from payments.services import announced, change_notices, gate, holds
+from payments.services.arrange import BY_THEMSELVES, about_of, hold, move, new_postdate, schedule_postdates
 from payments.services.route import Route
 
 Status = Postdate.Status
@@ -52,7 +52,8 @@ def let_go(
         "shifts": shifts,
     }
     for item in items:
-        item.replacement, item.held_for = follows, reason
+        item.replacement = follows | {"held_for": item.held_for if item.status == Status.HELD else ""}
+        item.held_for = reason
         item.save(update_fields=["replacement"])
         if item.executor == "host":
             move(item, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now, reason=reason)
@@ -105,7 +106,25 @@ def _as_before(gone: Sequence[Postdate], *, arrangement: Arrangement, account: A
         lines = [(one.due_on, one.amount_cents)]
         # What was signed since is not what covers these: they count from the day on which all of it was agreed.
         at = arrangement.accepted_at
-        _plan(arrangement, [one], lines, method=one.method, route=route, agreed_at=at, account=account, now=now)
+        (again,) = _plan(
+            arrangement, [one], lines, method=one.method, route=route, agreed_at=at, account=account, now=now
+        )
+        hold_as_before(again, one.replacement, account=account, now=now)
+
+
+def hold_as_before(item: Postdate, asked: dict[str, Any] | None, *, account: Account, now: datetime) -> None:
+    """Hold an item for what only the one knew that was asked back; any other reason is found by itself.
+
+    :param asked: what was to follow that one; a request of earlier days does not say what held it.
+    """
+    reason = (asked or {}).get("held_for", "")
+    if not reason or reason in holds.STANDING:
+        return
+    if item.status == Status.SCHEDULED:
+        hold(item, reason, account=account, now=now)
+    elif item.status == Status.HELD:
+        item.held_for = reason
+        item.save(update_fields=["held_for"])
 
 
 def _shift(arrangement: Arrangement, gone: Sequence[Postdate], lines: Sequence[tuple[date, int]]) -> None:
@@ -128,7 +147,7 @@ def _plan(
     agreed_at: datetime,
     account: Account,
     now: datetime,
-) -> None:
+) -> list[Postdate]:
     """Make the items that follow: each takes over the number of one that went, the rest count on.
 
     :param agreed_at: when the consumer agreed to be charged on these days.
@@ -162,3 +181,4 @@ def _plan(
     change_notices.owe(made, gone, account=account, arrangement=arrangement, channel=channel, today=today, now=now)
     announced.hold_silent(made, account=account, now=now)
     announced.hold_past(made, account=account, now=now)
+    return made

@@ -477,3 +477,16 @@ def let_go_of_one_of_all(plan, now):
     confirm(plan, kind="frequency", frequency="biweekly")
     for one in Postdate.objects.filter(status="cancel_req").order_by("number"):
         postdates.settle_cancel(postdate_id=one.pk, cancelled=one.number == 2, reason="", now=now)
+
+
+@pytest.mark.parametrize("let_go", [False, True], ids=["kept", "planned again"])
+def test_what_only_the_payment_knew_holds_it_still_after_a_change_that_the_host_refused(plan, let_go):
+    Postdate.objects.filter(number=2).update(status="held", held_for="taken_out_of_batch")
+    if let_go:
+        let_go_of_one_of_all(plan, SOON)
+    else:
+        moved_to_the_15th(plan)
+        host_lets_go(cancelled=False)
+    assert (item(2).turn, item(2).status, item(2).held_for) == (int(let_go), "held", "taken_out_of_batch")
+    assert told_of(item(2))[-1] == ("postdate.hold_requested", True)
+    assert [one[0] for one in scheduled()] == [3, 4, 5]
