@@ -16,6 +16,8 @@ from payments.services.locks import lock_account
 Status = Postdate.Status
 CHANGED_AT_HOST = "changed_at_host"
 """Holds what the host planned otherwise than it was signed; the incident is called the same."""
+KEPT_BY_HOST = "kept_by_host"
+"""The incident of a payment that another card or bank account was to take over and that its host did not let go of."""
 
 
 @known
@@ -73,6 +75,9 @@ def settle_cancel(*, postdate_id: UUID, cancelled: bool, reason: str, now: datet
         return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now)
     items.hold_again(found, account=account, now=now)
     replan.hold_as_before(found, changing, account=account, now=now)
+    if changing is not None and changing["method"] not in (None, str(found.method_id)):
+        told = {"postdate": str(found.pk), "amount_cents": found.amount_cents, "reason": reason}
+        incidents.open(kind=KEPT_BY_HOST, key=str(found.pk), now=now, account=account, data=told)
     return found
 
 

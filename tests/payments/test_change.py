@@ -490,3 +490,17 @@ def test_what_only_the_payment_knew_holds_it_still_after_a_change_that_the_host_
     assert (item(2).turn, item(2).status, item(2).held_for) == (int(let_go), "held", "taken_out_of_batch")
     assert told_of(item(2))[-1] == ("postdate.hold_requested", True)
     assert [one[0] for one in scheduled()] == [3, 4, 5]
+
+
+def test_what_the_host_keeps_although_another_card_was_signed_for_is_held_there_eft_01(plan, shop):
+    """Signing for the new card ended what was signed for the old one, so nobody may charge that any more."""
+    card = other_card(shop)
+    confirm(plan, kind="method", method=card)
+    first, *others = Postdate.objects.filter(status="cancel_req").order_by("number")
+    for one in (first, *others):
+        postdates.settle_cancel(postdate_id=one.pk, cancelled=one != first, reason="busy", now=SOON)
+    kept = item(first.number)
+    assert (kept.turn, kept.method, kept.status, kept.held_for) == (0, plan.method, "held", "authorization_revoked")
+    assert told_of(kept)[-1] == ("postdate.hold_requested", True)
+    assert Incident.objects.get(kind="kept_by_host").data["postdate"] == str(kept.pk)
+    assert [one[0] for one in scheduled()] == [3, 4, 5]
