@@ -1,5 +1,6 @@
 """What a change of an arrangement comes to, with its effect on the settlement, before anybody confirms it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -256,7 +257,9 @@ def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
         return Preview(refusals=changed.refusals)
     stay = [(one.due_on, one.amount_cents) for one in facts.planned if one.key not in changed.gone]
     lines = tuple(sorted([*stay, *((line.due_on, line.amount_cents) for line in changed.lines)]))
-    method, _route = method_of(facts, wish)
+    method, route = method_of(facts, wish)
+    if against := _closed(facts, lines, method, route):
+        return Preview(refusals=tuple(against))
     if method is not None and facts.by_staff and not wish.recording:
         if unsigned := _unsigned(facts, wish, changed, method):
             return Preview(refusals=tuple(unsigned))
@@ -280,8 +283,17 @@ def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
     )
 
 
+def _closed(facts: Facts, lines: Sequence[tuple[date, int]], method: Method | None, route: Route) -> list[Refusal]:
+    """Ask what a new plan would have to pass, whoever changes it: what is planned anew is handed over anew."""
+    if method is None and facts.row.method is not None:
+        return [gate.no("method_not_routed", "method")]
+    ahead = [Line(on, cents) for on, cents in lines]
+    means = means_of_method(method) if method else None
+    return gate.against_agreeing(facts.at, ahead, means, route.executor, now=facts.now)
+
+
 def _other_method(facts: Facts, wish: Wish) -> Changed:
-    """Let another card or bank account take over what is planned, by the gates of a new plan: no host asks again."""
+    """Let another card or bank account take over what is planned."""
     method = wish.method
     mine = method is not None and method.consumer_id == facts.account.consumer_id
     if method is None or not mine or not usable(method) or not kept_for(facts.account, method):
@@ -294,8 +306,6 @@ def _other_method(facts: Facts, wish: Wish) -> Changed:
     route = _route_for(facts, method, lines) if lines else None
     if route is None or method.kind not in facts.at.allowed.methods(max(len(lines), 2)):
         return Changed(refusals=(gate.no("method_not_routed", "method"),))
-    if against := gate.against_agreeing(facts.at, lines, means_of_method(method), route.executor, now=facts.now):
-        return Changed(refusals=tuple(against))
     return Changed(tuple(one.key for one in moving), lines)
 
 

@@ -4,11 +4,11 @@ import datetime as dt
 
 import pytest
 
-from accounts.models import Account, Agency, Event
+from accounts.models import Account, Agency, Event, Licence
 from accounts.services import consent
 from accounts.tenancy import acting_for
-from payments.models import Arrangement, Authorization, Incident, Method, Notice, Payment, Postdate
-from payments.services import change, disputes, life, postdates, wallet
+from payments.models import Arrangement, Authorization, Dispute, Incident, Method, Notice, Payment, Postdate
+from payments.services import change, disputes, life, postdates, route, wallet
 from payments.services.change import Wish
 from tests.conftest import NOW
 from tests.payments.conftest import MASTERCARD, VISA_DEBIT, today
@@ -504,3 +504,67 @@ def test_what_the_host_keeps_although_another_card_was_signed_for_is_held_there_
     assert told_of(kept)[-1] == ("postdate.hold_requested", True)
     assert Incident.objects.get(kind="kept_by_host").data["postdate"] == str(kept.pk)
     assert [one[0] for one in scheduled()] == [3, 4, 5]
+
+
+# The gates of a change ------------------------------------------------------------------------------------------
+
+
+def licensed_elsewhere(shop):
+    Agency.objects.filter(pk=shop.agency.pk).update(licensed_only=True)
+    Licence.objects.create(state="OH", line="OH licence 1", starts_on=today())
+
+
+ASKED = {
+    "move": {"to_on": dt.date(2027, 1, 15)},
+    "skip": {},
+    "frequency": {"frequency": "biweekly"},
+}
+CLOSED = {
+    "attorney": (lambda shop: Account.objects.update(status="attorney"), "account_not_open"),
+    "unmapped": (lambda shop: Account.objects.update(status="unmapped"), "account_not_open"),
+    "bankruptcy": (lambda shop: Account.objects.update(status="bankruptcy"), "account_not_open"),
+    "dispute": (
+        lambda shop: Dispute.objects.create(
+            account=shop.account, consumer_id=shop.account.consumer_id, reason="paid", opened_at=NOW
+        ),
+        "dispute_open",
+    ),
+    "SOL-02": (lambda shop: Account.objects.update(sol_status="unknown"), "sol_notice_required"),
+    "ST-09": (lambda shop: licensed_elsewhere(shop), "not_licensed"),
+    "STS-07": (lambda shop: Account.objects.update(as_of=NOW - dt.timedelta(days=31)), "balance_not_fresh"),
+    "ruled out": (lambda shop: Method.objects.update(blocked_at=NOW, blocked_reason="lost_card"), "method_blocked"),
+    "CARD-01": (lambda shop: Method.objects.update(funding="credit"), "visa_credit_not_accepted"),
+}
+
+
+@pytest.mark.parametrize("world", CLOSED)
+@pytest.mark.parametrize(
+    ("kind", "by"),
+    [*((kind, ME) for kind in ASKED), ("move", "key:1"), ("move", "staff:7"), ("skip", "staff:7")],
+)
+def test_what_is_planned_anew_passes_the_gates_of_a_new_plan_whoever_changes_it(plan, shop, kind, by, world):
+    close, code = CLOSED[world]
+    wish = {"kind": kind, "payment": item(2).pk, "reason": "x"} | ASKED[kind]
+    assert codes(look(plan, by=by, **wish)) == []
+    close(shop)
+    before = kinds(shop.account)
+    assert code in codes(look(plan, by=by, **wish))
+    assert code in refused(confirm, plan, by=by, **wish)
+    assert (kinds(shop.account), fresh(plan).changes, item(2).status) == (before, 0, "scheduled")
+
+
+def test_what_the_consumer_pays_by_themselves_is_not_moved_on_a_closed_account_either(shop, other_shop):
+    promised = accept(quoted(shop))
+    wish = {"kind": "move", "payment": item(2).pk, "to_on": dt.date(2027, 1, 15)}
+    assert codes(look(promised, **wish)) == []
+    with acting_for(other_shop.agency):
+        Account.objects.update(status="attorney")
+    assert codes(look(promised, **wish)) == []
+    Account.objects.update(status="attorney")
+    assert codes(look(promised, **wish)) == ["account_not_open"]
+
+
+def test_a_card_that_nobody_takes_any_more_is_not_moved_to_be_paid_by_hand(plan, monkeypatch):
+    monkeypatch.setattr(route, "table", lambda account: {})
+    seen = look(plan, kind="move", payment=item(2).pk, to_on=dt.date(2027, 1, 15))
+    assert codes(seen) == ["method_not_routed"]
