@@ -19,7 +19,20 @@ from accounts.known import known
 from accounts.models import Account
 from payments.models import HostItem, Method, Payment, Postdate
 from payments.processors import Outcome
-from payments.services import batches, consequences, incidents, ledger, letters, life, locks, moves, reversals, settle
+from payments.rules import returns
+from payments.services import (
+    batch_posting,
+    batches,
+    consequences,
+    incidents,
+    ledger,
+    letters,
+    life,
+    locks,
+    moves,
+    reversals,
+    settle,
+)
 from payments.services import postdates as own_postdates
 from payments.services.methods import wipe_acknowledged
 
@@ -270,6 +283,11 @@ def _fail(postdate: Postdate, line: HostLine, account: Account, now: datetime) -
     # Before, each was known by when its line was last touched.
     if _by_keys.exists([key, uuid.uuid5(postdate.pk, line.updated_at.isoformat())]):
         return
+    # The same try, told before: by the batch that it was in, or by the host without its code.
+    untold = uuid.uuid5(postdate.pk, f"{line.on.isoformat()} ")
+    if (known := _by_keys.first([untold, batch_posting.key_of_no(postdate.pk)])) is not None:
+        _told_again(known, key, code, account, now)
+        return
     payment = _written(postdate, line, account, key, Payment.Status.DECLINED, now, code)
     if postdate.status in (Postdate.Status.SCHEDULED, Postdate.Status.HELD, Postdate.Status.CANCEL_REQUESTED):
         _set(postdate, Postdate.Status.FAILED, line, now)
@@ -277,6 +295,15 @@ def _fail(postdate: Postdate, line: HostLine, account: Account, now: datetime) -
     events.record("payment.declined", account=account, now=now, data=told)
     if code:
         consequences.after_return(payment, account=account, now=now)
+
+
+def _told_again(payment: Payment, key: uuid.UUID, code: str, account: Account, now: datetime) -> None:
+    """Take a host's line for a try that is known; what its bank said of it is followed once."""
+    payment.idempotency_key, payment.acknowledged_at = key, payment.acknowledged_at or now
+    payment.save(update_fields=["idempotency_key", "acknowledged_at"])
+    if code and code != returns.code_of(payment.network_decline_code, payment.decline_code):
+        outcome = Outcome(status="declined", decline_code=payment.decline_code, network_decline_code=code)
+        reversals.explained(payment, account, outcome, now)
 
 
 def _written(
