@@ -238,7 +238,7 @@ def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
         return
     taken = _by_keys.first([postdate.pk])
     if line.status == DECLINED:
-        _fail(postdate, line, account, now)
+        _fail(postdate, taken, line, account, now)
         return
     if taken is None:
         stopped = postdate.status in (Postdate.Status.CANCELLED, Postdate.Status.HELD)
@@ -276,8 +276,11 @@ def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -
     return payment
 
 
-def _fail(postdate: Postdate, line: HostLine, account: Account, now: datetime) -> None:
-    """Write the try that failed, once for its day and code: a host may touch the line for any reason (ACH-11)."""
+def _fail(postdate: Postdate, taken: Payment | None, line: HostLine, account: Account, now: datetime) -> None:
+    """Write the try that failed, once for its day and code: a host may touch the line for any reason (ACH-11).
+
+    :param taken: what a batch or the host itself said was taken: a debit whose line says no now came back.
+    """
     code = _return_code(line, postdate.method.kind if postdate.method else "")
     key = uuid.uuid5(postdate.pk, f"{line.on.isoformat()} {code}")
     # Before, each was known by when its line was last touched.
@@ -287,6 +290,11 @@ def _fail(postdate: Postdate, line: HostLine, account: Account, now: datetime) -
     untold = uuid.uuid5(postdate.pk, f"{line.on.isoformat()} ")
     if (known := _by_keys.first([untold, batch_posting.key_of_no(postdate.pk)])) is not None:
         _told_again(known, key, code, account, now)
+        return
+    if taken is not None and taken.kind == Method.Kind.ACH and (not taken.acknowledged_at or _was_seen(line, postdate)):
+        Payment.objects.filter(pk=taken.pk, acknowledged_at=None).update(acknowledged_at=now)
+        _seen(postdate, line, now)
+        _payment_of(taken, line, account, now)
         return
     payment = _written(postdate, line, account, key, Payment.Status.DECLINED, now, code)
     if postdate.status in (Postdate.Status.SCHEDULED, Postdate.Status.HELD, Postdate.Status.CANCEL_REQUESTED):

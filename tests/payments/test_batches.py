@@ -392,6 +392,22 @@ def test_what_the_host_says_of_a_try_that_a_batch_called_refused_is_followed_onc
     assert returned() == (1, 2, 1)
 
 
+def test_a_debit_that_a_batch_called_taken_and_the_host_calls_declined_came_back_once_ach_11(served):
+    batch, _body = exported()
+    batch_posting.post(batch=batch, by=ANN, now=DUE)
+    postdate = Postdate.objects.get(number=2)
+    assert owed(served.account).cents == 750_00
+    for touched in (DUE, DUE + dt.timedelta(days=1)):
+        shown(served, declined(postdate, code="R10", touched=touched))
+    taken = Payment.objects.get(postdate=postdate)
+    assert (taken.status, taken.network_decline_code, ledger.net_cents(taken)) == ("returned", "R10", 0)
+    assert (returned(), kinds(served.account).count("payment.returned")) == ((1, 2, 0), 1)
+    assert Method.objects.get().blocked_reason == "R10"
+    assert owed(served.account).cents == 875_00
+    with acting_for(ALL_AGENCIES):
+        assert findings() == []
+
+
 def test_posting_that_was_interrupted_goes_on_where_it_stopped(served, monkeypatch):
     batch, _body = exported()
     real, calls = batch_posting._post_item, []
