@@ -222,6 +222,16 @@ def test_without_proof_of_its_notice_a_planned_payment_is_not_approved(served):
     assert why == ["notice_not_proven"]
 
 
+def test_without_proof_that_its_changed_day_was_told_a_planned_payment_is_not_approved_ach_08(served):
+    planned = Postdate.objects.get(number=2)
+    Notice.objects.create(
+        postdate=planned, kind="date_change", owner="portal", channel="letter", earliest_on=NOW.date(),
+        target_on=NOW.date(), latest_on=NOW.date(), send_by=NOW.date(), about={"was": ["2027-01-01", 125_00]},
+    )  # fmt: skip
+    (why,) = batches.problems(collected(), now=DUE).values()
+    assert why == ["change_notice_not_proven"]
+
+
 def test_the_bank_file_holds_the_numbers_the_event_and_the_row_do_not(served):
     batch, body = exported()
     lines = body.decode().splitlines()
