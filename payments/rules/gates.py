@@ -129,12 +129,17 @@ def charge_gates(facts: ChargeFacts) -> list[Refusal]:
     elif facts.scheduled and local_time(facts.now, facts.zone) < EARLIEST_TIME:
         found.append(_no("too_early_in_the_day"))
     if facts.scheduled:
-        assert facts.created_on is not None, "a scheduled item knows the day it was agreed"
-        found += check_notice(facts.created_on, facts.due_on, facts.notice_sent_on, facts.notice_channel)
-        found += change_notices.check_proof(
-            facts.change_kind, facts.due_on, facts.change_sent_on, facts.method, facts.change_channel
-        )
+        found += notice_gates(facts)
     return found
+
+
+def notice_gates(facts: ChargeFacts) -> list[Refusal]:
+    """List every notice of a scheduled item that is owed and not proven: the debit's own, and that of a change."""
+    assert facts.created_on is not None, "a scheduled item knows the day it was agreed"
+    found = check_notice(facts.created_on, facts.due_on, facts.notice_sent_on, facts.notice_channel)
+    return found + change_notices.check_proof(
+        facts.change_kind, facts.due_on, facts.change_sent_on, facts.method, facts.change_channel
+    )
 
 
 def handover_gates(facts: ChargeFacts) -> list[Refusal]:

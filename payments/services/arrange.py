@@ -19,6 +19,8 @@ from settlements.rules.schedules import Line
 from settlements.services import offers
 
 EIGHT = time(8)  # no scheduled charge earlier where the consumer lives, PDC-02
+HELD_FOR_LENGTH = 60
+"""A code that a processor made up may be longer."""
 BY_THEMSELVES = Route("consumer", "portal")
 """Without a method nobody charges: the consumer pays, and is reminded."""
 
@@ -181,8 +183,14 @@ def hold_standing(postdates: Sequence[Postdate], *, account: Account, now: datet
     why = holds.standing(postdates, account=account)
     for postdate in postdates:
         if reason := why.get(postdate.pk):
-            postdate.held_for = reason
-            move(postdate, account, Postdate.Status.HELD, "postdate.hold_requested", now, reason=reason, hold=True)
+            hold(postdate, reason, account=account, now=now)
+
+
+def hold(postdate: Postdate, reason: str, *, account: Account, now: datetime) -> Postdate:
+    """Hold a scheduled item, whose account the caller has locked, and ask the host to if the host executes it."""
+    postdate.held_for = reason[:HELD_FOR_LENGTH]
+    told = {"reason": postdate.held_for, "hold": True}
+    return move(postdate, account, Postdate.Status.HELD, "postdate.hold_requested", now, **told)
 
 
 def breach_of(terms: Mapping[str, Any]) -> Breach:

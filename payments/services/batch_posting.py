@@ -14,7 +14,7 @@ from accounts.models import Account
 from payments.models import BatchItem, Payment, PaymentBatch, Postdate
 from payments.processors import Outcome
 from payments.rules import returns
-from payments.services import consequences, incidents, ledger, life, moves, settle
+from payments.services import consequences, incidents, ledger, life, moves, reversals, settle
 from payments.services.batches import Item, Status, no, standing_items, tell
 from payments.services.locks import lock_account
 from payments.services.sign import Refused
@@ -61,12 +61,27 @@ def _post_item(pk: UUID, now: datetime) -> None:
     item.save()
 
 
+def key_of_no(postdate_id: UUID) -> UUID:
+    """Give the key of the try of a post-date that a batch says failed, until the host shows it (`mirror`)."""
+    return uuid5(postdate_id, "batch")
+
+
+def _shown(postdate: Postdate, *, since: datetime) -> Payment | None:
+    """Find the try that failed as the host showed it before its batch was posted."""
+    noes = Payment.objects.filter(postdate=postdate, executor="host", status=Payment.Status.DECLINED)
+    return noes.filter(intended_at__gte=since).order_by("intended_at").first()
+
+
 def _payment_of(item: BatchItem, account: Account, *, failed: bool, now: datetime) -> Payment:
     """Write the payment that a batch made of a post-date; the host may have shown it already."""
     postdate = Postdate.objects.select_for_update().get(pk=item.postdate_id)
-    key = uuid5(postdate.pk, "batch") if failed else postdate.pk
+    key = key_of_no(postdate.pk) if failed else postdate.pk
     if (known := Payment.objects.filter(idempotency_key=key).first()) is not None:
         return known
+    if failed and (shown := _shown(postdate, since=item.batch.exported_at)) is not None:
+        if returns.is_return(item.reason) and not returns.code_of(shown.network_decline_code, shown.decline_code):
+            reversals.explained(shown, account, Outcome(status="declined", decline_code=item.reason), now)
+        return shown
     plan = item.postdate.arrangement
     payment = Payment.objects.create(
         account=account,

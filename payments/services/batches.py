@@ -18,8 +18,7 @@ from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.tenancy import acting
 from payments.models import BatchItem, Payment, PaymentBatch, Postdate
-from payments.rules.gates import handover_gates
-from payments.rules.notices import check_notice
+from payments.rules.gates import handover_gates, notice_gates
 from payments.services import incidents, items, ready
 from payments.services.locks import lock_account
 from payments.services.sign import Refused
@@ -243,8 +242,7 @@ def problems(batch: PaymentBatch, *, now: datetime) -> dict[UUID, list[str]]:
     said: dict[UUID, list[str]] = {}
     for row in ready.read(list(planned), now=now):
         facts = ready.facts_of(row, now=now)
-        noticed = check_notice(facts.created_on, facts.due_on, facts.notice_sent_on, facts.notice_channel)
-        said[planned[row.pk].pk] = [one.code for one in (*handover_gates(facts), *noticed)]
+        said[planned[row.pk].pk] = [one.code for one in (*handover_gates(facts), *notice_gates(facts))]
     for item in items:
         codes = said.setdefault(item.pk, [])
         if item.postdate and item.postdate.status != Postdate.Status.SCHEDULED:

@@ -16,7 +16,7 @@ from accounts import events
 from accounts.models import Account
 from payments.models import Arrangement, Method, Payment, Postdate
 from payments.rules import declines, returns
-from payments.services import authority, incidents, items, life, meters, tries
+from payments.services import announced, authority, incidents, items, life, meters, tries
 from payments.services.locks import lock_account
 
 UNTOLD = "return"
@@ -71,7 +71,7 @@ def after_late_word(payment: Payment, *, account: Account, now: datetime) -> Non
         # A broken plan does not rest: made good, it would go on although nobody looked.
         waiting = waiting.exclude(arrangement__status=Arrangement.Status.BROKEN)
     missed = items.release_all(waiting.order_by("due_on"), UNTOLD, account=account, now=now)
-    items.tell_missed(missed, account=account, now=now)
+    announced.tell_missed(missed, account=account, now=now)
 
 
 def after_decline(payment: Payment, *, account: Account, now: datetime) -> None:

@@ -5,19 +5,20 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, QuerySet
+from django.db.models import QuerySet
 
 from accounts.calendars import local_date
 from accounts.known import known
 from accounts.models import Account, Consumer, Event
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.services import consent, licences
-from payments.models import Arrangement, Checkout, Method, Payment
+from payments.models import Arrangement, Checkout, Payment
 from payments.rules.gates import Authority, ChargeFacts, charge_gates, handover_gates, promise_gates
 from payments.rules.notices import check_letters, notice_needed, predebit_window
 from payments.services import age_notice, authority, tries, velocity
-from payments.services.against_means import debits_paused, failed_attempts, ruled_out, ruling_out
+from payments.services.against_means import debits_paused, failed_attempts, ruled_out
 from payments.services.means import Means, card_policy, disclosures, means_of
+from payments.services.meanwhile import paid_or_ruled_out
 from payments.services.owed import Owed, owed_of
 from payments.services.received import Left, plans_left
 from payments.services.route import NoRoute, Route, route_for
@@ -257,7 +258,7 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     if terms is not None and not _same_terms(terms, checkout.terms):
         found.append(no("offer_changed", "choice"))
     found += check_lines(at, checkout.choice, lines, method=means.kind if means else None)
-    paid, blocked = _paid_or_ruled_out(checkout, means)
+    paid, blocked = paid_or_ruled_out(checkout, means)
     if paid:
         found.append(no("already_paid_since"))
     if plans_ahead(lines, at.today):
@@ -299,36 +300,6 @@ def _same_terms(terms: Terms, shown: dict) -> bool:
     """Tell whether terms are still those that were shown, to the cent and with the same end if they are broken."""
     facts = offers.facts(terms)
     return all(facts[name] == shown.get(name) for name in ("amount_cents", "breach"))
-
-
-def paid_since(checkout: Checkout) -> bool:
-    """Tell whether the account was paid, or may have been, after this checkout began: two tabs, two devices."""
-    return _paid_since.exists(checkout.pk, checkout.account_id, checkout.created_at)
-
-
-def _paid(checkout_id: UUID, account_id: UUID, since: datetime) -> QuerySet[Payment]:
-    made = Payment.objects.filter(account_id=account_id, intended_at__gte=since)
-    nothing_moved = (Payment.Status.DECLINED, Payment.Status.VOIDED)
-    return made.exclude(status__in=nothing_moved).exclude(idempotency_key=checkout_id)
-
-
-_paid_since = known(_paid)
-
-
-def _paid_or_ruled_out(checkout: Checkout, means: Means | None) -> tuple[bool, bool]:
-    """Ask `paid_since` and `ruled_out` in one query."""
-    known = means is not None and means.method is not None and means.method.blocked_at is not None
-    if means is None or known or not means.fingerprint:
-        return paid_since(checkout), known
-    bank = means.kind == Method.Kind.ACH
-    return _both.get(checkout.pk, checkout.account_id, checkout.created_at, bank, means.fingerprint)
-
-
-@known
-def _both(checkout_id: UUID, account_id: UUID, since: datetime, bank: bool, fingerprint: str) -> QuerySet:
-    return Checkout.objects.filter(pk=checkout_id).values_list(
-        Exists(_paid(checkout_id, account_id, since)), Exists(ruling_out(bank, fingerprint))
-    )
 
 
 def facts_of(

@@ -53,9 +53,9 @@ def standing(planned: Sequence[Postdate], *, account: Account) -> dict[UUID, str
 
 @known
 def _facts(postdates: Sequence[UUID]) -> QuerySet:
-    means = ("arrangement__authorization__revoked_at", "method__removed_at", "method__blocked_at")
-    rows = Postdate.objects.filter(pk__in=postdates)
-    return rows.values_list("pk", "arrangement__status", *means, "method__update_pending")
+    signed = ("arrangement__authorization__method", "arrangement__authorization__revoked_at")
+    means = ("method", "method__removed_at", "method__blocked_at", "method__update_pending")
+    return Postdate.objects.filter(pk__in=postdates).values_list("pk", "arrangement__status", *signed, *means)
 
 
 def _by_account(account: Account) -> str:
@@ -65,9 +65,15 @@ def _by_account(account: Account) -> str:
 
 
 def _by_means(
-    revoked_at: datetime | None, removed_at: datetime | None, blocked_at: datetime | None, update: dict | None
+    signed_for: UUID | None,
+    revoked_at: datetime | None,
+    method: UUID,
+    removed_at: datetime | None,
+    blocked_at: datetime | None,
+    update: dict | None,
 ) -> str:
-    if revoked_at:
+    # What was signed for another card or bank account ended what was signed for this one.
+    if revoked_at or (signed_for and signed_for != method):
         return _REVOKED
     if removed_at:
         return _REMOVED

@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice, takewhile
 from typing import NamedTuple
-from uuid import UUID
-
-from django.db.models import Q, QuerySet
 
 from accounts.calendars import local_date
-from accounts.known import known
 from accounts.models import Account, Event
-from payments.models import Arrangement, Notice, Postdate
+from payments.models import Arrangement, Postdate
 from payments.rules.life import Due, covered
-from payments.rules.notices import notice_needed
-from payments.services import change_notices, holds, incidents, replan
-from payments.services.arrange import BY_THEMSELVES, breach_of, hold_standing, move
+from payments.services import announced, change_notices, holds, replan
+from payments.services.arrange import BY_THEMSELVES, HELD_FOR_LENGTH, breach_of, hold, hold_standing, move
 from payments.services.received import Received
 from settlements.rules.schedules import payment_dates
 
@@ -135,15 +130,14 @@ def hold_all(planned: Iterable[Postdate], reason: str, *, account: Account, now:
     """
     for item in planned:
         if item.method_id is not None and item.status == Status.SCHEDULED:
-            item.held_for = reason
-            move(item, account, Status.HELD, "postdate.hold_requested", now, reason=reason, hold=True)
+            hold(item, reason, account=account, now=now)
         elif item.status == Status.HELD and item.held_for in holds.STANDING and reason not in holds.STANDING:
             _hold_for(item, reason)
 
 
 def _hold_for(item: Postdate, reason: str) -> None:
     """Write down why an item stays held; for its host nothing changes."""
-    item.held_for = reason
+    item.held_for = reason[:HELD_FOR_LENGTH]
     item.save(update_fields=["held_for"])
 
 
@@ -160,42 +154,18 @@ def release_all(planned: Iterable[Postdate], reason: str, *, account: Account, n
         if why.get(item.pk, reason) != reason:
             _hold_for(item, why[item.pk])
     free = [item for item in held if item.pk not in why and item.due_on > today]
-    announced = _announced(free, account, today)
+    silent = announced.silent(free, account=account, today=today)
     for item in free:
-        if item.pk in announced:
+        if item not in silent:
             item.held_for = ""
             move(item, account, Status.SCHEDULED, "postdate.hold_requested", now, reason=reason, hold=False)
-    return [item for item in free if item.pk not in announced]
+    return silent
 
 
 def hold_again(item: Postdate, *, account: Account, now: datetime) -> None:
     """Hold what its host did not let go of, where it must not be charged or nobody was told of it in time (PDC-01)."""
-    today = local_date(now, account.consumer.time_zone)
     hold_standing([item], account=account, now=now)
-    if item.status == Status.SCHEDULED and not _announced([item], account, today):
-        hold_all([item], "notice_not_proven", account=account, now=now)
-        tell_missed([item], account=account, now=now)
-
-
-@known
-def _told(postdates: Sequence[UUID], today: date) -> QuerySet:
-    given = Q(status=Notice.Status.SENT) | Q(status=Notice.Status.DUE, send_by__gte=today)
-    return Notice.objects.filter(given, postdate__in=postdates).values_list("postdate_id", flat=True)
-
-
-def _announced(held: Sequence[Postdate], account: Account, today: date) -> set[UUID]:
-    """Find those whose notice was given, can still be given, or is not owed."""
-    zone = account.consumer.time_zone
-    owed = {item.pk for item in held if notice_needed(local_date(item.created_at, zone), item.due_on)}
-    told = _told(list(owed), today) if owed else ()
-    return {item.pk for item in held}.difference(owed).union(told)
-
-
-def tell_missed(missed: Sequence[Postdate], *, account: Account, now: datetime) -> None:
-    """Have staff agree anew with the consumer on what a hold kept past its day, or past the day of its notice."""
-    if missed:
-        told = {"postdates": [str(item.pk) for item in missed], "amount_cents": sum(one.amount_cents for one in missed)}
-        incidents.open(kind="held_past_its_day", key=str(account.pk), now=now, account=account, data=told)
+    announced.hold_silent([item], account=account, now=now)
 
 
 def stop_all(planned: Iterable[Postdate], reason: str, row: Arrangement, *, account: Account, now: datetime) -> None:

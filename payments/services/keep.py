@@ -2,6 +2,9 @@
 
 The page's key is the row's id, so sending twice adds once. A card is read before it is stored (CARD-01), a bank account
 validated before anything can be debited (ACH-02); what it is for is signed each time it is used.
+
+Two pages may ask at once. Under the consumer's lock a card is written down before its bank is asked, so that it counts
+for whoever asks next (AUTH-16), and what is kept already is not kept twice.
 """
 
 from collections.abc import Mapping
@@ -17,7 +20,7 @@ from accounts.crypto import blind_index
 from accounts.models import Account, Consumer, Visit
 from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Method, ProcessorAccount
-from payments.processors import Card, KeepOrder, NotReadable, Unreachable
+from payments.processors import Card, KeepOrder, NotReadable, Outcome, Unreachable
 from payments.rules import cards
 from payments.rules.authorization import text_sha256
 from payments.rules.bank import check_bank_account, last4, typed_digits
@@ -79,7 +82,10 @@ def add_card(*, account: Account, confirmation_token: str, asked: Asked, now: da
         return [methods.no("processor_unreachable", "card")]
     if refused := cards.check_card(card.brand, card.funding, card_policy(account)):
         return refused
-    if stopped := _stopped(account, asked, card=card.fingerprint, now=now):
+    values = _of_card(card, card, merchant)
+    if _is_kept(account.consumer_id, values):
+        return []
+    if stopped := _begin(account, asked, values, now=now):
         return stopped
     order = KeepOrder(
         checkout=str(asked.key),
@@ -91,20 +97,16 @@ def add_card(*, account: Account, confirmation_token: str, asked: Asked, now: da
     outcome = adapter.keep(order)
     if outcome.status == "unknown":
         outcome = adapter.keep(order)
-    if outcome.status in ("action", "declined"):
-        reason = velocity.ASKS if outcome.status == "action" else outcome.decline_code
-        tried = {"key": asked.key, "visit_id": asked.visit.pk, "card": card, "reason": reason}
-        velocity.write_refused(account, **tried, now=now)
+    if outcome.status == "succeeded" and outcome.card is not None:
+        _write(account, asked, _of_card(outcome.card, card, merchant), now)
+        return []
+    if outcome.status == "unknown":
+        return [_no("not_known_yet", "card")]
+    _end(account, asked, card, outcome, now)
     if outcome.status == "action":
         adapter.forget(ref=outcome.ref)
         return [_no("bank_asks", "card")]
-    if outcome.status == "unknown":
-        return [_no("not_known_yet", "card")]
-    if outcome.status != "succeeded" or outcome.card is None:
-        return [_no("card_not_kept", "card")]
-    kept = outcome.card
-    _write(account, asked, _of_card(kept, card, merchant), now)
-    return []
+    return [_no("card_not_kept", "card")]
 
 
 def add_bank(
@@ -163,15 +165,36 @@ def add_bank(
 def _stopped(account: Account, asked: Asked, *, card: str = "", now: datetime) -> list[Refusal]:
     """Ask whoever tries many cards to wait, and show staff (AUTH-16)."""
     who = {"visit_id": asked.visit.pk, "link_id": None}
-    found = velocity.against(account, **who, card=card, now=now)
+    found = velocity.against(account, **who, card=card, key=asked.key, now=now)
     velocity.tell(found, account=account, **who, now=now)
     return found
+
+
+@transaction.atomic
+def _begin(account: Account, asked: Asked, values: Mapping[str, Any], *, now: datetime) -> list[Refusal]:
+    """Write down a card that its bank is about to be asked about, unless too many were; nothing charges it."""
+    _lock(account)
+    if stopped := _stopped(account, asked, card=values["fingerprint"], now=now):
+        return stopped
+    said = {"consumer_id": account.consumer_id, "consent": _consent(asked, now), "created_at": now}
+    Method.objects.get_or_create(pk=asked.key, defaults={**said, **values})
+    return []
+
+
+@transaction.atomic
+def _end(account: Account, asked: Asked, card: Card, outcome: Outcome, now: datetime) -> None:
+    """Forget a card that was not kept; what its bank said stays written."""
+    Method.objects.filter(pk=asked.key, stored=False).delete()
+    if outcome.status in ("action", "declined"):
+        reason = velocity.ASKS if outcome.status == "action" else outcome.decline_code
+        tried = {"key": asked.key, "visit_id": asked.visit.pk, "card": card, "reason": reason}
+        velocity.write_refused(account, **tried, now=now)
 
 
 def _already(asked: Asked) -> list[Refusal]:
     if text_sha256(asked.text) != asked.text_sha256:
         return [_no("text_changed")]
-    return [_no("added_already")] if Method.objects.filter(pk=asked.key).exists() else []
+    return [_no("added_already")] if Method.objects.filter(pk=asked.key, stored=True).exists() else []
 
 
 def _of_card(kept: Card, seen: Card, merchant: ProcessorAccount) -> dict[str, Any]:
@@ -190,17 +213,37 @@ def _of_card(kept: Card, seen: Card, merchant: ProcessorAccount) -> dict[str, An
     }
 
 
+def _lock(account: Account) -> Consumer:
+    return Consumer.objects.select_for_update(no_key=True).get(pk=account.consumer_id)
+
+
+def _is_kept(consumer_id: UUID, values: Mapping[str, Any]) -> bool:
+    """Tell whether the consumer keeps this very card or bank account here already, fit to be charged."""
+    if not values["fingerprint"]:
+        return False
+    same = ("kind", "processor_account", "fingerprint", "exp_month", "exp_year", "account_type")
+    kept = methods.stored_of(consumer_id).filter(
+        update_pending__isnull=True, **{name: values[name] for name in same if name in values}
+    )
+    return (kept.exclude(processor_method="") if values["processor_method"] else kept).exists()
+
+
+def _consent(asked: Asked, now: datetime) -> dict[str, Any]:
+    said = {"text": asked.text, "sha256": asked.text_sha256, "version": VERSION, "language": asked.language}
+    return said | {"at": now.isoformat(), "visit": str(asked.visit.pk), "level": asked.visit.level, "ip": asked.ip}
+
+
 @transaction.atomic
 def _write(account: Account, asked: Asked, values: Mapping[str, Any], now: datetime) -> None:
     """Write the row once, with the words that were agreed to and how the consumer was known."""
-    consumer = Consumer.objects.select_for_update(no_key=True).get(pk=account.consumer_id)
-    if Method.objects.filter(pk=asked.key).exists():
+    consumer = _lock(account)
+    if Method.objects.filter(pk=asked.key, stored=True).exists():
         return
-    said = {"text": asked.text, "sha256": asked.text_sha256, "version": VERSION, "language": asked.language}
-    said |= {"at": now.isoformat(), "visit": str(asked.visit.pk), "level": asked.visit.level, "ip": asked.ip}
-    row = Method.objects.create(
-        pk=asked.key, consumer_id=consumer.pk, stored=True, consent=said, created_at=now, **values
-    )
+    if _is_kept(consumer.pk, values):
+        Method.objects.filter(pk=asked.key).delete()
+        return
+    said = {"consumer_id": consumer.pk, "consent": _consent(asked, now), "created_at": now, "stored": True}
+    row, _new = Method.objects.update_or_create(pk=asked.key, defaults={**said, **values})
     about = {"method": str(row.pk), "kind": row.kind, "brand": row.brand, "funding": row.funding, "last4": row.last4}
     about |= {"text_sha256": asked.text_sha256, "version": VERSION, "without_payment": True}
     events.record("method.added", consumer=consumer, now=now, data=about)

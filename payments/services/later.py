@@ -20,7 +20,7 @@ from payments import crash
 from payments.models import Arrangement, Checkout, Method, Payment
 from payments.processors import KeepOrder, Outcome
 from payments.rules.gates import PAYABLE_STATUSES
-from payments.services import authority, gate, locks, settle
+from payments.services import authority, gate, locks, meanwhile, settle
 from payments.services.arrange import agreed_of, arrange
 from payments.services.methods import adapter_of
 from payments.services.sign import Agreement, sign
@@ -192,7 +192,7 @@ def _kept(checkout: Checkout, account: Account, outcome: Outcome, now: datetime)
         return _not_kept(checkout, account, Setup.VOIDED, "arrangement_active", outcome, now)
     if account.status not in PAYABLE_STATUSES:
         return _not_kept(checkout, account, Setup.VOIDED, "account_not_open", outcome, now)
-    if gate.paid_since(checkout):
+    if meanwhile.paid_since(checkout):
         return _not_kept(checkout, account, Setup.VOIDED, "already_paid_since", outcome, now)
     method, card = _method(checkout), outcome.card
     assert card is not None, "a card that is kept is shown"

@@ -20,20 +20,19 @@ from accounts.tenancy import acting_for
 from payments.models import Arrangement, HostItem, Payment, Postdate
 from payments.rules import life as rules
 from payments.rules.life import Due, State
-from payments.services import authority, contact_plans, holds, items
+from payments.services import authority, holds, items, states
 from payments.services.arrange import about_of, breach_of
 from payments.services.items import Change
 from payments.services.locks import lock_account
 from payments.services.owed import owed
 from payments.services.received import Received, received
 from payments.services.standstill import stands_still
-from settlements.services import hardship, individual
+from settlements.services import hardship
 
 log = structlog.get_logger(__name__)
 
 Status = Arrangement.Status
 WATCHED = (*Arrangement.LIVE, Status.BROKEN)
-ENDING = (Status.COMPLETED, Status.CANCELLED)
 PASSING = ("hardship", "dispute", "oc_request")
 """Why a plan rests until that is over by itself; any other rest waits for its day, or for somebody."""
 CHUNK = 500
@@ -73,7 +72,7 @@ def review_locked(arrangement_id: UUID, *, account: Account, now: datetime) -> A
         items.end_pause(row, planned, got, account=account, today=today, now=now)
         planned = _items(row)
         state = _state(row, planned, got, today)
-        _write(row, state, got, planned, account=account, now=now, always="arrangement.performing")
+        states.write(row, state, got, planned, account=account, now=now, always="arrangement.performing")
         return row
     if _to_be_looked_at(row, got):
         _suspend(row, planned, account=account, now=now)
@@ -81,7 +80,7 @@ def review_locked(arrangement_id: UUID, *, account: Account, now: datetime) -> A
     if changes := items.changes(row, planned, got, today):
         _apply(changes, row, account=account, now=now)
         planned = _items(row)
-    _write(row, _state(row, planned, got, today), got, planned, account=account, now=now)
+    states.write(row, _state(row, planned, got, today), got, planned, account=account, now=now)
     return row
 
 
@@ -171,102 +170,6 @@ def due_of(row: Arrangement, planned: Sequence[Postdate]) -> tuple[Due, ...]:
     }
     lines = [(date.fromisoformat(on), cents) for on, cents in row.due or row.schedule]
     return tuple(Due(on, cents, failed.get(on)) for on, cents in sorted(lines))
-
-
-def _write(
-    row: Arrangement,
-    state: State,
-    got: Received,
-    planned: Sequence[Postdate],
-    *,
-    account: Account,
-    now: datetime,
-    always: str = "",
-) -> None:
-    """Write what an arrangement has become, with its events and what follows for its items."""
-    before = row.status
-    status = state.status
-    if status in Arrangement.LIVE and before not in Arrangement.LIVE and _another(row):
-        # Something new was agreed meanwhile; the old one stays what it is.
-        return
-    over = state.over and row.ended_at is None
-    row.status, row.failures = status, state.failures
-    row.late_since = state.late_since if status in (Status.LATE, Status.BROKEN) else None
-    if status in ENDING or over:
-        row.ended_at = now
-    elif status in Arrangement.LIVE:
-        row.ended_at = None
-    row.save(update_fields=["status", "failures", "late_since", "ended_at", "paused_until"])
-    told = about_of(
-        row,
-        account,
-        paid_cents=got.counted_cents,
-        due_cents=state.due_cents,
-        missing_cents=state.missing_cents,
-        failures=state.failures,
-        late_since=state.late_since.isoformat() if state.late_since else None,
-        make_good_by=state.make_good_by.isoformat() if state.make_good_by else None,
-    )
-    if status != before or always:
-        events.record(always or f"arrangement.{status}", account=account, now=now, data=told)
-        if status == Status.COMPLETED:
-            _completed(row, told, got, account=account, now=now)
-        elif status == Status.CANCELLED:
-            _withdraw_offer(row, account, now)
-        elif status == Status.BROKEN and not over:
-            items.hold_all(planned, holds.BROKEN, account=account, now=now)
-        elif before == Status.BROKEN:
-            missed = items.release_all(planned, holds.BROKEN, account=account, now=now)
-            items.tell_missed(missed, account=account, now=now)
-    if over and status == Status.BROKEN:
-        _over(row, told, planned, account=account, now=now)
-
-
-@known
-def _others(arrangement_id: UUID, account_id: UUID) -> QuerySet[Arrangement]:
-    return Arrangement.objects.filter(account_id=account_id, status__in=Arrangement.LIVE).exclude(pk=arrangement_id)
-
-
-def _another(row: Arrangement) -> bool:
-    return _others.exists(row.pk, row.account_id)
-
-
-def _completed(row: Arrangement, told: dict, got: Received, *, account: Account, now: datetime) -> None:
-    """Tell what a fully paid arrangement means: a settlement is settled, a promise kept, an account perhaps paid."""
-    if row.kind == Arrangement.Kind.SETTLEMENT:
-        individual.close(account=account, status="completed", now=now)
-        events.record("settlement.completed", account=account, now=now, data=told)
-    elif row.kind == Arrangement.Kind.PROMISE:
-        events.record("promise.kept", account=account, now=now, data=told)
-    if row.kind != Arrangement.Kind.SETTLEMENT and owed(account).cents == 0:
-        events.record("account.paid_in_full", account=account, now=now, data=told)
-    on = got.last_on or local_date(now, account.consumer.time_zone)
-    about = {"arrangement": str(row.pk)}
-    contact_plans.request_when_final(row.terms, account=account, paid_on=on, about=about, now=now)
-
-
-def _over(row: Arrangement, told: dict, planned: Sequence[Postdate], *, account: Account, now: datetime) -> None:
-    """Carry out the breach policy that was accepted, once nothing can be made good any more."""
-    breach = breach_of(row.terms)
-    due = rules.owed_after_breach(
-        breach=breach,
-        kind=row.kind,
-        owed_cents=owed(account).cents,
-        total_cents=row.total_cents,
-        counted_cents=told["paid_cents"],
-    )
-    items.stop_all(planned, "arrangement_broken", row, account=account, now=now)
-    more = {"reinstates": breach.reinstates, "owed_cents": due}
-    if row.kind == Arrangement.Kind.SETTLEMENT:
-        individual.close(account=account, status="broken", now=now)
-        events.record("settlement.broken", account=account, now=now, data=told | more)
-    elif row.kind == Arrangement.Kind.PROMISE:
-        events.record("promise.broken", account=account, now=now, data=told | more)
-
-
-def _withdraw_offer(row: Arrangement, account: Account, now: datetime) -> None:
-    if row.kind == Arrangement.Kind.SETTLEMENT:
-        individual.close(account=account, status="withdrawn", now=now)
 
 
 @known
@@ -448,7 +351,7 @@ def cancel(*, arrangement: Arrangement, by: str, reason: str, now: datetime) -> 
         row.save(update_fields=["status", "ended_at", "late_since", "paused_until"])
         items.stop_all(_items(row), "", row, account=account, now=now)
         authority.revoke(row.authorization, account=account, by=by, now=now)
-        _withdraw_offer(row, account, now)
+        states.withdraw_offer(row, account, now)
         told = about_of(
             row, account, by=by, reason=reason, paid_cents=got.counted_cents, owed_cents=owed(account).cents
         )

@@ -19,7 +19,20 @@ from accounts.known import known
 from accounts.models import Account
 from payments.models import HostItem, Method, Payment, Postdate
 from payments.processors import Outcome
-from payments.services import batches, consequences, incidents, ledger, letters, life, locks, moves, reversals, settle
+from payments.rules import returns
+from payments.services import (
+    batch_posting,
+    batches,
+    consequences,
+    incidents,
+    ledger,
+    letters,
+    life,
+    locks,
+    moves,
+    reversals,
+    settle,
+)
 from payments.services import postdates as own_postdates
 from payments.services.methods import wipe_acknowledged
 
@@ -225,7 +238,7 @@ def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:
         return
     taken = _by_keys.first([postdate.pk])
     if line.status == DECLINED:
-        _fail(postdate, line, account, now)
+        _fail(postdate, taken, line, account, now)
         return
     if taken is None:
         stopped = postdate.status in (Postdate.Status.CANCELLED, Postdate.Status.HELD)
@@ -263,12 +276,25 @@ def _take(postdate: Postdate, line: HostLine, account: Account, now: datetime) -
     return payment
 
 
-def _fail(postdate: Postdate, line: HostLine, account: Account, now: datetime) -> None:
-    """Write the try that failed, once for its day and code: a host may touch the line for any reason (ACH-11)."""
+def _fail(postdate: Postdate, taken: Payment | None, line: HostLine, account: Account, now: datetime) -> None:
+    """Write the try that failed, once for its day and code: a host may touch the line for any reason (ACH-11).
+
+    :param taken: what a batch or the host itself said was taken: a debit whose line says no now came back.
+    """
     code = _return_code(line, postdate.method.kind if postdate.method else "")
     key = uuid.uuid5(postdate.pk, f"{line.on.isoformat()} {code}")
     # Before, each was known by when its line was last touched.
     if _by_keys.exists([key, uuid.uuid5(postdate.pk, line.updated_at.isoformat())]):
+        return
+    # The same try, told before: by the batch that it was in, or by the host without its code.
+    untold = uuid.uuid5(postdate.pk, f"{line.on.isoformat()} ")
+    if (known := _by_keys.first([untold, batch_posting.key_of_no(postdate.pk)])) is not None:
+        _told_again(known, key, code, account, now)
+        return
+    if taken is not None and taken.kind == Method.Kind.ACH and (not taken.acknowledged_at or _was_seen(line, postdate)):
+        Payment.objects.filter(pk=taken.pk, acknowledged_at=None).update(acknowledged_at=now)
+        _seen(postdate, line, now)
+        _payment_of(taken, line, account, now)
         return
     payment = _written(postdate, line, account, key, Payment.Status.DECLINED, now, code)
     if postdate.status in (Postdate.Status.SCHEDULED, Postdate.Status.HELD, Postdate.Status.CANCEL_REQUESTED):
@@ -277,6 +303,15 @@ def _fail(postdate: Postdate, line: HostLine, account: Account, now: datetime) -
     events.record("payment.declined", account=account, now=now, data=told)
     if code:
         consequences.after_return(payment, account=account, now=now)
+
+
+def _told_again(payment: Payment, key: uuid.UUID, code: str, account: Account, now: datetime) -> None:
+    """Take a host's line for a try that is known; what its bank said of it is followed once."""
+    payment.idempotency_key, payment.acknowledged_at = key, payment.acknowledged_at or now
+    payment.save(update_fields=["idempotency_key", "acknowledged_at"])
+    if code and code != returns.code_of(payment.network_decline_code, payment.decline_code):
+        outcome = Outcome(status="declined", decline_code=payment.decline_code, network_decline_code=code)
+        reversals.explained(payment, account, outcome, now)
 
 
 def _written(

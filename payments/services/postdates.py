@@ -9,13 +9,15 @@ from django.db.models import QuerySet
 from accounts.known import known
 from accounts.models import Account, Event
 from payments.models import BatchItem, Postdate
-from payments.services import holds, incidents, items, life, replan
+from payments.services import announced, arrange, holds, incidents, items, life, replan
 from payments.services.arrange import move
 from payments.services.locks import lock_account
 
 Status = Postdate.Status
 CHANGED_AT_HOST = "changed_at_host"
 """Holds what the host planned otherwise than it was signed; the incident is called the same."""
+KEPT_BY_HOST = "kept_by_host"
+"""The incident of a payment that another card or bank account was to take over and that its host did not let go of."""
 
 
 @known
@@ -64,14 +66,18 @@ def settle_cancel(*, postdate_id: UUID, cancelled: bool, reason: str, now: datet
         return found
     if cancelled or reason == "already_cancelled":
         return _cancelled(found, account, reason, now)
-    changing, found.held_for = found.replacement is not None, ""
+    changing, found.held_for = found.replacement, ""
     move(found, account, Status.SCHEDULED, "postdate.changed", now, cancel_refused=True, reason=reason)
     replan.follow(found, account=account, now=now)
-    if changing and found.arrangement.withdrawn:
+    if changing is not None and found.arrangement.withdrawn:
         found.replacement = None
         found.save(update_fields=["replacement"])
         return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now)
     items.hold_again(found, account=account, now=now)
+    replan.hold_as_before(found, changing, account=account, now=now)
+    if changing is not None and changing["method"] not in (None, str(found.method_id)):
+        told = {"postdate": str(found.pk), "amount_cents": found.amount_cents, "reason": reason}
+        incidents.open(kind=KEPT_BY_HOST, key=str(found.pk), now=now, account=account, data=told)
     return found
 
 
@@ -84,8 +90,7 @@ def hold(*, postdate: Postdate, reason: str, now: datetime) -> Postdate:
         found, account = _locked(postdate.pk)
         if found.status != Status.SCHEDULED:
             return found
-        found.held_for = reason[:60]
-        return move(found, account, Status.HELD, "postdate.hold_requested", now, reason=reason)
+        return arrange.hold(found, reason, account=account, now=now)
 
 
 @transaction.atomic
@@ -125,7 +130,7 @@ def changed_by_host(postdate: Postdate, *, on: date, amount_cents: int, account:
         return postdate
     if _as_signed(postdate, on, amount_cents):
         missed = items.release_all([postdate], CHANGED_AT_HOST, account=account, now=now)
-        items.tell_missed(missed, account=account, now=now)
+        announced.tell_missed(missed, account=account, now=now)
     elif not _moved_by_batch(postdate, on, amount_cents):
         items.hold_all([postdate], CHANGED_AT_HOST, account=account, now=now)
         told = {"postdate": str(postdate.pk), "signed_for": postdate.due_on.isoformat(), "planned_for": on.isoformat()}

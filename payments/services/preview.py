@@ -1,5 +1,6 @@
 """What a change of an arrangement comes to, with its effect on the settlement, before anybody confirms it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from accounts.calendars import add_months, local_date
+from accounts.calendars import local_date
 from accounts.known import known
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
@@ -20,22 +21,22 @@ from payments.services import authority, gate, life, replan, tries
 from payments.services.arrange import BY_THEMSELVES, breach_of
 from payments.services.authorize import usable
 from payments.services.gate import Standing
+from payments.services.limits import last_day, limit_of, terms_of
 from payments.services.locks import read_account
 from payments.services.means import means_of_method
 from payments.services.methods import kept_for
 from payments.services.owed import owed
 from payments.services.received import received
 from payments.services.route import Route
-from settlements.rules.offers import METHODS, MOST_DAYS, MOST_PAYMENTS, Allowed, Terms
 from settlements.rules.schedules import Line
 
 _UNCHANGED = Changed()
 KINDS = ("move", "skip", "frequency", "method", "advance", "pay_extra", "pay_off", "cancel")
 COUNTED = ("move", "skip", "frequency", "method", "advance")
+"""What the rules limit in number; nobody is kept from paying or from cancelling."""
 BY_STAFF_ONLY = ("advance",)
 MOST_IN_ADVANCE = 10
 """Days: with more, a weekly payment would be taken before the one it follows."""
-"""What the rules limit in number; nobody is kept from paying or from cancelling."""
 _SENTENCES = {
     "change_unknown": gettext_noop("Please choose what you would like to change."),
     "arrangement_not_running": gettext_noop("This arrangement cannot be changed now."),
@@ -186,11 +187,6 @@ def _against(facts: Facts, wish: Wish) -> list[Refusal]:
     return found
 
 
-def limit_of(terms: dict[str, Any], number: str) -> Any:
-    """Read a number of the accepted terms from their trace; None where nothing was said."""
-    return next((value for name, *_from, value in terms.get("trace", ()) if name == number), None)
-
-
 def work_out(facts: Facts, wish: Wish, language: str) -> Preview:
     if found := _against(facts, wish):
         return Preview(refusals=tuple(found))
@@ -234,7 +230,8 @@ def _paying(facts: Facts, wish: Wish) -> Preview:
 
 
 def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
-    row, today, limit = facts.row, facts.today, _limit_on(facts)
+    row, today = facts.row, facts.today
+    limit = last_day(row, facts.planned, today)
     kind = row.method.kind if row.method else ""
     if wish.kind == "move":
         # Without a day it is refused like any day that is not later.
@@ -246,7 +243,12 @@ def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
         )
     elif wish.kind == "frequency":
         changed = rules.reschedule(
-            facts.planned, wish.frequency, terms=_terms(facts), today=today, limit_on=limit, method=kind or "card"
+            facts.planned,
+            wish.frequency,
+            terms=terms_of(row, limit),
+            today=today,
+            limit_on=limit,
+            method=kind or "card",
         )
     elif wish.kind == "advance":
         changed = _in_advance(facts, wish, limit, kind)
@@ -256,7 +258,9 @@ def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
         return Preview(refusals=changed.refusals)
     stay = [(one.due_on, one.amount_cents) for one in facts.planned if one.key not in changed.gone]
     lines = tuple(sorted([*stay, *((line.due_on, line.amount_cents) for line in changed.lines)]))
-    method, _route = method_of(facts, wish)
+    method, route = method_of(facts, wish)
+    if against := _closed(facts, lines, method, route):
+        return Preview(refusals=tuple(against))
     if method is not None and facts.by_staff and not wish.recording:
         if unsigned := _unsigned(facts, wish, changed, method):
             return Preview(refusals=tuple(unsigned))
@@ -280,8 +284,17 @@ def _changing(facts: Facts, wish: Wish, language: str) -> Preview:
     )
 
 
+def _closed(facts: Facts, lines: Sequence[tuple[date, int]], method: Method | None, route: Route) -> list[Refusal]:
+    """Ask what a new plan would have to pass, whoever changes it: what is planned anew is handed over anew."""
+    if method is None and facts.row.method is not None:
+        return [gate.no("method_not_routed", "method")]
+    ahead = [Line(on, cents) for on, cents in lines]
+    means = means_of_method(method) if method else None
+    return gate.against_agreeing(facts.at, ahead, means, route.executor, now=facts.now)
+
+
 def _other_method(facts: Facts, wish: Wish) -> Changed:
-    """Let another card or bank account take over what is planned, by the gates of a new plan: no host asks again."""
+    """Let another card or bank account take over what is planned."""
     method = wish.method
     mine = method is not None and method.consumer_id == facts.account.consumer_id
     if method is None or not mine or not usable(method) or not kept_for(facts.account, method):
@@ -294,8 +307,6 @@ def _other_method(facts: Facts, wish: Wish) -> Changed:
     route = _route_for(facts, method, lines) if lines else None
     if route is None or method.kind not in facts.at.allowed.methods(max(len(lines), 2)):
         return Changed(refusals=(gate.no("method_not_routed", "method"),))
-    if against := gate.against_agreeing(facts.at, lines, means_of_method(method), route.executor, now=facts.now):
-        return Changed(refusals=tuple(against))
     return Changed(tuple(one.key for one in moving), lines)
 
 
@@ -340,42 +351,6 @@ def method_of(facts: Facts, wish: Wish) -> tuple[Method | None, Route]:
     first = Line(facts.today + timedelta(days=1), 1)
     route = _route_for(facts, method, (first,))
     return (method, route) if route is not None else (None, BY_THEMSELVES)
-
-
-def _limit_on(facts: Facts) -> date:
-    """Give the last day that the accepted terms allow; what was moved behind it by agreement stays possible."""
-    terms, row = facts.row.terms, facts.row
-    first = date.fromisoformat(row.schedule[0][0])
-    last_planned = max((one.due_on for one in facts.planned), default=facts.today)
-    months = terms.get("max_months") or 0
-    if months and not limit_of(terms, "ends_on"):
-        limit = add_months(first, months)
-    elif "last_on" in terms:
-        limit = date.fromisoformat(terms["last_on"])
-    else:
-        limit = facts.today + timedelta(days=MOST_DAYS)
-    return max(limit, last_planned)
-
-
-def _terms(facts: Facts) -> Terms:
-    """Make the limits of the remaining payments out of what was accepted."""
-    said, row = facts.row.terms, facts.row
-    return Terms(
-        balance_cents=row.total_cents,
-        amount_cents=row.total_cents,
-        saving_cents=0,
-        max_payments=MOST_PAYMENTS,
-        last_date=_limit_on(facts),
-        minimum_payment_cents=said.get("minimum_payment_cents", 0),
-        allowed=Allowed(recurring_methods=METHODS),
-        text="",
-        level=said.get("level") or "",
-        version=said.get("version"),
-        trace=(),
-        kind=row.kind,
-        monthly_minimum_cents=said.get("monthly_minimum_cents", 0),
-        conversion=limit_of(said, "conversion") or "annual",
-    )
 
 
 def text_of(facts: Facts, method: Method, lines: tuple[tuple[date, int], ...], language: str) -> tuple[str, str, str]:

@@ -3,7 +3,9 @@
 At no moment two items of one payment can both be charged: what follows is written beside the old item
 (`Postdate.replacement`) and becomes an item of its own only when whoever held the old one has let it go. Items that
 are let go together follow together; if one of them is not let go, the others are planned again as they were. A host
-may answer late: what was signed for must still stand then, and what must not be charged by then is planned as held.
+may answer late: what was signed for must still stand then, and what must not be charged by then is planned as held. So
+is what nobody can be told of in time any more: a charge was agreed to on the day it was signed, whenever its host
+answers, and the days until its notice count from there (PDC-01).
 """
 
 import uuid
@@ -17,8 +19,8 @@ from accounts import events
 from accounts.calendars import local_date
 from accounts.models import Account
 from payments.models import Arrangement, Method, Postdate
-from payments.services import change_notices, gate
-from payments.services.arrange import BY_THEMSELVES, about_of, move, new_postdate, schedule_postdates
+from payments.services import announced, change_notices, gate, holds
+from payments.services.arrange import BY_THEMSELVES, about_of, hold, move, new_postdate, schedule_postdates
 from payments.services.route import Route
 
 Status = Postdate.Status
@@ -50,7 +52,8 @@ def let_go(
         "shifts": shifts,
     }
     for item in items:
-        item.replacement, item.held_for = follows, reason
+        item.replacement = follows | {"held_for": item.held_for if item.status == Status.HELD else ""}
+        item.held_for = reason
         item.save(update_fields=["replacement"])
         if item.executor == "host":
             move(item, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now, reason=reason)
@@ -91,14 +94,37 @@ def follow(item: Postdate, *, account: Account, now: datetime) -> None:
         _shift(arrangement, gone, lines)
     joined_methods = Method.objects.select_related("processor_account")
     method = joined_methods.get(pk=plan["method"]) if plan["method"] else None
-    _plan(arrangement, gone, lines, method=method, route=Route(*plan["route"]), account=account, now=now)
+    signed = arrangement.authorization
+    agreed_at = signed.accepted_at if signed else now
+    route = Route(*plan["route"])
+    _plan(arrangement, gone, lines, method=method, route=route, agreed_at=agreed_at, account=account, now=now)
 
 
 def _as_before(gone: Sequence[Postdate], *, arrangement: Arrangement, account: Account, now: datetime) -> None:
     for one in gone:
         route = Route(one.executor, one.notifier)
         lines = [(one.due_on, one.amount_cents)]
-        _plan(arrangement, [one], lines, method=one.method, route=route, account=account, now=now)
+        # What was signed since is not what covers these: they count from the day on which all of it was agreed.
+        at = arrangement.accepted_at
+        (again,) = _plan(
+            arrangement, [one], lines, method=one.method, route=route, agreed_at=at, account=account, now=now
+        )
+        hold_as_before(again, one.replacement, account=account, now=now)
+
+
+def hold_as_before(item: Postdate, asked: dict[str, Any] | None, *, account: Account, now: datetime) -> None:
+    """Hold an item for what only the one knew that was asked back; any other reason is found by itself.
+
+    :param asked: what was to follow that one; a request of earlier days does not say what held it.
+    """
+    reason = (asked or {}).get("held_for", "")
+    if not reason or reason in holds.STANDING:
+        return
+    if item.status == Status.SCHEDULED:
+        hold(item, reason, account=account, now=now)
+    elif item.status == Status.HELD:
+        item.held_for = reason
+        item.save(update_fields=["held_for"])
 
 
 def _shift(arrangement: Arrangement, gone: Sequence[Postdate], lines: Sequence[tuple[date, int]]) -> None:
@@ -118,10 +144,14 @@ def _plan(
     *,
     method: Method | None,
     route: Route,
+    agreed_at: datetime,
     account: Account,
     now: datetime,
-) -> None:
-    """Make the items that follow: each takes over the number of one that went, the rest count on."""
+) -> list[Postdate]:
+    """Make the items that follow: each takes over the number of one that went, the rest count on.
+
+    :param agreed_at: when the consumer agreed to be charged on these days.
+    """
     numbers = sorted(one.number for one in gone)
     every = Postdate.objects.filter(arrangement=arrangement)
     of = gone[0].of + len(lines) - len(gone) if len(lines) > len(gone) else gone[0].of
@@ -144,7 +174,11 @@ def _plan(
         item.turn = turn if every.filter(number=number).exists() else 0
         made.append(item)
     Postdate.objects.bulk_create(made)
-    today = local_date(now, account.consumer.time_zone)
+    zone = account.consumer.time_zone
+    today, signed_on = local_date(now, zone), local_date(agreed_at, zone)
     channel = gate.channel_for(account.consumer)
-    schedule_postdates(made, account=account, arrangement=arrangement, signed_on=today, channel=channel, now=now)
+    schedule_postdates(made, account=account, arrangement=arrangement, signed_on=signed_on, channel=channel, now=now)
     change_notices.owe(made, gone, account=account, arrangement=arrangement, channel=channel, today=today, now=now)
+    announced.hold_silent(made, account=account, now=now)
+    announced.hold_past(made, account=account, now=now)
+    return made

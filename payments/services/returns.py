@@ -13,7 +13,7 @@ from payments.models import Method, Payment, Postdate
 from payments.processors import BankChange, Outcome
 from payments.rules import returns
 from payments.rules.bank import check_bank_account, last4, typed_digits
-from payments.services import consequences, holds, items, life, reversals, settle
+from payments.services import announced, consequences, holds, items, life, reversals, settle
 from payments.services.locks import lock_account
 
 _SENTENCES = {
@@ -175,7 +175,7 @@ def card_updated(
 def _go_on(method: Method, account: Account, now: datetime) -> None:
     """Let go of what waited for a card or bank account to be put right."""
     missed = items.release_all(_planned(method, account), holds.UPDATE_PENDING, account=account, now=now)
-    items.tell_missed(missed, account=account, now=now)
+    announced.tell_missed(missed, account=account, now=now)
 
 
 def _accounts(method: Method) -> list[UUID]:

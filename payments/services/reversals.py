@@ -14,6 +14,8 @@ from payments.services import consequences, gate, incidents, ledger, life, moves
 from payments.services.owed import owed
 
 Status = Payment.Status
+TWICE = "given_back_twice"
+"""The incident of a payment that a bank takes back although it was refunded: only a person can get one of them back."""
 
 
 def returned(
@@ -23,7 +25,10 @@ def returned(
     moves.keep_codes(payment, outcome)
     was_settled = payment.status == Status.SUCCEEDED
     if was_settled:
-        ledger.book(payment, cents=-ledger.net_cents(payment), reason="return", now=now)
+        net_cents = ledger.net_cents(payment)
+        ledger.book(payment, cents=-net_cents, reason="return", now=now)
+        if net_cents != payment.amount_cents:
+            moves.incident(payment, account, TWICE, outcome, now)
     follows = tries.failed(payment, now=now)
     moves.move(payment, account, Status.RETURNED, "payment.returned", now, origin, **follows)
     life.after_money(account=account, now=now)
@@ -87,6 +92,8 @@ def record_dispute(
             )
             moves.move(payment, account, Status.CHARGED_BACK, "payment.charged_back", now, origin)
             life.after_money(account=account, now=now)
+    elif said in ("opened", "lost") and payment.status == Status.REFUNDED and origin == "processor":
+        moves.incident(payment, account, TWICE, _why(reason, code, origin), now)
     elif said == "won" and payment.status == Status.CHARGED_BACK:
         # Lost and won before, only the last loss is undone.
         fought = payment.entries.filter(book="debt", reason__in=("chargeback", "reinstated"))

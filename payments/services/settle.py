@@ -93,6 +93,8 @@ def apply(payment: Payment, *, account: Account, outcome: Outcome, now: datetime
             reversals.explained(payment, account, outcome, now)
         case (Status.SUCCEEDED, "succeeded") if outcome.refunded_cents:
             reversals.refund(payment, account=account, refunded_cents=outcome.refunded_cents, now=now, origin=origin)
+        case (Status.REFUNDED, "declined") if origin == "processor":
+            moves.incident(payment, account, reversals.TWICE, outcome, now)
         case (Status.DECLINED | Status.VOIDED, "succeeded" | "pending"):
             moves.incident(payment, account, "money_moved_after_no", outcome, now)
     return payment

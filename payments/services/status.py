@@ -16,13 +16,12 @@ from accounts.calendars import local_date
 from accounts.known import known
 from accounts.models import Account
 from payments.models import Arrangement, Payment, Postdate
-from payments.services import holds, incidents, items, life
+from payments.services import announced, holds, incidents, items, life
 from payments.services.locks import lock_account
 from payments.services.standstill import stands_still
 
 RELEASED = (holds.BY_STATUS, "account_not_open", holds.STILL)
 """What a hold is called that ends with the status or a dispute: ours, and the gates' at a charge that came due."""
-LATE_NOTICE = "notice_not_proven"
 
 
 def account_status_changed(*, account: Account, before: str, after: str, now: datetime) -> None:
@@ -99,7 +98,7 @@ def release(*, account: Account, now: datetime, reasons: Iterable[str] = RELEASE
         for reason in reasons:
             missed += items.release_all(held, reason, account=account, now=now)
         missed += [item for item in held if item.held_for in reasons and item.due_on <= today]
-    items.tell_missed(missed, account=account, now=now)
+    announced.tell_missed(missed, account=account, now=now)
 
 
 @known

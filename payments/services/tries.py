@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.known import known
 from accounts.models import Account
-from payments.models import Method, Payment, Postdate
+from payments.models import Arrangement, Method, Payment, Postdate
 from payments.rules import returns
 from payments.rules.attempts import FailedAttempt
 from payments.rules.cards import Decline, decline
@@ -24,6 +24,7 @@ FAILED = (Payment.Status.DECLINED, Payment.Status.RETURNED)
 AGAIN_AFTER = timedelta(hours=1)
 """After a try that reached nobody: the processor refused the request, or it was ended before it was charged."""
 REFUSES, STOPPED = "processor_refuses", "stopped_by_staff"
+PLAN_OVER = "arrangement_not_running"
 REACHED_NOBODY = 5
 """So many tries of one item that reached nobody are enough: somebody must look."""
 LOOK_BACK = 200
@@ -116,20 +117,31 @@ def retry(*, postdate: Postdate, after: Payment, now: datetime) -> NextTry:
     """Plan the next try of an item whose latest one just failed, or give the item up; the caller holds the locks."""
     method = after.method
     assert method is not None, "a machine charges a method"
-    earlier = attempts_with(kind=method.kind, fingerprint=method.fingerprint, item=postdate.pk, but=after.pk)
-    decided = next_try(
-        kind=after.kind,
-        amount_cents=postdate.amount_cents,
-        zone=after.consumer.time_zone,
-        failed=[*earlier, attempt_of(after, item=postdate.pk, at=now)],
-        brand=method.brand,
-    )
+    if _over.exists(postdate.arrangement_id):
+        # It came back after its plan had ended: nothing of that is planned any more.
+        decided = NextTry(None, PLAN_OVER)
+    else:
+        earlier = attempts_with(kind=method.kind, fingerprint=method.fingerprint, item=postdate.pk, but=after.pk)
+        decided = next_try(
+            kind=after.kind,
+            amount_cents=postdate.amount_cents,
+            zone=after.consumer.time_zone,
+            failed=[*earlier, attempt_of(after, item=postdate.pk, at=now)],
+            brand=method.brand,
+        )
     if decided.at is None:
         postdate.status, postdate.decided_at = Status.FAILED, now
     elif postdate.status == Status.TAKEN:
         postdate.status, postdate.decided_at = Status.SCHEDULED, None
     _write(postdate, run_at=decided.at)
     return decided
+
+
+@known
+def _over(arrangement_id: UUID) -> QuerySet[Arrangement]:
+    broken = Q(status=Arrangement.Status.BROKEN, ended_at__isnull=False)
+    ended = broken | Q(status=Arrangement.Status.CANCELLED) | Q(authorization__revoked_at__isnull=False)
+    return Arrangement.objects.filter(ended, pk=arrangement_id)
 
 
 @transaction.atomic

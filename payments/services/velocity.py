@@ -1,7 +1,8 @@
 """Whether a card may be tried now, by the payments and stored cards that there are (AUTH-16); staff see who may not.
 
 A press that charges several accounts is one decline. Items of the due run are nobody's presses and are not counted. A
-card that is only to be kept has no checkout: what was kept is a method, what was not is an event.
+card that is only to be kept has no checkout: what was kept is a method, what was not is an event, and what its bank is
+being asked about is a method that is not stored yet.
 """
 
 from collections.abc import Iterable
@@ -32,6 +33,7 @@ from payments.services import incidents
 
 DECLINES, CARDS = "too_many_declines", "too_many_cards"
 REFUSED, ASKS = "method.refused", "bank_asks"
+NOBODYS = UUID(int=0)
 _SENTENCES = {
     DECLINES: gettext_noop(
         "Your bank said no several times. A card can be tried again from %(again_at)s. Other ways to pay stay open, "
@@ -45,13 +47,20 @@ _SENTENCES = {
 
 
 def against(
-    account: Account, *, visit_id: UUID | None, link_id: UUID | None, card: str = "", now: datetime
+    account: Account,
+    *,
+    visit_id: UUID | None,
+    link_id: UUID | None,
+    card: str = "",
+    key: UUID | None = None,
+    now: datetime,
 ) -> list[Refusal]:
     """List why a card may not be tried now: in this visit, or by this link, or this card on this account.
 
     :param card: its fingerprint; without one only the visit is looked at.
+    :param key: of the page that asks now, where the card is only to be kept: sent again, it is no other try.
     """
-    declined, tried = _read(account, visit_id, link_id, card, now)
+    declined, tried = _read(account, visit_id, link_id, card, key, now)
     found = [
         (DECLINES, wait_after_declines(now, declined)),
         (CARDS, wait_for_another_card(now, tried, card) if card else None),
@@ -62,13 +71,13 @@ def against(
 
 
 def _read(
-    account: Account, visit_id: UUID | None, link_id: UUID | None, card: str, now: datetime
+    account: Account, visit_id: UUID | None, link_id: UUID | None, card: str, key: UUID | None, now: datetime
 ) -> tuple[list[datetime], list[Tried]]:
     """Read the declines of a visit or link, and the cards tried on the account, in one query."""
     if not (visit_id or link_id or card):
         return [], []
     who = account.pk, account.consumer_id, visit_id, str(visit_id or ""), link_id
-    rows = _tries(*who, bool(card), now - DECLINES_WITHIN, now - CARDS_WITHIN)
+    rows = _tries(*who, bool(card), key or NOBODYS, now - DECLINES_WITHIN, now - CARDS_WITHIN)
     declined = {key: at for what, key, at in sorted(rows, key=lambda row: row[2]) if what == "d"}
     return list(declined.values()), [Tried(key, at) for what, key, at in rows if what == "c"]
 
@@ -81,10 +90,14 @@ def _tries(
     visit: str,
     link_id: UUID | None,
     card: bool,
+    key: UUID,
     declined: datetime,
     tried: datetime,
 ) -> QuerySet:
-    """List as `d` each decline since `declined`, and with a card as `c` each card tried since `tried`."""
+    """List as `d` each decline since `declined`, and with a card as `c` each card tried since `tried`.
+
+    A card that is only to be kept and whose bank has not answered yet may be declined: it counts as one.
+    """
     cards = Payment.objects.filter(kind=Method.Kind.CARD, postdate=None)
     unkept = Event.objects.filter(consumer=consumer_id, kind=REFUSED).order_by()
     parts = []
@@ -103,6 +116,9 @@ def _tries(
         said = unkept.annotate(visit=KT("data__visit"), reason=KT("data__reason"))
         noes = said.filter(visit=visit, occurred_at__gt=declined).exclude(reason=ASKS)
         parts += [noes.annotate(what=Value("d"), key=KT("data__method"), at=F("occurred_at"))]
+        asked = Method.objects.filter(consumer=consumer_id, kind=Method.Kind.CARD, stored=False, removed_at=None)
+        asked = asked.annotate(visit=KT("consent__visit")).filter(visit=visit, created_at__gt=declined)
+        parts += [asked.exclude(pk=key).annotate(what=Value("d"), key=Cast("pk", TextField()), at=F("created_at"))]
     if card:
         paid = cards.filter(account=account_id, intended_at__gt=tried)
         kept = Checkout.objects.filter(account=account_id, confirmed_at__gt=tried).exclude(setup_status="")

@@ -23,9 +23,9 @@ from payments.services import change as services
 from payments.services import gate, replan, wallet
 from payments.services.authorize import usable
 from payments.services.change import Preview, Signer, Wish
+from payments.services.limits import limit_of
 from payments.services.means import means_of_method
 from payments.services.methods import kept_for
-from payments.services.preview import limit_of
 from payments.sight import language, local, say
 from payments.views.own import own_arrangement
 

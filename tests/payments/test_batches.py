@@ -222,6 +222,16 @@ def test_without_proof_of_its_notice_a_planned_payment_is_not_approved(served):
     assert why == ["notice_not_proven"]
 
 
+def test_without_proof_that_its_changed_day_was_told_a_planned_payment_is_not_approved_ach_08(served):
+    planned = Postdate.objects.get(number=2)
+    Notice.objects.create(
+        postdate=planned, kind="date_change", owner="portal", channel="letter", earliest_on=NOW.date(),
+        target_on=NOW.date(), latest_on=NOW.date(), send_by=NOW.date(), about={"was": ["2027-01-01", 125_00]},
+    )  # fmt: skip
+    (why,) = batches.problems(collected(), now=DUE).values()
+    assert why == ["change_notice_not_proven"]
+
+
 def test_the_bank_file_holds_the_numbers_the_event_and_the_row_do_not(served):
     batch, body = exported()
     lines = body.decode().splitlines()
@@ -320,6 +330,90 @@ def test_a_return_code_of_a_planned_debit_in_a_batch_is_followed_and_counted_ach
     assert (Method.objects.get().blocked_reason, Arrangement.objects.get().status) == ("R10", "cancelled")
     (readings,) = meters.meters(now=DUE).values()
     assert (readings[0].name, readings[0].returned, readings[0].debits) == ("unauthorized", 1, 2)
+    with acting_for(ALL_AGENCIES):
+        assert findings() == []
+
+
+def declined(postdate, *, code="", on=DUE_ON, touched=DUE):
+    """The host's own line of a try that failed."""
+    line = Shown(postdate)
+    line.status, line.return_code, line.on, line.updated_at = "DECLINED", code, on, touched
+    return line
+
+
+def shown(shop, line):
+    mirror.mirror(account=shop.account, payments=[line], postdates=[], now=DUE)
+
+
+def returned():
+    """How many debits came back, of how many, and how often a no was told."""
+    (readings,) = meters.meters(now=DUE).values()
+    overall = next(one for one in readings if one.name == "overall")
+    return overall.returned, overall.debits, Event.objects.filter(kind="payment.declined").count()
+
+
+def failed_in_batch(code):
+    batch, _body = exported()
+    planned = items(batch)[1]
+    batches.fail(item=planned, code=code, by=ANN, now=DUE)
+    return batch, planned.postdate
+
+
+@pytest.mark.parametrize("code", ["R01", "NSF"])
+@pytest.mark.parametrize("first", ["batch", "host"])
+def test_a_try_that_failed_in_a_batch_and_is_shown_by_the_host_is_one_try_ach_11(served, other_shop, first, code):
+    batch, postdate = failed_in_batch(code)
+    said = [
+        lambda: batch_posting.post(batch=batch, by=ANN, now=DUE),
+        lambda: shown(served, declined(postdate, code="R01")),
+    ]
+    for tell in said if first == "batch" else reversed(said):
+        tell()
+    assert returned() == (1, 2, 1)
+    tried = Payment.objects.get(postdate=postdate)
+    assert (tried.status, tried.acknowledged_at) == ("declined", DUE)
+    assert BatchItem.objects.get(postdate=postdate).payment_id == tried.pk
+    for line in (declined(postdate, code="R01"), declined(postdate, code="R01", touched=DUE + dt.timedelta(days=1))):
+        shown(served, line)
+        batch_posting.post(batch=batch, by=ANN, now=DUE)
+    assert returned() == (1, 2, 1)
+    shown(served, declined(postdate, code="R01", on=dt.date(2027, 1, 7)))
+    assert returned() == (2, 3, 2)
+    with acting_for(other_shop.agency):
+        assert not Payment.objects.exists()
+
+
+def test_the_code_that_a_host_names_after_its_line_belongs_to_the_try_that_failed_in_a_batch(served):
+    batch, postdate = failed_in_batch("R01")
+    batch_posting.post(batch=batch, by=ANN, now=DUE)
+    for code in ("", "R01", "R01"):
+        shown(served, declined(postdate, code=code))
+    assert returned() == (1, 2, 1)
+    assert Method.objects.get().blocked_at is None
+
+
+def test_what_the_host_says_of_a_try_that_a_batch_called_refused_is_followed_once(served):
+    batch, postdate = failed_in_batch("NSF")
+    batch_posting.post(batch=batch, by=ANN, now=DUE)
+    assert Method.objects.get().blocked_at is None
+    for _push in range(2):
+        shown(served, declined(postdate, code="R10"))
+    assert (Method.objects.get().blocked_reason, Arrangement.objects.get().status) == ("R10", "cancelled")
+    assert returned() == (1, 2, 1)
+
+
+def test_a_debit_that_a_batch_called_taken_and_the_host_calls_declined_came_back_once_ach_11(served):
+    batch, _body = exported()
+    batch_posting.post(batch=batch, by=ANN, now=DUE)
+    postdate = Postdate.objects.get(number=2)
+    assert owed(served.account).cents == 750_00
+    for touched in (DUE, DUE + dt.timedelta(days=1)):
+        shown(served, declined(postdate, code="R10", touched=touched))
+    taken = Payment.objects.get(postdate=postdate)
+    assert (taken.status, taken.network_decline_code, ledger.net_cents(taken)) == ("returned", "R10", 0)
+    assert (returned(), kinds(served.account).count("payment.returned")) == ((1, 2, 0), 1)
+    assert Method.objects.get().blocked_reason == "R10"
+    assert owed(served.account).cents == 875_00
     with acting_for(ALL_AGENCIES):
         assert findings() == []
 

@@ -4,10 +4,11 @@ import datetime as dt
 
 import pytest
 
-from accounts.models import Agency, Event
+from accounts.models import Account, Agency, Event, Licence
+from accounts.services import consent
 from accounts.tenancy import acting_for
-from payments.models import Arrangement, Authorization, Incident, Method, Notice, Payment, Postdate
-from payments.services import change, disputes, life, postdates, wallet
+from payments.models import Arrangement, Authorization, Dispute, Incident, Method, Notice, Payment, Postdate
+from payments.services import change, disputes, life, postdates, route, wallet
 from payments.services.change import Wish
 from tests.conftest import NOW
 from tests.payments.conftest import MASTERCARD, VISA_DEBIT, today
@@ -396,3 +397,174 @@ def test_a_card_that_was_ruled_out_before_the_host_answers_is_held_there(plan):
     host_lets_go()
     assert (item(2).turn, item(2).status, item(2).held_for) == (1, "held", "method_blocked")
     assert told_of(item(2))[-1] == ("postdate.hold_requested", True)
+
+
+def answered(month, day, year=2027):
+    """Ten in the morning of a day where the consumer lives, when the host's answer comes."""
+    return dt.datetime(year, month, day, 15, tzinfo=dt.UTC)
+
+
+def notices(postdate):
+    return list(Notice.objects.filter(postdate=postdate).order_by("kind").values_list("kind", "status", "send_by"))
+
+
+def missed():
+    (incident,) = Incident.objects.filter(kind="held_past_its_day")
+    return incident.data["postdates"]
+
+
+def test_a_change_that_the_host_answers_in_the_last_days_still_owes_its_notice_pdc_01(plan):
+    """Signed 45 days ahead: the five days that need no notice count from then, not from the answer."""
+    moved_to_the_15th(plan)
+    host_lets_go(now=answered(1, 11))
+    assert (item(2).turn, item(2).status) == (1, "scheduled")
+    assert notices(item(2)) == [("predebit", "due", dt.date(2027, 1, 12))]
+
+
+def test_a_change_that_is_answered_after_the_day_of_its_notice_is_held_at_the_host_pdc_01(plan):
+    moved_to_the_15th(plan)
+    host_lets_go(now=answered(1, 13))
+    assert (item(2).turn, item(2).status, item(2).held_for) == (1, "held", "notice_not_proven")
+    assert told_of(item(2)) == [("postdate.scheduled", None), ("postdate.hold_requested", True)]
+    assert missed() == [str(item(2).pk)]
+
+
+def test_by_letter_the_days_of_the_post_are_over_sooner_pdc_05(plan, shop):
+    consent.withdraw_esign(consumer=shop.account.consumer, source="page", ip=None, now=SOON)
+    moved_to_the_15th(plan)
+    host_lets_go(now=answered(1, 7))
+    assert notices(item(2)) == [("predebit", "due", dt.date(2027, 1, 5))]
+    assert (item(2).status, item(2).held_for) == ("held", "notice_not_proven")
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"), [(29, ("scheduled", "")), (31, ("held", "day_is_over"))], ids=["in time", "over"]
+)
+def test_what_was_agreed_within_five_days_needs_no_notice_and_is_charged_on_no_other_day(plan, day, expected):
+    agreed_at = answered(12, 26, 2026)
+    Account.objects.update(as_of=agreed_at)
+    confirm(plan, kind="move", payment=item(2).pk, to_on=dt.date(2026, 12, 30), now=agreed_at)
+    host_lets_go(now=answered(12, day, 2026))
+    moved = item(2)
+    assert (moved.turn, notices(moved), (moved.status, moved.held_for)) == (1, [], expected)
+    held = expected[0] == "held"
+    assert told_of(moved)[1:] == [("postdate.hold_requested", True)] * held
+    assert [one.data["postdates"] for one in Incident.objects.all()] == [[str(moved.pk)]] * held
+
+
+def test_a_day_that_staff_moved_waits_for_both_of_its_notices_when_the_host_answers_late_ach_08(plan):
+    confirm(plan, by="staff:7", kind="move", payment=item(2).pk, to_on=dt.date(2027, 1, 15), reason="Payday moved")
+    host_lets_go(now=answered(1, 8))
+    assert notices(item(2)) == [
+        ("date_change", "due", dt.date(2027, 1, 6)),
+        ("predebit", "due", dt.date(2027, 1, 12)),
+    ]
+    assert (item(2).status, item(2).held_for) == ("held", "notice_not_proven")
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"), [(28, ("scheduled", "")), (29, ("held", "notice_not_proven"))], ids=["in time", "late"]
+)
+def test_what_is_planned_again_as_it_was_owes_its_notice_as_it_did_pdc_01(plan, day, expected):
+    let_go_of_one_of_all(plan, answered(12, day, 2026))
+    again = item(2)
+    assert (again.turn, again.due_on, (again.status, again.held_for)) == (1, JAN, expected)
+    assert notices(again) == [("predebit", "due", dt.date(2026, 12, 28))]
+
+
+def let_go_of_one_of_all(plan, now):
+    """Ask the host for all payments, for another rhythm: it lets go of the first and keeps the others."""
+    confirm(plan, kind="frequency", frequency="biweekly")
+    for one in Postdate.objects.filter(status="cancel_req").order_by("number"):
+        postdates.settle_cancel(postdate_id=one.pk, cancelled=one.number == 2, reason="", now=now)
+
+
+@pytest.mark.parametrize("let_go", [False, True], ids=["kept", "planned again"])
+def test_what_only_the_payment_knew_holds_it_still_after_a_change_that_the_host_refused(plan, let_go):
+    Postdate.objects.filter(number=2).update(status="held", held_for="taken_out_of_batch")
+    if let_go:
+        let_go_of_one_of_all(plan, SOON)
+    else:
+        moved_to_the_15th(plan)
+        host_lets_go(cancelled=False)
+    assert (item(2).turn, item(2).status, item(2).held_for) == (int(let_go), "held", "taken_out_of_batch")
+    assert told_of(item(2))[-1] == ("postdate.hold_requested", True)
+    assert [one[0] for one in scheduled()] == [3, 4, 5]
+
+
+def test_what_the_host_keeps_although_another_card_was_signed_for_is_held_there_eft_01(plan, shop):
+    """Signing for the new card ended what was signed for the old one, so nobody may charge that any more."""
+    card = other_card(shop)
+    confirm(plan, kind="method", method=card)
+    first, *others = Postdate.objects.filter(status="cancel_req").order_by("number")
+    for one in (first, *others):
+        postdates.settle_cancel(postdate_id=one.pk, cancelled=one != first, reason="busy", now=SOON)
+    kept = item(first.number)
+    assert (kept.turn, kept.method, kept.status, kept.held_for) == (0, plan.method, "held", "authorization_revoked")
+    assert told_of(kept)[-1] == ("postdate.hold_requested", True)
+    assert Incident.objects.get(kind="kept_by_host").data["postdate"] == str(kept.pk)
+    assert [one[0] for one in scheduled()] == [3, 4, 5]
+
+
+# The gates of a change ------------------------------------------------------------------------------------------
+
+
+def licensed_elsewhere(shop):
+    Agency.objects.filter(pk=shop.agency.pk).update(licensed_only=True)
+    Licence.objects.create(state="OH", line="OH licence 1", starts_on=today())
+
+
+ASKED = {
+    "move": {"to_on": dt.date(2027, 1, 15)},
+    "skip": {},
+    "frequency": {"frequency": "biweekly"},
+}
+CLOSED = {
+    "attorney": (lambda shop: Account.objects.update(status="attorney"), "account_not_open"),
+    "unmapped": (lambda shop: Account.objects.update(status="unmapped"), "account_not_open"),
+    "bankruptcy": (lambda shop: Account.objects.update(status="bankruptcy"), "account_not_open"),
+    "dispute": (
+        lambda shop: Dispute.objects.create(
+            account=shop.account, consumer_id=shop.account.consumer_id, reason="paid", opened_at=NOW
+        ),
+        "dispute_open",
+    ),
+    "SOL-02": (lambda shop: Account.objects.update(sol_status="unknown"), "sol_notice_required"),
+    "ST-09": (lambda shop: licensed_elsewhere(shop), "not_licensed"),
+    "STS-07": (lambda shop: Account.objects.update(as_of=NOW - dt.timedelta(days=31)), "balance_not_fresh"),
+    "ruled out": (lambda shop: Method.objects.update(blocked_at=NOW, blocked_reason="lost_card"), "method_blocked"),
+    "CARD-01": (lambda shop: Method.objects.update(funding="credit"), "visa_credit_not_accepted"),
+}
+
+
+@pytest.mark.parametrize("world", CLOSED)
+@pytest.mark.parametrize(
+    ("kind", "by"),
+    [*((kind, ME) for kind in ASKED), ("move", "key:1"), ("move", "staff:7"), ("skip", "staff:7")],
+)
+def test_what_is_planned_anew_passes_the_gates_of_a_new_plan_whoever_changes_it(plan, shop, kind, by, world):
+    close, code = CLOSED[world]
+    wish = {"kind": kind, "payment": item(2).pk, "reason": "x"} | ASKED[kind]
+    assert codes(look(plan, by=by, **wish)) == []
+    close(shop)
+    before = kinds(shop.account)
+    assert code in codes(look(plan, by=by, **wish))
+    assert code in refused(confirm, plan, by=by, **wish)
+    assert (kinds(shop.account), fresh(plan).changes, item(2).status) == (before, 0, "scheduled")
+
+
+def test_what_the_consumer_pays_by_themselves_is_not_moved_on_a_closed_account_either(shop, other_shop):
+    promised = accept(quoted(shop))
+    wish = {"kind": "move", "payment": item(2).pk, "to_on": dt.date(2027, 1, 15)}
+    assert codes(look(promised, **wish)) == []
+    with acting_for(other_shop.agency):
+        Account.objects.update(status="attorney")
+    assert codes(look(promised, **wish)) == []
+    Account.objects.update(status="attorney")
+    assert codes(look(promised, **wish)) == ["account_not_open"]
+
+
+def test_a_card_that_nobody_takes_any_more_is_not_moved_to_be_paid_by_hand(plan, monkeypatch):
+    monkeypatch.setattr(route, "table", lambda account: {})
+    seen = look(plan, kind="move", payment=item(2).pk, to_on=dt.date(2027, 1, 15))
+    assert codes(seen) == ["method_not_routed"]

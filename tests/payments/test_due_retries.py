@@ -10,7 +10,7 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import Arrangement, Authorization, Incident, Method, Notice, Payment, Postdate
 from payments.processors import Outcome
 from payments.processors.stripe import Stripe
-from payments.services import ask, due, refunds, settle
+from payments.services import ask, due, life, refunds, settle
 from payments.services.owed import owed
 from tests.payments.due_cast import EIGHT, MINUTE, due_item, fresh, keep_bank, keep_card, run, told
 from tests.payments.test_pay import kinds
@@ -160,6 +160,25 @@ def test_a_returned_debit_is_sent_again_twice_three_banking_days_apart_and_calle
     assert [one.amount for one in sent] == [125_00] * 3
     assert told(shop.account, "payment.returned")[-1]["gave_up"] == "retries_used_up"
     assert owed(shop.account).cents == 1_000_00
+
+
+def test_a_debit_that_comes_back_after_its_plan_was_cancelled_is_planned_no_more_pdc_07(shop, other_shop):
+    item = due_item(shop, method=keep_bank(shop))
+    with acting_for(other_shop.agency):
+        theirs = due_item(other_shop, method=keep_bank(other_shop))
+    run(EIGHT)
+    settle_bank(shop, "R01")
+    life.cancel(arrangement=item.arrangement, by="consumer:1", reason="cancelled", now=EIGHT + HOUR)
+    returned = look(Payment.objects.get(), EIGHT + dt.timedelta(days=1))
+    assert returned.status == Payment.Status.RETURNED
+    assert (fresh(item).status, fresh(item).run_at) == (Postdate.Status.FAILED, None)
+    assert told(shop.account, "payment.returned")[0]["gave_up"] == "arrangement_not_running"
+    due_now = owed(shop.account)
+    assert (due_now.cents, due_now.single_most_cents) == (1_000_00, 1_000_00)
+    with acting_for(other_shop.agency):
+        settle_bank(other_shop, "R01")
+        look(Payment.objects.get(), EIGHT + dt.timedelta(days=1))
+        assert fresh(theirs).status == Postdate.Status.SCHEDULED
 
 
 def test_another_return_is_not_sent_again_ach_09(shop):

@@ -8,15 +8,32 @@ proves nothing.
 import contextlib
 import datetime as dt
 import threading
+import uuid
 
 import pytest
 from django.db.models import QuerySet
 
 from accounts.known import Known
-from accounts.models import Account
-from payments.models import Arrangement, Incident, LedgerEntry, Payment, Postdate, Refund
+from accounts.models import Account, Consumer, Event
+from payments.models import Arrangement, Incident, LedgerEntry, Method, Payment, Postdate, Refund
 from payments.processors import Outcome
-from payments.services import charging, due, gate, life, mirror, postdates, ready, refunds, settle
+from payments.rules.authorization import text_sha256
+from payments.services import (
+    charging,
+    due,
+    gate,
+    keep,
+    life,
+    mirror,
+    postdates,
+    ready,
+    refunds,
+    settle,
+    velocity,
+    wallet,
+)
+from tests.conftest import NOW
+from tests.payments.conftest import DECLINED_MASTERCARD, MASTERCARD, VISA_DEBIT
 from tests.payments.due_cast import DAY, EIGHT, MINUTE, announce, due_item, item_of, plan, run
 from tests.payments.test_due_races import hold_at, in_thread
 from tests.payments.test_locks import at_once, confirming
@@ -196,3 +213,58 @@ def test_a_hold_and_the_hosts_charge_at_once_are_told_to_staff_or_come_too_late(
     assert order in (["payment.posted"], ["postdate.hold_requested", "payment.posted"])
     stopped = Incident.objects.filter(kind="charged_after_stop").count()
     assert stopped == len(order) - 1
+
+
+def adding(shop, visit, *, card="", bank=""):
+    """Press the button of a page of its own that keeps a card or bank account."""
+    asked = keep.Asked(
+        key=uuid.uuid4(), text="Keep it.", text_sha256=text_sha256("Keep it."), language="en", visit=visit,
+        ip="127.0.0.1", user_agent="test",
+    )  # fmt: skip
+    token = shop.merchant.token(card) if card else ""
+    typed = {"routing": "110000000", "number": bank, "account_type": "checking", "holder": "Jane Doe"}
+    if card:
+        return lambda: keep.add_card(account=shop.account, confirmation_token=token, asked=asked, now=NOW)
+    return lambda: keep.add_bank(account=shop.account, **typed, asked=asked, now=NOW)
+
+
+@pytest.mark.parametrize("way", [{"card": VISA_DEBIT}, {"bank": "000123456789"}], ids=["card", "bank"])
+def test_two_tabs_that_keep_the_same_card_or_bank_account_keep_one(open_shop, without_locks, meet, way):
+    visit = open_shop.visit()
+    calls = [adding(open_shop, visit, **way) for _tab in range(2)]
+    without_locks(Consumer)
+    meet((keep, "_is_kept"))
+    assert at_once(open_shop.agency, *calls) == [[], []]
+    kept = list(wallet.methods_of(open_shop.account.consumer_id))
+    assert (len(kept), list(Method.objects.all())) == (1, kept)
+    assert Event.objects.filter(kind="method.added").count() == 1
+    assert adding(open_shop, visit, **way)() == []
+    assert Method.objects.count() == 1
+
+
+def test_auth_16_two_cards_at_once_are_the_tenth_of_a_day_and_the_eleventh(open_shop, without_locks, meet):
+    visit = open_shop.visit()
+    for number in range(9):
+        Method.objects.create(
+            consumer_id=open_shop.account.consumer_id, kind="card", fingerprint=f"fp{number}", last4="1111",
+            stored=True, consent={"visit": str(uuid.uuid4())}, created_at=NOW,
+        )  # fmt: skip
+    calls = [adding(open_shop, visit, card=card) for card in (VISA_DEBIT, MASTERCARD)]
+    without_locks(Consumer)
+    meet((velocity, "against"))
+    found = at_once(open_shop.agency, *calls)
+    assert sorted([one.code for one in refusals] for refusals in found) == [[], ["too_many_cards"]]
+    assert Method.objects.filter(stored=True).count() == Method.objects.count() == 10
+
+
+def test_auth_16_two_cards_at_once_after_two_declines_are_asked_about_one_by_one(open_shop, without_locks, meet):
+    visit = open_shop.visit()
+    for _time in range(2):
+        assert [one.code for one in adding(open_shop, visit, card=DECLINED_MASTERCARD)()] == ["card_not_kept"]
+    calls = [adding(open_shop, visit, card=DECLINED_MASTERCARD) for _tab in range(2)]
+    without_locks(Consumer)
+    meet((velocity, "against"))
+    found = at_once(open_shop.agency, *calls)
+    assert sorted(one.code for refusals in found for one in refusals) == ["card_not_kept", "too_many_declines"]
+    assert Event.objects.filter(kind="method.refused").count() == 3
+    assert not Method.objects.exists()

@@ -312,6 +312,29 @@ def test_a_second_dispute_that_is_won_brings_the_money_back_once(shop):
     assert owed(shop.account).cents == 875_00
 
 
+@pytest.mark.parametrize("refunded", [125_00, 50_00])
+def test_a_bank_that_takes_back_what_was_refunded_already_is_looked_at(shop, other_shop, refunded):
+    payment = shop.confirm(shop.checkout(bank="000123456789"))
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status="succeeded"), now=LATER)
+    reversals.record_refund(payment_id=payment.pk, refunded_cents=refunded, now=LATER)
+    for _ in range(2):
+        no = Outcome(status="declined", decline_code="insufficient_funds")
+        settle.record_return(payment_id=payment.pk, outcome=no, now=LATER)
+    (incident,) = Incident.objects.filter(kind="given_back_twice")
+    assert (incident.severity, incident.payment_id) == ("urgent", payment.pk)
+    assert (owed(shop.account).cents, ledger.net_cents(payment)) == (1_000_00, 0)
+    with acting_for(other_shop.agency):
+        assert not Incident.objects.exists()
+
+
+def test_a_dispute_of_a_card_payment_that_was_refunded_already_is_looked_at(shop):
+    payment = shop.confirm(shop.checkout())
+    reversals.record_refund(payment_id=payment.pk, refunded_cents=125_00, now=LATER)
+    for said in ("opened", "lost"):
+        assert reversals.record_dispute(payment_id=payment.pk, said=said, now=LATER).status == "refunded"
+    assert Incident.objects.get().kind == "given_back_twice"
+
+
 def test_a_bank_debit_that_was_cancelled_on_its_way_is_taken_back(shop):
     payment = shop.confirm(shop.checkout(bank="000123456789"))
     Payment.objects.filter(pk=payment.pk).update(executor="portal")
