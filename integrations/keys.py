@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.known import known
+from accounts.services import people
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import ApiKey
 
@@ -137,6 +138,13 @@ def revoke(*, key: ApiKey, by: str, now: datetime) -> None:
     ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now, revoked_by=by)
 
 
+def makers(actors: Collection[str]) -> dict[str, str]:
+    """Give who of the staff made each of these keys, by `key:<id>`; fills `accounts.services.people.makers`."""
+    ids = [found for one in actors if (found := _uuid(one.removeprefix(people.KEY)))]
+    made = ApiKey.objects.filter(pk__in=ids, made_by__startswith="staff:")
+    return {f"{people.KEY}{pk}": by for pk, by in made.values_list("pk", "made_by")}
+
+
 @known
 def _shown(key_id: UUID) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(pk=key_id, agency__is_active=True)
@@ -182,12 +190,15 @@ def _text(key: ApiKey, secret: str) -> str:
 
 def _read(text: str) -> tuple[UUID | None, str]:
     key_id, _sep, secret = text.removeprefix(PREFIX).partition("_")
+    # Only the form we gave out: UUID() would also take braces, dashes and urn:.
+    return _uuid(key_id) if text.startswith(PREFIX) and len(key_id) == 32 else None, secret
+
+
+def _uuid(text: str) -> UUID | None:
     try:
-        # Only the form we gave out: UUID() would also take braces, dashes and urn:.
-        found = UUID(key_id) if text.startswith(PREFIX) and len(key_id) == 32 else None
+        return UUID(text)
     except ValueError:
-        found = None
-    return found, secret
+        return None
 
 
 def _hash(secret: str) -> str:
