@@ -191,7 +191,7 @@ def test_an_export_can_be_imported_again_and_changes_nothing(caller, query, kind
     before = counts()
     answer = caller.ask("POST", "rule-sets/import", exported.content, kind=kind)
     assert answer.status_code == 200, answer.content
-    assert answer.json() == {"rule_sets": [], "unchanged": 1}
+    assert answer.json() == {"rule_sets": [], "unchanged": 1, "unused_bands": 0}
     assert {name for name, count in counts().items() if count != before[name]} == {"integrations.IdempotencyKey"}
 
 
