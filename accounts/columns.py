@@ -65,11 +65,11 @@ def text_of(name: str, label: Any) -> Callable:
 
 
 def _days_with_sums(value: Any) -> list[tuple[date, int]]:
-    """Read `[["2026-12-01", 12500], ...]`; empty where it is anything else."""
+    """Read `[["2026-12-01", 12500], ...]`, a chosen day behind them left out; empty where it is anything else."""
     if not isinstance(value, list):
         return []
     try:
-        return [(date.fromisoformat(on), int(cents)) for on, cents in value]
+        return [(date.fromisoformat(on), int(cents)) for on, cents, *_chosen in value]
     except (TypeError, ValueError):
         return []
 

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.known import known
+from accounts.services import people
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import ApiKey
 
@@ -37,8 +38,9 @@ SCOPES = {
     "methods:write": "remove ways to pay, revoke authorizations",
     "disputes:read": "see disputes and questions for the original creditor, in the consumer's words",
     "disputes:write": "open and resolve disputes, ask and answer who the original creditor is",
-    "budgets:read": "see budgets and hardship pauses, with answers and documents",
+    "budgets:read": "see budgets and hardship pauses: sums, days and decisions, nothing that consumers said",
     "budgets:write": "fill in, submit and decide budgets, ask for and decide hardship pauses",
+    "answers:read": "read what consumers said of their means: answers, causes, words, documents",
     "batches:read": "see payment batches",
     "batches:write": "collect, edit and post payment batches",
     "batches:approve": "approve payment batches that others made",
@@ -71,6 +73,68 @@ SCOPES = {
     "webhooks:write": "make, change and remove webhook endpoints, tell again, skip",
     "rules:write": "write, publish, withdraw and import rule sets, run simulations",
 }
+NEEDS = {
+    "accounts:read": "accounts.view_account accounts.view_client integrations.view_pastduecustomer",
+    "accounts:write": "integrations.add_hostfile integrations.apply_hostfile integrations.place_pastduecustomer "
+    "accounts.reopen_account",
+    "consumers:read": "accounts.view_consumer accounts.view_contactpoint accounts.view_consent accounts.view_quiettime",
+    "consumers:write": "accounts.add_quiettime accounts.change_quiettime campaigns.answer_conversation",
+    "consents:write": "accounts.view_consent campaigns.answer_conversation",
+    "arrangements:read": "payments.view_arrangement payments.view_postdate",
+    "arrangements:write": "payments.rearrange_arrangement payments.cancel_postdate",
+    "payments:read": "payments.view_payment payments.view_refund payments.view_incident payments.view_paylink "
+    "payments.view_statement payments.export_payment payments.export_arrangement",
+    "payments:write": "payments.void_payment payments.close_incident payments.revoke_paylink",
+    "payments:record": "payments.record_payment payments.prove_statement",
+    "refunds:write": "payments.add_refund",
+    "refunds:approve": "payments.approve_refund",
+    "methods:read": "payments.view_method payments.view_authorization",
+    "methods:write": "payments.revoke_authorization",
+    "disputes:read": "payments.resolve_dispute payments.view_creditorrequest",
+    "disputes:write": "payments.resolve_dispute payments.answer_creditorrequest",
+    "budgets:read": "settlements.view_affordability settlements.view_hardship settlements.view_evidence",
+    "budgets:write": "settlements.decide_affordability settlements.decide_hardship",
+    "answers:read": "settlements.decide_affordability settlements.decide_hardship",
+    "batches:read": "payments.view_paymentbatch payments.view_batchitem",
+    "batches:write": "payments.change_paymentbatch",
+    "batches:approve": "payments.approve_paymentbatch",
+    "batches:export": "payments.export_paymentbatch",
+    "batchfiles:read": "payments.export_paymentbatch",
+    "agency:read": "accounts.view_agency accounts.view_licence integrations.view_hostconnection "
+    "integrations.view_fileformat",
+    "agency:write": "accounts.change_agency accounts.change_client accounts.add_licence accounts.change_licence "
+    "integrations.change_hostconnection integrations.test_hostconnection integrations.add_fileformat "
+    "integrations.change_fileformat campaigns.add_textprovider campaigns.change_textprovider",
+    "staff:read": "accounts.view_user",
+    "staff:write": "accounts.add_user accounts.change_user",
+    "quotes:read": "settlements.view_quote",
+    "quotes:write": "payments.take_payment",
+    "offers:read": "settlements.view_individualoffer settlements.view_globaloffer",
+    "offers:write": "settlements.add_individualoffer settlements.change_individualoffer settlements.change_globaloffer",
+    "offers:exceed": "settlements.exceed_individualoffer",
+    "sessions:read": "accounts.view_sessionlink",
+    "sessions:write": "accounts.view_sessionlink payments.take_payment",
+    "keys:read": "integrations.view_apikey",
+    "keys:write": "integrations.rotate_apikey",
+    "campaigns:read": "campaigns.view_campaign campaigns.view_recipient",
+    "campaigns:write": "campaigns.add_campaign campaigns.change_campaign campaigns.stop_campaign",
+    "templates:read": "campaigns.view_messagetemplate",
+    "templates:write": "campaigns.add_messagetemplate campaigns.change_messagetemplate",
+    "templates:publish": "campaigns.change_messagetemplate",
+    "texts:read": "campaigns.view_conversation campaigns.view_inboundmessage campaigns.view_textprovider",
+    "texts:write": "campaigns.answer_conversation",
+    "contact:write": "campaigns.view_contactdecision campaigns.answer_conversation",
+    "rules:read": "settlements.view_ruleset settlements.view_simulation settlements.view_affordabilityform",
+    "rules:write": "settlements.add_ruleset settlements.change_ruleset settlements.publish_ruleset "
+    "settlements.import_ruleset settlements.add_simulation settlements.edit_affordabilityform",
+    "events:read": "accounts.view_event campaigns.view_message",
+    "webhooks:read": "integrations.view_webhookendpoint integrations.view_delivery "
+    "integrations.view_deliveryattempt integrations.view_redelivery",
+    "webhooks:write": "integrations.add_webhookendpoint integrations.change_webhookendpoint "
+    "integrations.test_webhookendpoint integrations.resume_webhookendpoint integrations.rotate_webhookendpoint "
+    "integrations.remove_webhookendpoint integrations.replay_delivery integrations.skip_delivery",
+}
+"""What a person must be permitted on the pages to give a scope to a key: all that its operations do there."""
 SEEN_EVERY = timedelta(minutes=1)
 """`last_used_at` is not written more often: a key in use would be one hot row."""
 _NO_HASH = "0" * 64
@@ -116,6 +180,11 @@ def make(
     return key, _text(key, secret)
 
 
+def within(may: Callable[[str], bool]) -> list[str]:
+    """Name the scopes that somebody may give: no key does more than a person may who gave it (AUTH-11)."""
+    return [scope for scope, permissions in NEEDS.items() if all(may(one) for one in permissions.split())]
+
+
 @transaction.atomic
 def rotate(*, key: ApiKey, keep_old: timedelta, now: datetime) -> str:
     """Give the key a new secret and return its text; the one it had stays live for `keep_old`, older ones end now.
@@ -135,6 +204,13 @@ def rotate(*, key: ApiKey, keep_old: timedelta, now: datetime) -> str:
 def revoke(*, key: ApiKey, by: str, now: datetime) -> None:
     """End the key for good, both secrets; again changes nothing."""
     ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now, revoked_by=by)
+
+
+def makers(actors: Collection[str]) -> dict[str, str]:
+    """Give who of the staff made each of these keys, by `key:<id>`; fills `accounts.services.people.makers`."""
+    ids = [found for one in actors if (found := _uuid(one.removeprefix(people.KEY)))]
+    made = ApiKey.objects.filter(pk__in=ids, made_by__startswith="staff:")
+    return {f"{people.KEY}{pk}": by for pk, by in made.values_list("pk", "made_by")}
 
 
 @known
@@ -182,12 +258,15 @@ def _text(key: ApiKey, secret: str) -> str:
 
 def _read(text: str) -> tuple[UUID | None, str]:
     key_id, _sep, secret = text.removeprefix(PREFIX).partition("_")
+    # Only the form we gave out: UUID() would also take braces, dashes and urn:.
+    return _uuid(key_id) if text.startswith(PREFIX) and len(key_id) == 32 else None, secret
+
+
+def _uuid(text: str) -> UUID | None:
     try:
-        # Only the form we gave out: UUID() would also take braces, dashes and urn:.
-        found = UUID(key_id) if text.startswith(PREFIX) and len(key_id) == 32 else None
+        return UUID(text)
     except ValueError:
-        found = None
-    return found, secret
+        return None
 
 
 def _hash(secret: str) -> str:

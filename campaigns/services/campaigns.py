@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from accounts import events
 from accounts.known import known
 from accounts.refusals import Refusal, gettext_noop, refuse
+from accounts.services import people
 from campaigns.models import AudienceLine, Campaign, MailProvider, TemplateVersion
 from campaigns.rules import audience as rules
 from campaigns.rules import fields
@@ -161,7 +162,7 @@ def approve(*, campaign: Campaign, by: str, now: datetime) -> list[Refusal]:
     held = _held(campaign)
     if held.status != Status.WAITING:
         return [_no("not_waiting")]
-    if by in (held.made_by, held.submitted_by):
+    if not people.is_another(by, held.made_by, held.submitted_by):
         return [_no("same_person")]
     if found := check(held, today=now.date()):
         return found

@@ -16,6 +16,7 @@ from accounts.columns import label
 from accounts.desk import AgencyAdmin, AgencyForm, LinesField
 from integrations import keys
 from integrations.models import ApiKey
+from settlements.admin.people import by
 
 
 def networks(entries: list[str]) -> list[str]:
@@ -44,13 +45,8 @@ def show_key(page, request, row, *, key: str, title) -> TemplateResponse:
 
 
 class KeyForm(AgencyForm):
-    """Say what a key may do, as boxes, and from where."""
+    """Say from where a key works."""
 
-    scopes = forms.MultipleChoiceField(
-        label=_("Allowed to"),
-        choices=[(name, f"{name}: {meaning}") for name, meaning in keys.SCOPES.items()],
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
-    )
     ip_allow = LinesField(
         label=_("Allowed addresses"), required=False, help_text=_("Addresses or networks, one per line. Empty: any.")
     )
@@ -88,6 +84,20 @@ class ApiKeyAdmin(AgencyAdmin):
         (_("Use"), {"fields": ["shown_as", ("made", "last_used_at"), "rotated"]}),
     ]
 
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        """Offer as boxes what this person may give."""
+        if db_field.name == "scopes":
+            offered = [(name, f"{name}: {keys.SCOPES[name]}") for name in keys.within(request.user.has_perm)]
+            return forms.MultipleChoiceField(
+                label=_("Allowed to"), choices=offered, widget=UnfoldAdminCheckboxSelectMultipleWidget
+            )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        """Let nobody change a key that may do more than they may themselves."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or set(obj.scopes) <= set(keys.within(request.user.has_perm)))
+
     @display(description=_("state"))
     def state(self, key) -> str:
         if key.revoked_at:
@@ -115,7 +125,7 @@ class ApiKeyAdmin(AgencyAdmin):
         if change:
             return super().save_model(request, obj, form, change)
         said = {name: form.cleaned_data[name] for name in ("name", "scopes", "ip_allow", "expires_at")}
-        made, request.new_key = keys.make(**said, by=f"staff:{request.user.pk}", now=request.now)
+        made, request.new_key = keys.make(**said, by=by(request), now=request.now)
         obj.pk, obj.made_at, obj.made_by = made.pk, made.made_at, made.made_by
         return None
 
@@ -123,7 +133,11 @@ class ApiKeyAdmin(AgencyAdmin):
         return show_key(self, request, obj, key=request.new_key, title=_("The new key"))
 
     def has_rotate_permission(self, request, object_id=None) -> bool:
-        return self.has_role(request, "integrations.rotate_apikey")
+        """Show a secret to nobody but who made the key: what it does counts as done by them (AUTH-15)."""
+        if not self.has_role(request, "integrations.rotate_apikey"):
+            return False
+        key = self.get_object(request, object_id) if object_id else None
+        return key is None or (key.made_by == by(request) and self.has_change_permission(request, key))
 
     def has_revoke_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "integrations.revoke_apikey")
@@ -164,5 +178,5 @@ class ApiKeyAdmin(AgencyAdmin):
         )
 
     def _revoke(self, request, key) -> None:
-        keys.revoke(key=key, by=f"staff:{request.user.pk}", now=request.now)
+        keys.revoke(key=key, by=by(request), now=request.now)
         self.log_change(request, key, "Revoked.")

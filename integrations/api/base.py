@@ -110,12 +110,16 @@ class Endpoint(APIView):
     def check_throttles(self, request: Request) -> None:
         """Count nothing here: `_spend` counts before the scope is looked at."""
 
+    def may(self, scope: str) -> bool:
+        """Tell whether the key has a scope."""
+        return scope in self.key.scopes
+
     def need(self, scope: str) -> None:
         """Go on only if the key has a scope.
 
         :raises Refuse: 403 `scope_missing`.
         """
-        if scope not in self.key.scopes:
+        if not self.may(scope):
             raise Refuse(403, "scope_missing", f"This key may not do that: it lacks {scope}.")
 
     def _spend(self) -> None:

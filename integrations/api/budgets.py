@@ -1,4 +1,4 @@
-"""Budgets: filled in, submitted and decided, and their papers."""
+"""Budgets: filled in, submitted and decided, and their papers; answers are told to keys that may read them (UK-13)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +20,9 @@ from integrations.api.webhooks import Nothing
 from settlements.models import Affordability
 from settlements.services import affordability, budget_forms, budget_papers
 
+ANSWERS = "answers:read"
+TOLD = f"Null in lists, and to a key without `{ANSWERS}` (UK-13)."
+
 
 class BudgetShown(Shown):
     id = serializers.UUIDField()
@@ -28,7 +31,7 @@ class BudgetShown(Shown):
     form = serializers.UUIDField()
     status = serializers.ChoiceField(Affordability.Status.values)
     outcome = serializers.CharField(help_text="plan, referral, hardship; empty: not submitted.")
-    answers = serializers.DictField(help_text="By the code of the question.")
+    answers = serializers.DictField(allow_null=True, help_text=f"By the code of the question. {TOLD}")
     income_cents = serializers.IntegerField(allow_null=True, help_text="Of a month, as are the others.")
     outgoings_cents = serializers.IntegerField(allow_null=True)
     surplus_cents = serializers.IntegerField(allow_null=True)
@@ -66,8 +69,15 @@ class AgreeForm(Form):
     reason = Text(required=False, max_length=300)
 
 
-def budget_shown(row: Affordability) -> dict:
-    """Show a budget with its answers."""
+def untold(row: Affordability) -> dict:
+    """Show a budget by its sums alone."""
+    return BudgetShown.of(row, answers=None)
+
+
+def shown(asker: Endpoint, row: Affordability) -> dict:
+    """Show a budget; its answers, to a key that may read them."""
+    if not asker.may(ANSWERS):
+        return untold(row)
     said = {code: each for code, each in affordability.answers_of(row).items() if code != affordability.SEEN}
     return BudgetShown.of(row, answers=said)
 
@@ -104,7 +114,7 @@ class Budgets(Endpoint):
         found=False,
     )
     def get(self, request: Request) -> HttpResponse:
-        return self.listed(BudgetQuery, Affordability.objects.all(), budget_shown)
+        return self.listed(BudgetQuery, Affordability.objects.all(), untold)
 
 
 class OneBudget(Endpoint):
@@ -113,7 +123,7 @@ class OneBudget(Endpoint):
     @operation("get_budget", "Read a budget", scope="budgets:read", answers=BudgetShown)
     def get(self, request: Request, budget_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(budget_shown(budget_of(budget_id)))
+        return answer(shown(self, budget_of(budget_id)))
 
 
 class AccountBudget(Endpoint):
@@ -146,7 +156,7 @@ class AccountBudget(Endpoint):
             language=given.get("language", "en"),
             now=self.now,
         )
-        return answer(budget_shown(row))
+        return answer(shown(self, row))
 
     @operation(
         "discard_budget",
@@ -177,7 +187,7 @@ class SubmitBudget(Endpoint):
         row = budget_of(budget_id)
         self.read(Nothing)
         made(affordability.submit(budget=row, now=self.now))
-        return answer(budget_shown(row))
+        return answer(shown(self, row))
 
 
 class AcceptBudget(Endpoint):
@@ -200,7 +210,7 @@ class AcceptBudget(Endpoint):
         row = budget_of(budget_id)
         given = self.read(AgreeForm)
         made(affordability.accept(budget=row, by=self.by, now=self.now, **given))
-        return answer(budget_shown(row))
+        return answer(shown(self, row))
 
 
 class DeclineBudget(Endpoint):
@@ -219,7 +229,7 @@ class DeclineBudget(Endpoint):
         row = budget_of(budget_id)
         given = self.read(WhyForm)
         made(affordability.decline(budget=row, by=self.by, reason=given["reason"], now=self.now))
-        return answer(budget_shown(row))
+        return answer(shown(self, row))
 
 
 class ExportBudget(Endpoint):
@@ -228,7 +238,7 @@ class ExportBudget(Endpoint):
     @operation(
         "export_budget",
         "Export a submitted budget in the open layout",
-        scope="budgets:read",
+        scope=ANSWERS,
         answers=OpenApiTypes.OBJECT,
         problems={409: "`budget_not_submitted`."},
     )
@@ -243,7 +253,7 @@ class BudgetPaper(Endpoint):
     @operation(
         "get_budget_paper",
         "Get a submitted budget as PDF",
-        scope="budgets:read",
+        scope=ANSWERS,
         answers={(200, PDF): OpenApiTypes.BINARY},
         query=[PaperQuery],
         problems={409: "`budget_not_submitted`."},

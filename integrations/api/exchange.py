@@ -74,6 +74,7 @@ def fault_shown(fault: Fault) -> dict:
 class Imported(Shown):
     rule_sets = RuleSetShown(many=True, help_text="Drafts, or what was published.")
     unchanged = serializers.IntegerField(help_text="Forms that say what is in force already.")
+    unused_bands = serializers.IntegerField(help_text="Bands that are all empty or zero: they were left out.")
 
 
 class ImportRuleSets(Endpoint):
@@ -107,4 +108,5 @@ class ImportRuleSets(Endpoint):
         if done.errors:
             errors = [fault_shown(fault) for fault in done.errors]
             raise Refuse(422, "file_refused", "The file has errors; nothing of it was taken.", errors=errors)
-        return answer({"rule_sets": [rule_set_shown(row) for row in done.rule_sets], "unchanged": done.unchanged})
+        counts = {"unchanged": done.unchanged, "unused_bands": done.unused_bands}
+        return answer({"rule_sets": [rule_set_shown(row) for row in done.rule_sets]} | counts)

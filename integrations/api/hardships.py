@@ -1,4 +1,8 @@
-"""Hardship pauses: asked for, decided and looked at again, with their documents."""
+"""Hardship pauses: asked for, decided and looked at again, with their documents.
+
+What consumers said is told one by one and to keys with a scope of its own, as the pages tell it to staff who decide: it
+may be about health (UK-13).
+"""
 
 from uuid import UUID
 
@@ -10,6 +14,7 @@ from rest_framework.request import Request
 from integrations.api.accounts import PageQuery, payable
 from integrations.api.base import Endpoint, answer, file, made, one
 from integrations.api.bodies import Day, Form, Text, Whole, Word
+from integrations.api.budgets import ANSWERS, TOLD
 from integrations.api.document import operation
 from integrations.api.money import WhyForm
 from integrations.api.terms import Shown, page_of
@@ -25,8 +30,8 @@ class HardshipShown(Shown):
     account = serializers.UUIDField()
     consumer = serializers.UUIDField()
     status = serializers.ChoiceField(Hardship.Status.values)
-    cause = serializers.ChoiceField(Hardship.Reason.values)
-    words = serializers.CharField()
+    cause = serializers.ChoiceField(Hardship.Reason.values, allow_null=True, help_text=TOLD)
+    words = serializers.CharField(allow_null=True, help_text=TOLD)
     asked_days = serializers.IntegerField()
     asked_at = serializers.DateTimeField()
     automatic = serializers.BooleanField()
@@ -73,6 +78,16 @@ class DocumentShown(Shown):
     uploaded_at = serializers.DateTimeField()
 
 
+def untold(row: Hardship) -> dict:
+    """Show a pause without what its consumer said."""
+    return HardshipShown.of(row, cause=None, words=None)
+
+
+def shown(asker: Endpoint, row: Hardship) -> dict:
+    """Show a pause; what its consumer said, to a key that may read it."""
+    return HardshipShown.of(row) if asker.may(ANSWERS) else untold(row)
+
+
 def pause_of(pk: UUID) -> Hardship:
     """Find a pause of the acting agency."""
     return one(Hardship, pk, "account", "consumer")
@@ -90,7 +105,7 @@ class Hardships(Endpoint):
         found=False,
     )
     def get(self, request: Request) -> HttpResponse:
-        return self.listed(HardshipQuery, Hardship.objects.all(), HardshipShown.of)
+        return self.listed(HardshipQuery, Hardship.objects.all(), untold)
 
 
 class OneHardship(Endpoint):
@@ -99,7 +114,7 @@ class OneHardship(Endpoint):
     @operation("get_hardship", "Read a hardship pause", scope="budgets:read", answers=HardshipShown)
     def get(self, request: Request, hardship_id: UUID) -> HttpResponse:
         self.asked()
-        return answer(HardshipShown.of(pause_of(hardship_id)))
+        return answer(shown(self, pause_of(hardship_id)))
 
 
 class AskHardship(Endpoint):
@@ -120,7 +135,7 @@ class AskHardship(Endpoint):
         account = payable(account_id)
         given = {"words": ""} | self.read(HardshipForm)
         row = made(hardship.request(account=account, **given, now=self.now))
-        return answer(HardshipShown.of(row), status=201, headers={"Location": f"/api/v1/hardships/{row.pk}"})
+        return answer(shown(self, row), status=201, headers={"Location": f"/api/v1/hardships/{row.pk}"})
 
 
 class GrantHardship(Endpoint):
@@ -142,7 +157,7 @@ class GrantHardship(Endpoint):
         row = pause_of(hardship_id)
         given = self.read(GrantForm)
         made(hardship.grant(hardship=row, by=self.by, now=self.now, **given))
-        return answer(HardshipShown.of(row))
+        return answer(shown(self, row))
 
 
 class DeclineHardship(Endpoint):
@@ -161,7 +176,7 @@ class DeclineHardship(Endpoint):
         row = pause_of(hardship_id)
         given = self.read(WhyForm)
         made(hardship.decline(hardship=row, by=self.by, reason=given["reason"], now=self.now))
-        return answer(HardshipShown.of(row))
+        return answer(shown(self, row))
 
 
 class EndHardship(Endpoint):
@@ -180,7 +195,7 @@ class EndHardship(Endpoint):
         row = pause_of(hardship_id)
         self.read(Nothing)
         made(hardship.end(hardship=row, how="staff", now=self.now))
-        return answer(HardshipShown.of(row))
+        return answer(shown(self, row))
 
 
 class ReviewHardship(Endpoint):
@@ -199,7 +214,7 @@ class ReviewHardship(Endpoint):
         self.read(Nothing)
         hardship.reviewed(hardship=row, by=self.by, now=self.now)
         row.refresh_from_db()
-        return answer(HardshipShown.of(row))
+        return answer(shown(self, row))
 
 
 class HardshipDocuments(Endpoint):
@@ -242,7 +257,7 @@ class HardshipDocument(Endpoint):
     @operation(
         "get_hardship_document",
         "Get a document of a pause",
-        scope="budgets:read",
+        scope=ANSWERS,
         answers={(200, DOCUMENT): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, document_id: UUID) -> HttpResponse:

@@ -5,12 +5,16 @@ queues. What the host executes reaches it in payment batches, never by these mes
 bank number.
 """
 
+from datetime import date, timedelta
+from itertools import product
 from typing import Any
 from urllib.parse import quote
 
+from accounts.calendars import fed, is_business_day, roll_forward
 from integrations.hosts import Outgoing, Request, Result, Told, Words
 from integrations.hosts.dialect import EMAIL, PERSON_AND_DEBT, PHONE, Dialect, read, renamed
 from integrations.hosts.scollect import SCollect
+from settlements.rules.schedules import payment_dates
 
 # The mapping tables: what Intelec says, and the same in canonical words.
 ITEM = {
@@ -67,6 +71,7 @@ ENVELOPE = {
 }
 PLANNED = ("Number", "Of", "Executor", "Notifier", "NotBefore", "Hold")
 QUEUES = ("performing", "late", "broken", "none")
+ONE_DAY = timedelta(days=1)
 STANDARD = ("monthly", "semimonthly", "biweekly", "weekly")
 BATCH_STEPS = {
     "batch.created": "COLLECTED",
@@ -171,7 +176,7 @@ def queue_of(kind: str, data: dict[str, Any]) -> str:
 
 
 def arrangement(data: dict[str, Any]) -> dict[str, Any]:
-    """Tell an arrangement in Intelec's two forms: standard (down payment, equal payments) or any list of dates."""
+    """Tell an arrangement in Intelec's two forms: standard (equal payments at a pace) or any list of dates."""
     lines = [(on, int(cents)) for on, cents in data.get("schedule") or ()]
     numbered = enumerate(lines, 1)
     block: dict[str, Any] = {
@@ -182,13 +187,16 @@ def arrangement(data: dict[str, Any]) -> dict[str, Any]:
         "AuthorizationID": data.get("authorization"),
         "Lines": [{"Number": number, "On": on, "Amount": _dollars(cents)} for number, (on, cents) in numbered],
     }
-    if data.get("frequency") in STANDARD and (form := standard(lines)):
+    if data.get("frequency") in STANDARD and (form := standard(lines, data["frequency"])):
         return block | {"Form": "STANDARD", "Frequency": data["frequency"].upper()} | form
     return block | {"Form": "NON-LINEAR"}
 
 
-def standard(lines: list[tuple[str, int]]) -> dict[str, Any] | None:
-    """Find the down payment and the equal payment of a schedule; None where payments in the middle differ."""
+def standard(lines: list[tuple[str, int]], frequency: str) -> dict[str, Any] | None:
+    """Find the down payment, the equal payment and the day of the month of a schedule.
+
+    None where payments in the middle differ, or where a date is not the one of its pace. Weeks have no such day.
+    """
     if len(lines) < 2:
         return None
     middle = {cents for _on, cents in lines[1:-1]} or {lines[-1][1]}
@@ -200,8 +208,33 @@ def standard(lines: list[tuple[str, int]]) -> dict[str, Any] | None:
     # The last payment carries the cents that do not divide, or is the smaller rest.
     if abs(last - equal) >= len(lines) and last > equal:
         return None
-    day = int(lines[1][0][-2:])
+    anchor = anchor_of([date.fromisoformat(on) for on, _cents in lines], frequency)
+    if anchor is None:
+        return None
+    day = anchor if frequency == "monthly" else None
     return {"DownPayment": _dollars(down) if down else None, "Payment": _dollars(equal), "DayOfMonth": day}
+
+
+def anchor_of(days: list[date], frequency: str) -> int | None:
+    """Find the day of the month that these dates keep; None where they do not follow the frequency.
+
+    The date of a payment is not always the day that was agreed: a short month ends before it, and a bank debit moves to
+    the next banking day (CAL-02, CAL-04). The day of the first payment counts first, then that of the second.
+    """
+    anchors = dict.fromkeys((days[0].day, days[1].day, *range(31, 0, -1))) if frequency == "monthly" else (days[0].day,)
+    for first, anchor in product(_moved_to(days[0]), anchors):
+        planned = payment_dates(first, frequency, anchor_day=anchor)
+        if all(on in (day, roll_forward(day, fed)) for on, day in zip(days, planned, strict=False)):
+            return anchor
+    return None
+
+
+def _moved_to(day: date) -> list[date]:
+    """Give a day and the closed ones before it: a bank debit that was planned for them is taken on it."""
+    found = [day]
+    while is_business_day(day, fed) and not is_business_day(found[-1] - ONE_DAY, fed):
+        found.append(found[-1] - ONE_DAY)
+    return found
 
 
 def _dollars(cents: int) -> str:

@@ -1,5 +1,6 @@
 """SCollect style: account records in, events out, JSON over REST both ways (docs/hosts.md)."""
 
+from datetime import date
 from typing import Any
 from urllib.parse import quote
 
@@ -184,7 +185,7 @@ class SCollect:
         about_them, reader.named = reader.named, set()
         itemization = self._itemization(reader, said["balance_cents"])
         options = self._options(reader)
-        settlement, remarks = self._settlement(reader)
+        settlement, remarks = self._settlement(reader, said["validation_sent_on"])
         payments, postdates = self._items(reader, "Payments", said), self._items(reader, "PostDates", said)
         contacts = self._phones(reader) + self._emails(reader)
         if reader.errors:
@@ -235,14 +236,14 @@ class SCollect:
                 reader.wrong("/Itemization", "itemization_does_not_tie", sentence)
         return sums
 
-    def _settlement(self, reader: Reader) -> tuple[HostSettlement | None, list[FieldError]]:
+    def _settlement(self, reader: Reader, sent_on: date | None) -> tuple[HostSettlement | None, list[FieldError]]:
         """Read the settlement apart: an unusable one is told as an error, but must not hold a balance back."""
         if (part := reader.record.get("Settlement")) is None:
             return None, []
         apart = Reader(reader.record)
         settlement = HostSettlement(**apart.read(SETTLEMENT, of=part, at="/Settlement"))
         if not apart.errors:
-            for refusal in check_settlement(settlement):
+            for refusal in check_settlement(settlement, validation_sent_on=sent_on):
                 apart.wrong(f"/Settlement/{refusal.field}", refusal.code, refusal.sentence)
         return (HostSettlement() if apart.errors else settlement), apart.errors
 

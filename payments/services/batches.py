@@ -7,6 +7,7 @@ posted: the account, then the item. `batch_files` writes the file.
 
 from collections.abc import Callable, Collection
 from datetime import date, datetime
+from itertools import chain
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -16,6 +17,7 @@ from accounts import events
 from accounts.calendars import add_business_days, fed, local_date, roll_forward
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
+from accounts.services import people
 from accounts.tenancy import acting
 from payments.models import BatchItem, Payment, PaymentBatch, Postdate
 from payments.rules.gates import handover_gates, notice_gates
@@ -195,8 +197,8 @@ def approve(*, batch: PaymentBatch, by: str, now: datetime) -> PaymentBatch:
     with transaction.atomic():
         found = _open(batch)
         refusals = [] if found.items_count else [no("batch_empty")]
-        hands = {found.created_by, *found.items.values_list("removed_by", flat=True)}
-        if by in hands | set(found.items.values_list("changed_by", flat=True)):
+        edited = found.items.values_list("removed_by", "changed_by").distinct()
+        if not people.is_another(by, found.created_by, *chain.from_iterable(edited)):
             refusals.append(no("batch_second_person"))
         refusals += not_ready(found, now=now)
         if refusals:

@@ -29,7 +29,7 @@ from payments.services.means import Means, card_policy, disclosures, means_of
 from payments.services.methods import Confirmed, change, take_bank, take_card, take_stored
 from settlements.rules import quotes
 from settlements.rules.quotes import Answer, Wish
-from settlements.rules.schedules import FREQUENCIES, Line, propose
+from settlements.rules.schedules import FREQUENCIES, Line, as_json, propose
 from settlements.services import offers
 
 __all__ = [
@@ -228,12 +228,11 @@ def choose(
     if found:
         return found
     with transaction.atomic():
-        listed = [[line.due_on.isoformat(), line.amount_cents] for line in wanted]
         terms = at.terms_of(choice)
         change(
             checkout,
             choice=choice,
-            lines=listed,
+            lines=as_json(wanted),
             terms=offers.facts(terms) if terms else {},
             frequency=frequency if len(wanted) > 1 else "once",
         )

@@ -25,7 +25,8 @@ from payments.services.route import NoRoute, Route, route_for
 from settlements.rules import old_debts
 from settlements.rules.offers import MOST_DAYS, Allowed, Terms
 from settlements.rules.quotes import Offered
-from settlements.rules.schedules import Line, check, check_single, roll, spread
+from settlements.rules.schedules import Line, check, check_single, from_json, spread
+from settlements.rules.wishes import own_lines
 from settlements.services import offers
 
 SETTLING = ("settlement", "parts")
@@ -138,7 +139,7 @@ def standings(accounts: Sequence[Account], *, now: datetime) -> list[Standing]:
 
 def lines_of(checkout: Checkout) -> tuple[Line, ...]:
     """Read a checkout's payments; one for today is paid now."""
-    return tuple(Line(date.fromisoformat(on), cents) for on, cents in checkout.lines)
+    return from_json(checkout.lines)
 
 
 def starts_later(lines: Sequence[Line], today: date) -> bool:
@@ -176,7 +177,8 @@ def check_lines(
         # Amounts that are not the equal ones are the consumer's own; then the last may be what remains.
         own = by_amount or tuple(line.amount_cents for line in lines) != spread(terms, max(len(lines), 1))
         # A bank debit that is made today reaches the bank on its next day; its own date stays today's.
-        found = check(roll(lines, method), terms, at.today, method, consumer_chose_amount=own, currency=currency)
+        rolled = own_lines(lines, method, at.today)
+        found = check(rolled, terms, at.today, method, consumer_chose_amount=own, currency=currency)
     else:
         total = sum(line.amount_cents for line in lines)
         found = check_single(total, at.owed.single_most_cents, at.allowed, method, currency=currency)

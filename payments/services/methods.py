@@ -19,7 +19,7 @@ from payments.rules.cards import check_card
 from payments.services import gate
 from payments.services.locks import read_account
 from payments.services.means import card_policy
-from settlements.rules.schedules import roll
+from settlements.rules.schedules import as_json, roll
 from settlements.services import offers
 
 _SENTENCES = {
@@ -168,7 +168,7 @@ def _reaching_the_bank(checkout: Checkout, account: Account, now: datetime) -> l
     today, lines = local_date(now, account.consumer.time_zone), gate.lines_of(checkout)
     moved = zip(lines, roll(lines, "ach"), strict=True)
     kept = [line if line.due_on == today else later for line, later in moved]
-    return [[line.due_on.isoformat(), line.amount_cents] for line in kept]
+    return as_json(kept)
 
 
 def _charged_here(checkout: Checkout, account: Account, now: datetime) -> bool:

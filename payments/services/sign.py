@@ -107,7 +107,7 @@ def sign(
         version=version,
         language=agreement.language[:2],
         total_cents=sum(line.amount_cents for line in lines),
-        lines=checkout.lines,
+        lines=[[line.due_on.isoformat(), line.amount_cents] for line in lines],
         sec_code="WEB" if means.kind == Method.Kind.ACH else "",
         accepted_at=now,
         time_zone=account.consumer.time_zone,

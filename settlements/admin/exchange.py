@@ -144,6 +144,12 @@ class Exchange:
             if not imported.errors:
                 count = {"count": len(imported.rule_sets)}
                 messages.success(request, _("%(count)s rule sets are imported.") % count)
+                if imported.unchanged:
+                    count = {"count": imported.unchanged}
+                    messages.info(request, _("%(count)s forms say what is in force already.") % count)
+                if imported.unused_bands:
+                    count = {"count": imported.unused_bands}
+                    messages.info(request, _("%(count)s bands are all empty or zero: they were left out.") % count)
                 return redirect(reverse("admin:settlements_ruleset_changelist"))
             errors = imported.errors
         return self._page(request, "import", title=_("Import rule sets"), form=form, errors=errors, back=self._list())

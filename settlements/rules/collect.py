@@ -113,7 +113,10 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Hold one level's form, in our units; an empty client number is the agency's. None in a band says nothing."""
+    """Hold one level's form, in our units; an empty client number is the agency's. None in a band says nothing.
+
+    `unused` counts the bands of a file that were left out, all empty or zero.
+    """
 
     client_number: str
     enabled: bool
@@ -123,6 +126,7 @@ class Form:
     bands: tuple[dict[str, Any], ...]
     row: int | None = None
     field: str = ""
+    unused: int = 0
 
     def used(self) -> "Form":
         """Leave out the bands that nobody filled in: Collect! shows all six, unused ones with zeros."""
@@ -233,7 +237,12 @@ def form_of_cells(
         index = used[int(number)] if number.isdigit() else None
         faults.add(refusal.code, *place.at(index, THEIRS.get(name, "bands")), refusal.sentence)
     return Form(
-        client, **values, bands=tuple(taken), row=place.row_of(None), field=place.field_of(None, "client_number")
+        client,
+        **values,
+        bands=tuple(taken),
+        row=place.row_of(None),
+        field=place.field_of(None, "client_number"),
+        unused=len(bands) - len(used),
     )
 
 

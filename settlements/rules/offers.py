@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from accounts.calendars import add_months
+from accounts.calendars import add_months, validation_ends_on
 from accounts.money import share
 from accounts.refusals import Refusal, gettext_noop, refuse
 
@@ -246,11 +246,15 @@ _SENTENCES = {
     "settlement_percent_out_of_range": gettext_noop("The settlement percent must be more than 0 and at most 100."),
     "settlement_payments_out_of_range": gettext_noop("The number of payments must be from 1 to %(most)s."),
     "settlement_days_out_of_range": gettext_noop("The number of days must be from 0 to %(most)s."),
+    "settlement_ends_in_validation": gettext_noop("The last day must be %(ends_on)s or later."),
 }
 
 
-def check_settlement(settlement: HostSettlement) -> list[Refusal]:
-    """Say why a settlement is a row error; an unusable one makes no offer and hides the global one."""
+def check_settlement(settlement: HostSettlement, *, validation_sent_on: date | None = None) -> list[Refusal]:
+    """Say why a settlement is a row error; an unusable one makes no offer and hides the global one.
+
+    :param validation_sent_on: no offer ends within the validation period that began with it (RF-31).
+    """
     found: list[Refusal] = []
 
     def no(code: str, field: str, **params: Any) -> None:
@@ -266,6 +270,10 @@ def check_settlement(settlement: HostSettlement) -> list[Refusal]:
         no("settlement_payments_out_of_range", "MaxPayments", most=MOST_PAYMENTS)
     if settlement.max_days is not None and not 0 <= settlement.max_days <= MOST_DAYS:
         no("settlement_days_out_of_range", "MaxDays", most=MOST_DAYS)
+    if settlement.max_date is not None and validation_sent_on is not None and validation_sent_on < LATEST_DATE:
+        ends_on = validation_ends_on(validation_sent_on)
+        if settlement.max_date < ends_on:
+            no("settlement_ends_in_validation", "MaxDate", ends_on=ends_on)
     return found
 
 

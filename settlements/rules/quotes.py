@@ -219,7 +219,7 @@ def _single(
     elif wish.choice == "amount" and not wish.lines:
         found.append(_no("amount_missing", "amount_cents"))
     method = "" if promise else wish.method or (limits.allowed if limits else at.allowed).single_methods[0]
-    given = own_lines(wish.lines or (Line(wish.first_on or today, amount),), method, calendar)
+    given = own_lines(wish.lines or (Line(wish.first_on or today, amount),), method, today, calendar)
     if limits is not None:
         against = check(given, limits, today, method, frequency="once", calendar=calendar, currency=currency)
         found += against if wish.lines else of_wish(against, "first_on")

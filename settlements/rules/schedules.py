@@ -29,6 +29,19 @@ class Line:
     planned_on: date | None = None
 
 
+def as_json(lines: Sequence[Line]) -> list[list[str | int]]:
+    """Give payments as they are kept: day and cents, and behind them the chosen day where rolling moved it."""
+    return [
+        [line.due_on.isoformat(), line.amount_cents, *([line.planned_on.isoformat()] if line.planned_on else [])]
+        for line in lines
+    ]
+
+
+def from_json(kept: Sequence[Sequence[str | int]]) -> tuple[Line, ...]:
+    """Read payments that were kept."""
+    return tuple(Line(date.fromisoformat(on), cents, *map(date.fromisoformat, chosen)) for on, cents, *chosen in kept)
+
+
 def payment_dates(
     first_date: date,
     frequency: str,

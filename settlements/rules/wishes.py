@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain, islice, repeat
 
-from accounts.calendars import Calendar
+from accounts.calendars import Calendar, fed
 from accounts.refusals import Refusal, gettext_noop, refuse
 from settlements.rules.offers import LATEST_DATE, METHODS, MOST_PAYMENTS, SMALLEST_CENTS, Terms
 from settlements.rules.schedules import (
@@ -76,12 +76,17 @@ def unreadable(wish: Wish) -> Iterator[Refusal]:
         yield _no("anchor_days_invalid", "anchor_day")
 
 
-def own_lines(lines: Sequence[Line], method: str, calendar: Calendar) -> tuple[Line, ...]:
-    """Roll lines of somebody's own; a chosen day that they state counts only where rolling it gives their date."""
-    chosen = roll([Line(line.planned_on or line.due_on, line.amount_cents) for line in lines], method, calendar)
+def own_lines(lines: Sequence[Line], method: str, today: date, calendar: Calendar = fed) -> tuple[Line, ...]:
+    """Roll lines of somebody's own, or lines that were kept.
+
+    A chosen day that they state counts only where rolling it gives their date, and until it is over: the payment itself
+    is still to come.
+    """
+    days = [one.planned_on if one.planned_on and one.planned_on >= today else one.due_on for one in lines]
+    chosen = roll([Line(day, line.amount_cents) for day, line in zip(days, lines, strict=True)], method, calendar)
     stated = roll([Line(line.due_on, line.amount_cents) for line in lines], method, calendar)
     return tuple(
-        one if one.due_on == mine.due_on else other for one, mine, other in zip(chosen, lines, stated, strict=False)
+        one if one.due_on == mine.due_on else other for one, mine, other in zip(chosen, lines, stated, strict=True)
     )
 
 
@@ -136,7 +141,7 @@ class Parts:
             most = limits.most_for("custom")
             return (), [_no("too_many_payments", "lines", count=len(wish.lines), limit=most)]
         if wish.lines:
-            lines = own_lines(wish.lines, self.method, self.calendar)
+            lines = own_lines(wish.lines, self.method, self.today, self.calendar)
             return lines, self._check(lines, "custom", chose_amount=True)
         if wish.frequency == "custom":
             return (), [_no("lines_missing", "lines")]

@@ -33,11 +33,15 @@ _SENTENCES = {
 
 
 class Imported(NamedTuple):
-    """Give the drafts, or published versions, of the forms that changed something; or all errors and nothing."""
+    """Give the drafts, or published versions, of the forms that changed something; or all errors and nothing.
+
+    What is neither is counted: forms that say what is in force, and bands that nobody filled in.
+    """
 
     rule_sets: tuple[RuleSet, ...] = ()
     unchanged: int = 0
     errors: tuple[Fault, ...] = ()
+    unused_bands: int = 0
 
 
 class _Bad(Exception):
@@ -127,7 +131,8 @@ def _write(levels: list[tuple[Client | None, Form]], *, by: str, now: datetime, 
             written = [rulesets.publish(rule_set=draft, by=by, now=now) for draft in written]
         except rulesets.Refused as refused:
             raise _Bad(*(Fault(None, "", one.code, one.sentence) for one in refused.refusals)) from None
-    return Imported(tuple(written), len(levels) - len(changed))
+    unused = sum(form.unused for _client, form in levels)
+    return Imported(tuple(written), len(levels) - len(changed), unused_bands=unused)
 
 
 def _same(form: Form, before: rules.RuleSet | None) -> bool:

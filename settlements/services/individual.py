@@ -111,9 +111,8 @@ def make(
     if found:
         return found
     ends = [day for day in (expires_on, max_on, None if beyond else window_ends_on(at)) if day]
-    if (ends_on := _validating_until(held, today)) and ends and min(ends) < ends_on:
-        # RF-31 too: the window would end it, though nobody typed a day.
-        return [_no("offer_ends_in_validation", "/expires_on", ends_on=ends_on)]
+    if found := pressing(held, today, ends):
+        return found
     for offer in _open(held):
         _end(offer, held, IndividualOffer.Status.WITHDRAWN, now, reason=f"replaced by {origin}")
     offer = IndividualOffer.objects.create(
@@ -156,6 +155,14 @@ def _validating_until(account: Account, today: date) -> date | None:
     """Give the last day of the validation period while it runs."""
     ends_on = validation_ends_on(account.validation_sent_on) if account.validation_sent_on else None
     return ends_on if ends_on is not None and today <= ends_on else None
+
+
+def pressing(account: Account, today: date, ends: Sequence[date]) -> list[Refusal]:
+    """Refuse an offer whose window would end it within the validation period, though nobody typed a day (RF-31)."""
+    ends_on = _validating_until(account, today)
+    if ends_on is None or min(ends, default=ends_on) >= ends_on:
+        return []
+    return [_no("offer_ends_in_validation", "/expires_on", ends_on=ends_on)]
 
 
 def plainly_wrong(

@@ -84,7 +84,8 @@ def make_many(
         accepted = any(one.status == Status.ACCEPTED for one in mine)
         refused = individual.plainly_wrong(account, said, methods, "", expires_on, at, accepted=accepted)
         refused = refused or individual.beyond_rules(said, at, expires_on)
-        if refused:
+        ends = [day for day in (expires_on, individual.window_ends_on(at)) if day]
+        if refused := refused or individual.pressing(account, today, ends):
             found[account.pk] = refused
             continue
         for old in mine:
@@ -92,7 +93,6 @@ def make_many(
             ended.append(old)
             why = {"reason": "replaced by campaign"}
             facts.append(("offer.withdrawn", account, offers.about(old, account.currency) | why))
-        ends = [day for day in (expires_on, individual.window_ends_on(at)) if day]
         offer = blank(
             IndividualOffer,
             agency_id=account.agency_id,

@@ -46,6 +46,8 @@ def set_host_offers(
     Only news counts: a host that repeats itself neither displaces what staff or a campaign offered since, nor brings
     back what was declined or has expired. Whoever says something new last is heard, save that an accepted offer stands
     as long as its arrangement. A host that says nothing any more withdraws its own open offer and nobody else's.
+    One that would end within the validation period is unusable (RF-31): we make none that does, and lengthen none that
+    the host limited.
     """
     known: dict[UUID, list[IndividualOffer]] = {}
     hosts = Q(origin=IndividualOffer.Origin.HOST, said_until=None)
@@ -59,7 +61,8 @@ def set_host_offers(
     told: list[tuple[str, Account, dict]] = []
     for account, said in settlements.items():
         mine = known.get(account.pk, [])
-        found[account] = rules.check_settlement(said) if said else []
+        sent_on = account.validation_sent_on
+        found[account] = rules.check_settlement(said, validation_sent_on=sent_on) if said else []
         wanted = _values(said, found[account]) if said else None
         before = [offer for offer in mine if offer.origin == IndividualOffer.Origin.HOST and not offer.said_until]
         if wanted and before and all(getattr(before[-1], name) == value for name, value in wanted.items()):

@@ -13,7 +13,7 @@ from settlements.models import Quote
 from settlements.rules import quotes as rules
 from settlements.rules.offers import Terms
 from settlements.rules.quotes import Offered, Wish
-from settlements.rules.schedules import Line
+from settlements.rules.schedules import Line, as_json, from_json
 from settlements.services import offers
 
 OPEN, ACCEPTED, EXPIRED = "open", "accepted", "expired"
@@ -43,7 +43,7 @@ def make(
         choice=wish.choice,
         method=wish.method,
         frequency=_frequency(wish, found.lines),
-        lines=[[line.due_on.isoformat(), line.amount_cents] for line in found.lines],
+        lines=as_json(found.lines),
         total_cents=found.total_cents,
         terms=frozen(at, wish.choice),
         world=world_of(at),
@@ -115,7 +115,7 @@ def state(quote: Quote, *, now: datetime) -> str:
 
 def lines_of(quote: Quote) -> tuple[Line, ...]:
     """Read the frozen payments."""
-    return tuple(Line(date.fromisoformat(on), cents) for on, cents in quote.lines)
+    return from_json(quote.lines)
 
 
 def expired(quote: Quote) -> Refusal:

@@ -16,6 +16,7 @@ from accounts import clock, events
 from accounts.known import known
 from accounts.models import Agency, Client
 from accounts.refusals import Refusal, refuse
+from accounts.services import people
 from accounts.tenancy import ALL_AGENCIES, acting
 from settlements.models import RuleSet
 from settlements.rules import bands as rules
@@ -180,7 +181,7 @@ def publish(*, rule_set: RuleSet, by: str, now: datetime, effective_at: datetime
 
     A draft that was overtaken by another publication takes the next number, so numbers tell the order.
 
-    :raises NeedsSecondPerson: the agency wants two people and `by` wrote or submitted it.
+    :raises NeedsSecondPerson: the agency wants two people and `by`, or whoever made that key, wrote or submitted it.
     :raises Refused: rule_set_not_open, rule_set_not_submitted, effective_in_past, effective_too_late.
     """
     row = _held(rule_set, *RuleSet.OPEN)
@@ -189,7 +190,7 @@ def publish(*, rule_set: RuleSet, by: str, now: datetime, effective_at: datetime
     if effective_at is not None and effective_at > now + LATEST_EFFECTIVE:
         raise Refused(_no("effective_too_late", "/effective_at"))
     if _needs_two():
-        if by in (row.made_by, row.submitted_by):
+        if not people.is_another(by, row.made_by, row.submitted_by):
             raise NeedsSecondPerson(_no("needs_second_person", version=row.version))
         if row.status != RuleSet.Status.WAITING:
             raise Refused(_no("rule_set_not_submitted", version=row.version))

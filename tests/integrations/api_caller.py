@@ -20,12 +20,10 @@ FLOORS = ("accounts", "settlements", "payments", "integrations", "campaigns")
 class Caller:
     """Hold a key and show it; each write has an Idempotency-Key of its own unless the test gives one."""
 
-    def __init__(self, agency, *scopes: str, **values) -> None:
+    def __init__(self, agency, *scopes: str, by: str = "staff:1", **values) -> None:
         self.agency = agency
         with acting_for(agency):
-            self.key, self.text = keys.make(
-                name="IVR", scopes=scopes or tuple(keys.SCOPES), by="staff:1", now=NOW, **values
-            )
+            self.key, self.text = keys.make(name="IVR", scopes=scopes or tuple(keys.SCOPES), by=by, now=NOW, **values)
         self.client = Client(raise_request_exception=False)
 
     def headers(self, **more) -> dict[str, str]:

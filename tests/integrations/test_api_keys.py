@@ -13,6 +13,7 @@ from accounts.models import Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import keys
 from integrations.models import ApiKey
+from portal.staff import ROLES, codenames
 from tests.conftest import NOW
 from tests.integrations.api_caller import Caller, refusal
 from tests.staff import member, signed_in
@@ -227,8 +228,61 @@ def test_a_key_that_makes_no_sense_is_not_made(agency, wrong):
         assert not ApiKey.objects.exists()
 
 
-def test_staff_rotate_and_revoke_by_a_post_only(caller):
-    browser = signed_in(member(caller.agency))
+def test_every_scope_needs_what_its_work_needs_on_the_pages_and_an_administrator_may_give_each():
+    assert keys.NEEDS.keys() == keys.SCOPES.keys()
+    roles = {name: codenames(role) for name, role in ROLES.items()}
+    assert {one for needed in keys.NEEDS.values() for one in needed.split()} <= set().union(*roles.values())
+    assert keys.within(roles["agency admin"].__contains__) == list(keys.NEEDS)
+    assert keys.within(roles["integration engineer"].__contains__) == [
+        "accounts:read", "sessions:read", "keys:read", "keys:write", "webhooks:read", "webhooks:write",
+    ]  # fmt: skip
+
+
+def test_staff_give_a_key_no_more_than_their_own_role_does(agency):
+    engineer = signed_in(member(agency, "integration engineer"))
+    offered = engineer.get(page("add")).content.decode()
+    assert 'value="webhooks:write"' in offered
+    assert 'value="refunds:approve"' not in offered
+    for more in ("refunds:approve", "batches:approve", "rules:write", "budgets:write", "staff:write"):
+        answer = engineer.post(page("add"), {"name": "Mine", "scopes": ["webhooks:read", more]})
+        assert f"{more} is not one of the available choices" in answer.content.decode()
+    with acting_for(agency):
+        assert not ApiKey.objects.exists()
+    key_on(engineer.post(page("add"), {"name": "Mine", "scopes": ["webhooks:read"]}))
+    with acting_for(agency):
+        assert ApiKey.objects.get().scopes == ["webhooks:read"]
+
+
+def test_nobody_changes_a_key_that_may_do_more_than_they_but_everybody_with_the_right_ends_it(agency):
+    boss, engineer = member(agency), member(agency, "integration engineer")
+    caller = Caller(agency, "webhooks:read", "refunds:approve", by=f"staff:{boss.pk}")
+    browser = signed_in(engineer)
+    assert browser.get(page("change", caller.key.pk)).status_code == 200
+    said = {"name": "IVR", "scopes": ["webhooks:read"]}
+    assert browser.post(page("change", caller.key.pk), said).status_code == 403
+    assert caller.row.scopes == ["refunds:approve", "webhooks:read"]
+    assert signed_in(boss).post(page("change", caller.key.pk), said).status_code == 302
+    assert caller.row.scopes == ["webhooks:read"]
+    assert browser.post(page("change", caller.key.pk), said | {"scopes": ["rules:write"]}).status_code == 200
+    assert caller.row.scopes == ["webhooks:read"]
+    browser.post(page("revoke", caller.key.pk))
+    assert caller.row.revoked_by == f"staff:{engineer.pk}"
+
+
+def test_auth_15_a_secret_is_shown_to_nobody_but_who_made_the_key(agency):
+    """What a key does counts as done by its maker, so nobody else may hold it."""
+    boss, colleague = member(agency), member(agency, username="colleague")
+    caller = Caller(agency, "accounts:read", by=f"staff:{boss.pk}")
+    other = signed_in(colleague)
+    assert page("rotate", caller.key.pk) not in other.get(page("change", caller.key.pk)).content.decode()
+    assert other.post(page("rotate", caller.key.pk), {"hours": 0}).status_code == 403
+    assert caller.get("accounts").status_code == 200
+    key_on(signed_in(boss).post(page("rotate", caller.key.pk), {"hours": 0}))
+
+
+def test_staff_rotate_and_revoke_by_a_post_only(agency, account):
+    maker = member(agency)
+    caller, browser = Caller(agency, by=f"staff:{maker.pk}"), signed_in(maker)
     rotate = reverse("admin:integrations_apikey_rotate", args=[caller.key.pk])
     assert browser.get(rotate).status_code == 200
     assert caller.row.rotated_at is None

@@ -14,6 +14,7 @@ from integrations.api.hosts import RECORD
 from integrations.models import HostConnection
 from integrations.services.receive import make_inbound_key
 from settlements.models import IndividualOffer
+from settlements.services import offers
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -253,6 +254,24 @@ def test_an_unusable_settlement_is_told_as_an_error_but_holds_no_balance_back(ho
     assert (answer["accepted"], errors(answer)) == (1, [("/Settlement/Amount", "settlement_without_amount")])
     assert Account.objects.get().balance_cents == 900_00
     assert not IndividualOffer.objects.filter(status="made", percent_bps=60_00).exists()
+
+
+def test_rf_31_a_settlement_that_ends_in_the_validation_period_is_told_as_an_error_and_not_offered(host, acting):
+    # Sent on Tuesday, 2026-12-01: assumed to have arrived on 12-08, so the period ends on 2027-01-07.
+    said = {"Amount": "500.00", "MaxDate": "2027-01-06"}
+    host.push(record(Settlement=said, ValidationSentOn=None))
+    assert IndividualOffer.objects.get(status="made").amount_cents == 500_00
+    answer = host.push(record(Settlement=said, ValidationSentOn="2026-12-01", CurrentBalance="900.00", Version=8))
+    assert (answer["accepted"], errors(answer)) == (1, [("/Settlement/MaxDate", "settlement_ends_in_validation")])
+    account = Account.objects.get()
+    assert account.balance_cents == 900_00
+    assert offers.terms_for(account=account, owed_cents=900_00, today=dt.date(2026, 12, 2), now=NOW) is None
+    later = host.push(record(Settlement=said | {"MaxDate": "2027-01-07"}, ValidationSentOn="2026-12-01", Version=9))
+    assert errors(later) == []
+    found = offers.terms_for(account=account, owed_cents=900_00, today=dt.date(2026, 12, 2), now=NOW)
+    assert (found.amount_cents, found.last_date) == (500_00, dt.date(2027, 1, 7))
+    for number, day in enumerate(("0001-01-01", "9999-12-31"), 10):
+        assert host.push(record(Settlement=said, ValidationSentOn=day, Version=number))["accepted"] == 1
 
 
 def test_blanks_that_disable_cards_are_told_to_the_host(host, acting):

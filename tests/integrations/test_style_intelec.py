@@ -1,6 +1,7 @@
 """Intelec: arrangements drive the work queues, payments of bank accounts travel in batches, an IVR takes promises."""
 
 import datetime as dt
+from itertools import islice
 
 import pytest
 
@@ -11,6 +12,7 @@ from integrations.hosts import BadRecord, Words
 from integrations.hosts.intelec import Intelec, arrangement
 from payments.models import AchOrigin, Arrangement, HostItem, Method, Notice, Payment, Postdate
 from payments.services import batch_files, batch_posting, batches, life
+from settlements.rules.schedules import Line, payment_dates, roll
 from tests.conftest import NOW
 from tests.integrations.api_caller import Caller
 from tests.integrations.styles import connect, drain, pushed, until, wire
@@ -95,6 +97,49 @@ def test_an_arrangement_is_told_in_one_of_two_forms(frequency, lines, form, down
     told = arrangement({"frequency": frequency, "schedule": [list(line) for line in lines], "total_cents": 1})
     assert (told["Form"], told.get("DownPayment"), told.get("Payment")) == (form, down, payment)
     assert [line["On"] for line in told["Lines"]] == [on for on, _cents in lines]
+
+
+def days(frequency: str, first: str, count: int, method: str, **anchor) -> list[str]:
+    """Give the days of a schedule as they are taken."""
+    planned = islice(payment_dates(dt.date.fromisoformat(first), frequency, **anchor), count)
+    return [line.due_on.isoformat() for line in roll([Line(day, 50_00) for day in planned], method)]
+
+
+@pytest.mark.parametrize(
+    ("frequency", "taken", "form", "day"),
+    [
+        ("monthly", ["2027-01-31", "2027-02-28", "2027-03-31"], "STANDARD", 31),
+        ("monthly", ["2028-01-30", "2028-02-29", "2028-03-30"], "STANDARD", 30),
+        ("monthly", ["2027-01-31", "2027-02-28"], "STANDARD", 31),
+        # Down payment today, then the last of each month.
+        ("monthly", ["2027-01-15", "2027-02-28", "2027-03-31", "2027-04-30"], "STANDARD", 31),
+        # Bank debits of the 2nd and of the 30th, on the days that banks are open.
+        ("monthly", ["2027-01-04", "2027-02-02", "2027-03-02"], "STANDARD", 2),
+        ("monthly", ["2026-12-02", "2027-01-04", "2027-02-02"], "STANDARD", 2),
+        ("monthly", ["2027-02-01", "2027-03-01", "2027-03-30"], "STANDARD", 30),
+        # A pace of weeks has no day of the month.
+        ("weekly", ["2026-12-01", "2026-12-08", "2026-12-15"], "STANDARD", None),
+        ("weekly", ["2026-12-18", "2026-12-28", "2027-01-04", "2027-01-08"], "STANDARD", None),
+        ("semimonthly", ["2026-12-01", "2026-12-15", "2027-01-01"], "STANDARD", None),
+        # Somebody moved a payment, or one fell out: these are any dates.
+        ("monthly", ["2027-01-05", "2027-02-12", "2027-03-05"], "NON-LINEAR", None),
+        ("monthly", ["2027-01-05", "2027-03-05", "2027-04-05"], "NON-LINEAR", None),
+        ("weekly", ["2026-12-01", "2026-12-09", "2026-12-15"], "NON-LINEAR", None),
+    ],
+)
+def test_cal_04_the_day_of_the_month_is_the_one_that_was_agreed(frequency, taken, form, day):
+    told = arrangement({"frequency": frequency, "schedule": [[on, 50_00] for on in taken], "total_cents": 1})
+    assert (told["Form"], told.get("DayOfMonth")) == (form, day)
+    assert [line["On"] for line in told["Lines"]] == taken
+
+
+@pytest.mark.parametrize("method", ["card", "ach"])
+@pytest.mark.parametrize("agreed", range(1, 32))
+def test_whatever_months_and_banks_make_of_a_day_it_is_found_again(method, agreed):
+    for first in ("2026-12-01", "2027-01-30", "2027-02-27", "2028-01-29"):
+        taken = days("monthly", first, 7, method, anchor_day=agreed)
+        told = arrangement({"frequency": "monthly", "schedule": [[on, 50_00] for on in taken], "total_cents": 1})
+        assert (told["Form"], told["DayOfMonth"]) == ("STANDARD", agreed), taken
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ from django.db import connections
 from accounts.models import Account, Agency, Event
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate
-from payments.services import age_notice, agree, pay
+from payments.services import age_notice, agree, gate, pay
+from payments.services.locks import read_account
 from payments.services.owed import owed
 from settlements.models import IndividualOffer, Quote
 from settlements.rules.offers import HostSettlement
 from settlements.rules.quotes import Wish
-from settlements.services import offers
+from settlements.services import offers, quotes
 from tests.conftest import NOW
 from tests.payments.conftest import today
 from tests.payments.test_arrange import agree_to_email
@@ -197,6 +198,35 @@ def test_the_host_s_own_offer_is_accepted_by_its_quote(shop):
     offers.set_host_offer(account=shop.account, settlement=HostSettlement(amount_cents=600_00), now=NOW)
     accept(quoted(shop, Wish("settlement")))
     assert IndividualOffer.objects.get().status == "accepted"
+
+
+SATURDAY = dt.date(2026, 12, 5)
+
+
+def test_a_bank_debit_whose_first_day_is_the_last_possible_one_is_accepted_though_banks_move_it(shop):
+    publish_rules(latest_first_days=4)
+    quote = quoted(shop, Wish("plan", "ach", parts=4, first_on=SATURDAY))
+    assert quote.lines[:2] == [["2026-12-07", 250_00, "2026-12-05"], ["2027-01-05", 250_00]]
+    assert accept(quote).schedule[:2] == [["2026-12-07", 250_00], ["2027-01-05", 250_00]]
+
+
+def test_a_bank_debit_keeps_the_smallest_payment_of_its_pace_though_banks_move_it(shop):
+    """From the 9th to the 1st are 23 days, as twice a month; to the 4th, when banks open, they are 26."""
+    publish_rules(minimum_cents=200_00)
+    wish = Wish("plan", "ach", frequency="semimonthly", parts=10, first_on=dt.date(2026, 12, 9))
+    quote = quoted(shop, wish)
+    assert quote.lines[1] == ["2027-01-04", 100_00, "2027-01-01"]
+    assert accept(quote).schedule[1] == ["2027-01-04", 100_00]
+
+
+def test_a_chosen_day_that_is_over_keeps_nobody_from_a_debit_that_is_still_to_come(shop):
+    publish_rules(latest_first_days=1)
+    saturday = dt.datetime(2026, 12, 5, 17, tzinfo=dt.UTC)
+    quote = quoted(shop, Wish("plan", "ach", parts=4), now=saturday)
+    assert quote.lines[0] == ["2026-12-07", 250_00, "2026-12-05"]
+    at = gate.standing(read_account(shop.account.pk), now=saturday)
+    assert quotes.what_changed(quote=quote, offered=at.offered) == []
+    assert accept(quote, now=saturday + dt.timedelta(hours=20)).schedule[0] == ["2026-12-07", 250_00]
 
 
 def test_the_other_agency_cannot_accept_a_quote(shop, other_shop):

@@ -145,6 +145,15 @@ def test_a_bank_debit_planned_on_a_closed_day_moves_to_the_next_open_one(shop):
     assert arrangement.postdates.get().due_on == dt.date(2026, 12, 7)
 
 
+def test_a_plan_that_begins_on_the_last_possible_day_is_signed_though_banks_move_it(shop):
+    publish_rules(latest_first_days=4)
+    lines = [(dt.date(2026, 12, 5), 500_00), (dt.date(2027, 1, 5), 500_00)]
+    arrangement = shop.confirm(later(shop, "plan", lines, bank="000123456789"))
+    assert Checkout.objects.get().lines == [["2026-12-07", 500_00, "2026-12-05"], ["2027-01-05", 500_00]]
+    taken = [["2026-12-07", 500_00], ["2027-01-05", 500_00]]
+    assert (arrangement.schedule, arrangement.authorization.lines) == (taken, taken)
+
+
 def test_a_card_that_is_kept_already_is_not_asked_again(shop):
     shop.confirm(later(shop, "amount", [(FIRST, 100_00)]))
     Arrangement.objects.update(status="cancelled")

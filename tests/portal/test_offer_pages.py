@@ -1,6 +1,7 @@
 """Individual offers and “why this offer” on the account's staff page; rule sets in and out as files."""
 
 import datetime as dt
+import json
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -161,6 +162,16 @@ def test_rules_go_out_as_a_file_and_come_back_as_a_draft(agency, account, desk, 
     with acting_for(agency):
         draft = RuleSet.objects.get(status="draft")
     assert draft.bands[0]["minimum_cents"] == 35_00
+
+
+def test_what_of_a_file_made_no_draft_is_said(agency, desk):
+    publish(agency, timezone.now() - HOUR)
+    body = json.loads(desk.get(at("export", "json")).content)
+    body["forms"][0]["bands"] += [{"owing_from": "0.00", "owing_to": "0.00"}, {}]
+    page = desk.post(at("import_rules"), {"text": json.dumps(body)}, follow=True).content.decode()
+    assert "0 rule sets are imported." in page
+    assert "1 forms say what is in force already." in page
+    assert "2 bands are all empty or zero: they were left out." in page
 
 
 def test_a_bad_file_is_refused_whole_and_each_error_names_its_row_and_field(agency, desk):

@@ -117,8 +117,24 @@ def test_the_master_switch_off_means_no_clients_form_is_read(account):
 
 def test_bands_that_nobody_filled_in_are_none():
     unused = ["0.00,0.00,0.00,0.00,0,0,0,0.00,0,N,N", ",,,,,,,,,,"]
-    (made,) = take(file(*global_form([SIX[0], *unused, SIX[1]]))).rule_sets
+    found = take(file(*global_form([SIX[0], *unused, SIX[1]])))
+    (made,) = found.rule_sets
     assert [band["owing_to_cents"] for band in made.bands] == [1_000_00, 2_500_00]
+    assert found.unused_bands == 2, "and they are counted"
+
+
+def test_bands_of_json_that_nobody_filled_in_are_counted_in_every_form(account):
+    blank = {"owing_from": "0.00", "owing_to": "0.00", "maximum_months_settled": 0, "disable_cc": False}
+    band = {"owing_from": "0.00", "owing_to": "1000.00", "minimum_settlement_percentage": "80.00"}
+    forms = [
+        {"client_number": None, "enable_rules": True, "bands": [{}, band, blank]},
+        {"client_number": "C1", "enable_rules": True, "bands": [{"owing_from": None}]},
+    ]
+    text = json.dumps({"forms": forms})
+    found = take(text, "json", publish=True)
+    assert sorted(len(made.bands) for made in found.rule_sets) == [0, 1]
+    assert (found.unchanged, found.unused_bands) == (0, 3)
+    assert take(text, "json") == collect.Imported((), 2, (), 3), "when nothing changes too"
 
 
 def test_what_comes_out_goes_in_again_and_changes_nothing(account):

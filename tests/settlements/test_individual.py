@@ -2,6 +2,7 @@
 
 import datetime as dt
 import threading
+import uuid
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -10,7 +11,7 @@ from accounts.models import Account, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from settlements.models import GlobalOffer, IndividualOffer
 from settlements.rules.offers import HostSettlement
-from settlements.services import individual, offers, rulesets
+from settlements.services import individual, many, offers, rulesets
 from tests.accounts.test_events import at_once
 from tests.conftest import NOW, make_account
 
@@ -217,6 +218,20 @@ def test_no_window_ends_an_offer_before_the_validation_period_does_rf_31(account
     assert refused(account, percent_bps=80_00) == ["offer_ends_in_validation"]
     Account.objects.filter(pk=account.pk).update(validation_sent_on=TODAY - dt.timedelta(days=60))
     assert make(account, percent_bps=80_00).expires_on < dt.date(2027, 1, 7)
+
+
+def test_no_window_ends_an_offer_of_a_campaign_before_the_validation_period_does_rf_31(account):
+    rule(months_until_settlement=1)
+    other = make_account(account.agency, reference="100999")
+    Account.objects.update(validation_sent_on=TODAY - dt.timedelta(days=60), listed_on=TODAY)
+    Account.objects.filter(pk=account.pk).update(validation_sent_on=TODAY)
+    before = make(account, percent_bps=90_00, exceed=True, reason="x", expires_on=dt.date(2027, 1, 7))
+    found = many.make_many(
+        accounts=[account, other], campaign_id=uuid.uuid4(), by="campaign:staff:1", now=NOW, percent_bps=80_00
+    )
+    assert [one.code for one in found[account.pk]] == ["offer_ends_in_validation"]
+    assert IndividualOffer.objects.get(account=account).pk == before.pk, "nothing is withdrawn for it"
+    assert found[other.pk].expires_on == dt.date(2026, 12, 31)
 
 
 @pytest.mark.parametrize("status", [one for one in Account.Status.values if one not in ("open", "cease")])

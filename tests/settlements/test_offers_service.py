@@ -66,6 +66,23 @@ def test_an_unusable_settlement_is_a_row_error_and_hides_the_default(account):
     assert terms(account) is None
 
 
+def test_rf_31_a_hosts_offer_of_one_agency_follows_the_validation_period_of_its_own_account(
+    account, others_account, other_agency
+):
+    """Sent on 2023-01-03, a Tuesday: assumed to have arrived on 01-10, so the period ends on 02-09."""
+    said = HostSettlement(percent_bps=60_00, max_date=dt.date(2023, 2, 8))
+    account.validation_sent_on, others_account.validation_sent_on = dt.date(2023, 1, 3), dt.date(2022, 11, 1)
+    errors = offers.set_host_offer(account=account, settlement=said, now=NOW)
+    assert [(one.code, one.field) for one in errors] == [("settlement_ends_in_validation", "MaxDate")]
+    assert terms(account) is None
+    with acting_for(other_agency):
+        assert offers.set_host_offer(account=others_account, settlement=said, now=NOW) == []
+        assert terms(others_account).last_date == dt.date(2023, 2, 8)
+    days = HostSettlement(percent_bps=60_00, max_days=5)
+    assert offers.set_host_offer(account=account, settlement=days, now=NOW) == [], "counted from the day of acceptance"
+    assert terms(account).amount_cents == 600_00
+
+
 def test_an_accepted_offer_stands_and_its_repetition_makes_no_new_one(account):
     said = HostSettlement(percent_bps=60_00)
     offers.set_host_offer(account=account, settlement=said, now=NOW)

@@ -76,11 +76,14 @@ class Command(BaseCommand):
 
     def _furnish(self, agency: Agency, urls: dict[str, str]) -> dict[str, str]:
         slug = agency.slug
-        for name, role in STAFF.items():
-            make_staff(agency=agency, username=f"{slug}-{name}", password=PASSWORD, role=role)
+        staff = {
+            name: make_staff(agency=agency, username=f"{slug}-{name}", password=PASSWORD, role=role)
+            for name, role in STAFF.items()
+        }
         GlobalOffer.objects.create(percent_bps=75_00, max_payments=6, max_days=180)
         hosts = {"scollect": self._host(agency, "scollect", urls[f"host-{slug}"])}
-        _key, api_key = keys.make(name="Demonstration", scopes=tuple(keys.SCOPES), by="platform", now=clock.now())
+        by = f"staff:{staff['admin'].pk}"
+        _key, api_key = keys.make(name="Demonstration", scopes=tuple(keys.SCOPES), by=by, now=clock.now())
         for name, url in urls.items():
             if name.startswith(f"host-{slug}-"):
                 style = name.rpartition("-")[2]
