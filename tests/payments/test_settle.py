@@ -12,6 +12,9 @@ from payments.models import Arrangement, Incident, LedgerEntry, Method, Payment,
 from payments.processors import Outcome
 from payments.services import ask, ledger, pay, reversals, settle
 from payments.services.owed import owed
+from settlements.models import IndividualOffer
+from settlements.rules.offers import HostSettlement
+from settlements.services import individual, offers
 from tests.conftest import NOW
 from tests.payments.conftest import today
 from tests.payments.test_arrange import agree_to_email
@@ -310,6 +313,35 @@ def test_a_second_dispute_that_is_won_brings_the_money_back_once(shop):
         reversals.record_dispute(payment_id=payment.pk, said=said, now=LATER)
     assert (fresh(payment).status, ledger.net_cents(payment)) == (Payment.Status.SUCCEEDED, 125_00)
     assert owed(shop.account).cents == 875_00
+
+
+@pytest.mark.parametrize("said", ["declined", "voided"])
+def test_a_settlement_whose_only_debit_came_back_is_broken_and_another_can_be_offered(shop, said):
+    last_on = today() + dt.timedelta(days=10)
+    offers.set_host_offer(account=shop.account, settlement=HostSettlement(amount_cents=600_00), now=NOW)
+    IndividualOffer.objects.update(expires_on=last_on)
+    payment = shop.confirm(shop.checkout("settlement", bank="000123456789"))
+    assert (payment.status, IndividualOffer.objects.get().status) == (Payment.Status.PENDING, "accepted")
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status=said, network_decline_code="R01"), now=LATER)
+    assert (fresh(payment).status, IndividualOffer.objects.get().status) == (Payment.Status.RETURNED, "broken")
+    assert kinds(shop.account).count("offer.broken") == 1
+    terms = offers.terms_for(account=shop.account, owed_cents=1_000_00, today=last_on + dt.timedelta(days=1), now=LATER)
+    assert (terms.level, terms.amount_cents) == ("global", 750_00)
+    made = individual.make(account=shop.account, origin="staff", by="staff:1", percent_bps=80_00, now=LATER)
+    assert made.status == "made"
+
+
+def test_a_late_return_of_one_settlement_leaves_the_next_one_alone_ach_14(shop):
+    offers.set_host_offer(account=shop.account, settlement=HostSettlement(amount_cents=600_00), now=NOW)
+    payment = shop.confirm(shop.checkout("settlement", bank="000123456789"))
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status="succeeded"), now=LATER)
+    assert IndividualOffer.objects.get().status == "completed"
+    agreed = IndividualOffer.objects.create(
+        account=shop.account, origin="staff", amount_cents=500_00, status="accepted", made_at=LATER, decided_at=LATER
+    )
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status="declined"), now=LATER)
+    assert kinds(shop.account).count("settlement.broken") == 1
+    assert IndividualOffer.objects.get(pk=agreed.pk).status == "accepted"
 
 
 def test_a_bank_debit_that_was_cancelled_on_its_way_is_taken_back(shop):
