@@ -309,9 +309,9 @@ def against_agreeing(
 
 
 def _same_terms(terms: Terms, shown: dict) -> bool:
-    """Tell whether terms are still those that were shown, to the cent and with the same end if they are broken."""
-    facts = offers.facts(terms)
-    return all(facts[name] == shown.get(name) for name in ("amount_cents", "breach"))
+    """Tell whether terms are still those that were shown: the sums that are signed, their source, and their breach."""
+    facts, signed = offers.facts(terms), ("balance_cents", "amount_cents", "level", "version", "breach")
+    return all(facts[name] == shown.get(name) for name in signed)
 
 
 def paid_since(checkout: Checkout) -> bool:
