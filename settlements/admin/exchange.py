@@ -4,7 +4,7 @@ import json
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -121,10 +121,10 @@ class Exchange:
     def _client(self, request) -> Client | None:
         if not (asked := request.GET.get("client")):
             return None
-        found = Client.objects.filter(number=asked).first()
-        if found is None:
-            raise Http404
-        return found
+        try:
+            return Client.objects.get(pk=asked)
+        except (Client.DoesNotExist, ValidationError):
+            raise Http404 from None
 
     @action(description=_("Import"), permissions=["import"], icon="upload")
     def import_rules(self, request):

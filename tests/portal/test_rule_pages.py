@@ -1,6 +1,7 @@
 """Rule sets on staff pages: drafted, seen, submitted, published, compared and rolled back, by the agency itself."""
 
 import datetime as dt
+import re
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Agency, Client, User
 from accounts.tenancy import acting_for
+from integrations.models import HostConnection
 from settlements.models import RuleSet
 from settlements.services import rulesets
 from tests.staff import PASSWORD, member, signed_in
@@ -286,6 +288,26 @@ def test_two_versions_are_compared_field_by_field(agency, desk, now):
         ("Rule set", "Days to keep a promise", "as inherited", "7 days"),
         ("$0.00 to $500.00", "Smallest payment a month", "$25.00", "$50.00"),
     ]
+
+
+def test_every_file_that_the_list_offers_can_be_taken_along(agency, other_agency, others_account, account, desk, now):
+    with acting_for(agency):
+        elsewhere = HostConnection.objects.create(name="Other", base_url="http://127.0.0.1:9", outbound_key="o")
+        twin = Client.objects.create(connection=elsewhere, number=account.client.number, name="Twin")
+    published(agency, now)
+    for client, cents in ((account.client, 30_00), (twin, 40_00)):
+        published(agency, now, client=client, bands=[BAND | {"minimum_cents": cents}])
+    page = desk.get(at("changelist")).content.decode()
+    links = re.findall(r'href="([^"]*/export/(?:csv|json)/[^"]*)"', page)
+    files = {link: desk.get(link) for link in links}
+    assert len(files) == 8
+    assert {file.status_code for file in files.values()} == {200}
+    for client, amount in ((account.client, "30.00"), (twin, "40.00")):
+        said = [file.content.decode() for link, file in files.items() if str(client.pk) in link]
+        assert len(said) == 2
+        assert all(amount in one for one in said)
+    for unknown in ("C1", "x", others_account.client_id):
+        assert desk.get(f"{at('export', 'csv')}?client={unknown}").status_code == 404
 
 
 # Who may ----------------------------------------------------------------------------------------------------------
