@@ -207,10 +207,10 @@ class RuleSetAdmin(exchange.Exchange, Desk):
 
     def _picture(self, request, rule_set: RuleSet) -> dict:
         own = rulesets.value(rule_set)
-        above = levels.above(rule_set, request.now)
-        inherited = () if above is None or own.replace_all else above.bands
+        said = levels.inherited(rule_set, request.now)
+        inherited = () if said is None or own.replace_all else said.bands
         return {
-            "picture": draw(own, above),
+            "picture": draw(own, levels.above(rule_set, request.now)),
             "warnings": [one.sentence for one in coverage(bands=own.bands, inherited=inherited).sentences],
         }
 

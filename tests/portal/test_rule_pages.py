@@ -157,6 +157,20 @@ def test_a_client_that_replaces_everything_inherits_nothing(agency, account, des
     assert "Empty: no minimum (standard)" in text
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_what_is_not_enabled_is_not_shown_as_inherited(agency, account, desk, now, enabled):
+    published(agency, now, enabled=enabled)
+    draft = drafted(agency, now, client=account.client, bands=[{"owing_from_cents": 0, "owing_to_cents": 400_00}])
+    shown = desk.get(at("change", draft.pk)).context
+    cells = {row["label"]: row["cells"][0] for group in shown["table"]["groups"] for row in group["rows"]}
+    minimum = cells["Smallest payment a month"]
+    said = ("$25.00", "the agency, version 1") if enabled else ("no minimum", "standard")
+    assert (minimum["value"], minimum["source"], minimum["own"]) == (*said, False)
+    warned = " ".join(shown["warnings"])
+    assert ("The rules of the agency count there." in warned) == enabled
+    assert ("$400.01 to $999,999,999.00. Consumers there can arrange neither" in warned) != enabled
+
+
 # The picture ------------------------------------------------------------------------------------------------------
 
 
