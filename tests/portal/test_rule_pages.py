@@ -224,6 +224,18 @@ def test_a_day_in_the_past_is_refused_with_a_sentence_and_nothing_is_published(a
     assert read(agency, draft.pk).status == "draft"
 
 
+def test_a_draft_beside_a_scheduled_version_says_when_that_one_takes_over(agency, desk, now):
+    published(agency, now)
+    planned = drafted(agency, now, bands=[BAND | {"minimum_cents": 50_00}])
+    with acting_for(agency):
+        new_year = dt.datetime(2030, 1, 1, 17, tzinfo=dt.UTC)
+        rulesets.publish(rule_set=planned, by="staff:0", now=now, effective_at=new_year)
+    draft = drafted(agency, now)
+    said = "Version 2 is scheduled for Jan 1, 2030, 12:00: it takes over then from what is published before."
+    assert said in desk.get(at("change", draft.pk)).content.decode()
+    assert said not in desk.get(at("change", planned.pk)).content.decode()
+
+
 def test_where_two_people_are_wanted_one_submits_and_another_publishes(agency, desk, now):
     Agency.objects.filter(pk=agency.pk).update(rules_need_two_people=True)
     desk.post(at("start"), {"client": ""})
