@@ -131,7 +131,7 @@ class Exchange:
         may_publish = self.has_publish_permission(request)
         sent = (request.POST, request.FILES) if request.method == "POST" else (None, None)
         form = ImportForm(*sent, may_publish=may_publish)
-        errors = []
+        found = dropped = ()
         if request.method == "POST" and form.is_valid():
             said = form.cleaned_data
             imported = collect.import_forms(
@@ -144,6 +144,16 @@ class Exchange:
             if not imported.errors:
                 count = {"count": len(imported.rule_sets)}
                 messages.success(request, _("%(count)s rule sets are imported.") % count)
-                return redirect(reverse("admin:settlements_ruleset_changelist"))
-            errors = imported.errors
-        return self._page(request, "import", title=_("Import rule sets"), form=form, errors=errors, back=self._list())
+                if not imported.dropped:
+                    return redirect(reverse("admin:settlements_ruleset_changelist"))
+                form = ImportForm(may_publish=may_publish)
+            found, dropped = imported.errors, imported.dropped
+        return self._page(
+            request,
+            "import",
+            title=_("Import rule sets"),
+            form=form,
+            errors=found,
+            dropped=dropped,
+            back=self._list(),
+        )
