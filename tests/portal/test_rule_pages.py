@@ -319,7 +319,7 @@ def test_two_versions_are_compared_field_by_field(agency, desk, now):
 def test_every_file_that_the_list_offers_can_be_taken_along(agency, other_agency, others_account, account, desk, now):
     with acting_for(agency):
         elsewhere = HostConnection.objects.create(name="Other", base_url="http://127.0.0.1:9", outbound_key="o")
-        twin = Client.objects.create(connection=elsewhere, number=account.client.number, name="Twin")
+        twin = Client.objects.create(connection_id=elsewhere.pk, number=account.client.number, name="Twin")
     published(agency, now)
     for client, cents in ((account.client, 30_00), (twin, 40_00)):
         published(agency, now, client=client, bands=[BAND | {"minimum_cents": cents}])
