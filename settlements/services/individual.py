@@ -100,7 +100,7 @@ def make(
     today = local_date(now, held.consumer.time_zone)
     compiled = rulesets.in_force(clients=[held.client_id], now=now)[held.client_id]
     default = None if compiled else GlobalOffer.objects.filter(superseded_at=None).first()
-    at = levels_below(held, today, compiled, default)
+    at = levels_below(held, offers.owed_cents([held])[held.pk], today, compiled, default)
     accepted = held.offers.filter(status=IndividualOffer.Status.ACCEPTED).exists()
     found = plainly_wrong(held, said, methods, reason, expires_on, at, accepted=accepted)
     beyond = [] if found else beyond_rules(said, at, expires_on)
@@ -138,11 +138,14 @@ def make(
     return offer
 
 
-def levels_below(account: Account, today: date, compiled: Any, default: GlobalOffer | None) -> Offered:
-    """Work out what the levels below would offer: the rules in force, or the default offer where there are none."""
+def levels_below(account: Account, owed_cents: int, today: date, compiled: Any, default: GlobalOffer | None) -> Offered:
+    """Work out what the levels below would offer: the rules in force, or the default offer where there are none.
+
+    :param owed_cents: the balance less own payments that the host does not show yet, as the consumer is told it.
+    """
     return quotes.offered(
         quotes.Facts(
-            owed_cents=account.balance_cents,
+            owed_cents=owed_cents,
             today=today,
             listed_on=account.listed_on or account.assigned_on,
             rules=compiled,
@@ -179,9 +182,8 @@ def plainly_wrong(
         found.append(_no("offer_accepted_stands"))
     if said.amount_cents is not None and said.percent_bps is not None:
         found.append(_no("amount_or_percent", "/percent_bps"))
-    if (said.amount_cents or 0) > account.balance_cents:
-        balance = account.balance_cents
-        found.append(_no("offer_above_balance", "/amount_cents", balance_cents=balance, currency=account.currency))
+    if (said.amount_cents or 0) > (owed := at.facts.owed_cents):
+        found.append(_no("offer_above_balance", "/amount_cents", balance_cents=owed, currency=account.currency))
     if set(methods) - set(METHODS):
         found.append(_no("method_unknown", "/methods"))
     elif said.methods and not set(said.methods) & set(at.allowed.single_methods):

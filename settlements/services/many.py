@@ -69,6 +69,7 @@ def make_many(
         before.setdefault(offer.account_id, []).append(offer)
     compiled = rulesets.in_force(clients={account.client_id for account in held}, now=now)
     default = GlobalOffer.objects.filter(superseded_at=None).first()
+    owed = offers.owed_cents(held)
     found: dict[UUID, IndividualOffer | list[Refusal]] = {}
     made: list[IndividualOffer] = []
     ended: list[IndividualOffer] = []
@@ -80,7 +81,7 @@ def make_many(
             continue
         today = local_date(now, account.consumer.time_zone)
         rules = compiled[account.client_id]
-        at = individual.levels_below(account, today, rules, None if rules else default)
+        at = individual.levels_below(account, owed[account.pk], today, rules, None if rules else default)
         accepted = any(one.status == Status.ACCEPTED for one in mine)
         refused = individual.plainly_wrong(account, said, methods, "", expires_on, at, accepted=accepted)
         refused = refused or individual.beyond_rules(said, at, expires_on)

@@ -14,7 +14,7 @@ from payments.services import ask, ledger, pay, reversals, settle
 from payments.services.owed import owed
 from settlements.models import IndividualOffer
 from settlements.rules.offers import HostSettlement
-from settlements.services import individual, offers
+from settlements.services import individual, many, offers
 from tests.conftest import NOW
 from tests.payments.conftest import today
 from tests.payments.test_arrange import agree_to_email
@@ -329,6 +329,29 @@ def test_a_settlement_whose_only_debit_came_back_is_broken_and_another_can_be_of
     assert (terms.level, terms.amount_cents) == ("global", 750_00)
     made = individual.make(account=shop.account, origin="staff", by="staff:1", percent_bps=80_00, now=LATER)
     assert made.status == "made"
+
+
+def offered(account):
+    """Offer 80 percent as a campaign does."""
+    said = {"campaign_id": account.pk, "by": "staff:1", "percent_bps": 80_00, "now": LATER}
+    return many.make_many(accounts=[account], **said)[account.pk]
+
+
+def test_nobody_is_offered_less_of_what_they_paid_and_the_host_has_not_posted(shop, other_shop):
+    with acting_for(other_shop.agency):
+        other_shop.confirm(other_shop.checkout(lines=[(today(), 100_00)]))
+        made = offered(other_shop.account)
+        assert (made.status, made.percent_bps) == ("made", 80_00)
+        refused = individual.make(
+            account=other_shop.account, origin="staff", by="staff:1", amount_cents=900_01, now=LATER, exceed=True,
+            reason="court",
+        )  # fmt: skip
+        assert [(one.code, one.params["balance_cents"]) for one in refused] == [("offer_above_balance", 900_00)]
+    shop.confirm(shop.checkout("settlement"))
+    assert [one.code for one in offered(shop.account)] == ["nothing_owed"]
+    one = individual.make(account=shop.account, origin="staff", by="staff:1", percent_bps=80_00, now=LATER)
+    assert [refusal.code for refusal in one] == ["nothing_owed"]
+    assert IndividualOffer.objects.count() == 0
 
 
 def test_a_late_return_of_one_settlement_leaves_the_next_one_alone_ach_14(shop):
