@@ -34,6 +34,7 @@ _SENTENCES = {
     "offer_above_balance": "An offer is at most the balance of %(balance_cents)s.",
     "method_unknown": "The methods are card and ach.",
     "method_not_allowed": "None of these methods is allowed for this account.",
+    "too_old_for_parts": "A debt of this age is settled in one payment: payments in parts are not offered for it.",
     "last_day_in_past": "The last day to pay is today or later.",
     "expires_in_past": "The last day to accept is today or later.",
     "offer_ends_in_validation": "An offer must not end before the validation period does, on %(ends_on)s.",
@@ -75,10 +76,10 @@ def make(
 ) -> list[Refusal] | IndividualOffer:
     """Make the open offer of an account, withdrawing the one before; or list everything that is against it.
 
-    It is held to the band that governs the balance (minimum percent, window, months settled and the band's own
-    limits) or, where no rules exist, to the default offer. `exceed` lifts these limits, with a reason, and nothing
-    else: not the balance, not a ban on methods. An offer within the rules ends with the window, an offer with a last
-    day to pay on that day, if no earlier `expires_on` is given.
+    It is held to the band that governs the balance (minimum percent, window, months settled and the band's own limits)
+    or, where no rules exist, to the default offer. `exceed` lifts these limits, with a reason, and nothing else: not
+    the balance, not a ban on methods, not the age of a debt (SOL-04). An offer within the rules ends with the window,
+    an offer with a last day to pay on that day, if no earlier `expires_on` is given.
 
     :param origin: staff or campaign.
     :param max_days: days to finish from the day of acceptance; `max_on` the last day; neither: paid at once.
@@ -151,6 +152,7 @@ def levels_below(account: Account, owed_cents: int, today: date, compiled: Any, 
             rules=compiled,
             global_offer=offers.default_of(default),
             allowed=offers.allowed(account),
+            too_old_for_parts=offers.too_old_for_parts(account, today),
         )
     )
 
@@ -188,6 +190,8 @@ def plainly_wrong(
         found.append(_no("method_unknown", "/methods"))
     elif said.methods and not set(said.methods) & set(at.allowed.single_methods):
         found.append(_no("method_not_allowed", "/methods"))
+    if at.facts.too_old_for_parts and (said.max_payments or 1) > 1:
+        found.append(_no("too_old_for_parts", "/max_payments"))  # SOL-04: each part could start the clock again
     if said.max_date is not None and said.max_date < today:
         found.append(_no("last_day_in_past", "/max_on"))
     if expires_on is not None and expires_on < today:
