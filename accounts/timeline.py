@@ -46,7 +46,7 @@ SENTENCES = {
     "rule_set.withdrawn": "Rules withdrawn: version {version}| of client {client}| ({reason})",
     "affordability.submitted": "Sent a budget|: {surplus} left over a month|, share {share}| ({outcome})",
     "affordability.decided": "Budget {decision}|: {monthly} a month",
-    "hardship.requested": "Asked for a pause of {asked_days} days| ({cause})",
+    "hardship.requested": "Asked for a pause of {asked_days} days",
     "hardship.granted": "Pause granted from {starts_on} to {ends_on}|, to be reviewed on {review_on}",
     "hardship.declined": "Pause declined",
     "hardship.ended": "Pause ended| ({how})",

@@ -11,11 +11,13 @@ class PaymentsConfig(AppConfig):
         from payments import tasks
         from payments.services import status
         from payments.services.budget import stands
+        from payments.services.owed import owed_cents
         from payments.services.unposted import unposted
-        from settlements.services import affordability, hardship, portfolio
+        from settlements.services import affordability, hardship, offers, portfolio
 
         portfolio.unposted = unposted
         affordability.stands = stands
+        offers.owed_cents = owed_cents
         place.on_status.append(status.account_status_changed)
         if tasks.rest not in hardship.on_pause:
             hardship.on_pause.append(tasks.rest)

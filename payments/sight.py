@@ -103,7 +103,7 @@ def offer(at: Standing) -> dict[str, Any] | None:
         "saving_cents": terms.saving_cents,
         "parts": len(lines) or 1,
         "part_cents": lines[0].amount_cents if lines else terms.amount_cents,
-        "last_on": terms.last_date,
+        "last_on": None if terms.open_ended else terms.last_date,
         "text": terms.text,
         "why": why(at, "parts" if lines else "settlement"),
     }

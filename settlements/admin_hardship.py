@@ -54,7 +54,7 @@ class HardshipAdmin(CaseAdmin):
     @display(description=_("cause"))
     def why(self, row) -> str:
         """Say no list what it says about health (UK-13)."""
-        return "-" if row.cause in hardship.UNTOLD else row.get_cause_display()
+        return "-" if row.cause == Hardship.Reason.HEALTH else row.get_cause_display()
 
     def get_list_display(self, request):
         """Show no cause to whoever may not decide: one that is not said would say it too (UK-13)."""

@@ -17,6 +17,7 @@ from campaigns.rules.contact import Judgement
 from campaigns.services import gate, letters, links, mails, outbox, silence, texts, writer
 from campaigns.services.compose import HEAD_ENDS
 from campaigns.services.gate import Asked
+from payments.services.owed import owed
 
 LINES = 200
 """Of a conversation, the newest; older ones stand in the list of messages."""
@@ -171,7 +172,7 @@ def written(*, conversation: Conversation, version: TemplateVersion, now: dateti
     barred = account is not None and letters.too_old(account, now=now)
     compiled = letters.compile_text(version=version, agency=agency, language=language, first=False, barred=barred)
     if account is not None:
-        values = writer.values_of(agency, account, None, language)
+        values = writer.values_of(agency, account, owed(account).cents, None, language)
     else:
         values = mails.plain_values(agency, consumer)
     return compiled.write(values | {"link": texts.HIDDEN_LINK})[1]

@@ -157,11 +157,13 @@ def _prepare(campaign: Campaign, *, now: datetime, limit: int) -> tuple[int, lis
         for recipient in claimed
     ]
     judged = gate.judge(asked, now=now)
-    writes = Writer(campaign, agency, now)
+    writes = Writer(campaign, agency, [recipient.account for recipient in claimed], now)
     going: list[tuple[Recipient, Asked, Facts]] = []
     decided = []
     for recipient, one, (facts, judgement) in zip(claimed, asked, judged, strict=True):
-        if judgement.allowed and writes.threatens(recipient):
+        if judgement.allowed and not writes.owed[recipient.account_id]:
+            recipient.status, recipient.reason = Recipient.Status.LEFT_OUT, "nothing_owed"
+        elif judgement.allowed and writes.threatens(recipient):
             recipient.status, recipient.reason = Recipient.Status.LEFT_OUT, "too_old_for_suit"
         elif judgement.allowed and writes.cramped(recipient, facts.first_contact):
             judgement = Judgement((Denial(NO_ROOM, ("SOL-01", "SMS-09")),), judgement.checked)

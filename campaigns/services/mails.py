@@ -19,6 +19,7 @@ from campaigns.rules import markup
 from campaigns.services import hear, letters, links, outbox, writer
 from campaigns.services.compose import stop_url
 from campaigns.services.texts import HIDDEN_LINK
+from payments.services.owed import owed
 
 REPLY = "mail_reply"
 STOPPED = "email_stopped"
@@ -58,7 +59,10 @@ def written(
     compiled = letters.compile_mail(
         version=version, agency=agency, language=language, first=first, barred=barred, licensed=bool(printed)
     )
-    values = writer.values_of(agency, account, None, language) if account else plain_values(agency, consumer)
+    if account is not None:
+        values = writer.values_of(agency, account, owed(account).cents, None, language)
+    else:
+        values = plain_values(agency, consumer)
     values |= {letters.LICENCE: "; ".join(printed)}
     return compiled.write(values | {"link": HIDDEN_LINK, "stop_url": stop_url(agency, point), "check_code": check_code})
 

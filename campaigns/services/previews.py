@@ -17,6 +17,7 @@ from campaigns.services import letters, writer
 from campaigns.services.compose import TooTelling, compose
 from campaigns.services.templates import words_of
 from campaigns.services.wording import debt_rows
+from payments.services.owed import owed
 
 SAMPLE_CENTS, SAMPLE_DAY = 125_00, date(2026, 12, 4)
 """Of the payment that a previewed notice speaks of."""
@@ -34,7 +35,7 @@ def preview(version: TemplateVersion, language: str, account: Account | None = N
     agency = account.agency if account else Agency.objects.get(pk=acting())
     values = fields.samples(language) | {"agency": agency.name, "agency_phone": agency.phone, "stop_url": "#"}
     if account:
-        values |= writer.values_of(agency, account, None, language)
+        values |= writer.values_of(agency, account, owed(account).cents, None, language)
     if version.template.kind in NOTICES:
         return shown | _notice(version, language, agency, account)
     if version.template.channel == "text":

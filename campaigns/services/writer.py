@@ -1,5 +1,6 @@
 """Write a campaign's messages: what depends on template, agency and language is worked out once for a batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -15,6 +16,7 @@ from campaigns.models import Campaign, Message, Recipient, TemplateVersion
 from campaigns.rules import fields
 from campaigns.services import letters, links
 from campaigns.services.texts import HIDDEN_LINK
+from payments.services.owed import owed_cents
 
 LEASE = timedelta(minutes=30)
 """So long a message without an answer waits for the provider's own word, then the provider is asked about it."""
@@ -39,10 +41,14 @@ class Leaving:
 
 
 class Writer:
-    """Fill messages and make their rows; the links are secrets of this process until they are handed over."""
+    """Fill messages and make their rows; the links are secrets of this process until they are handed over.
 
-    def __init__(self, campaign: Campaign, agency: Agency, now: datetime) -> None:
+    :param accounts: all that will be written about; the caller holds their rows.
+    """
+
+    def __init__(self, campaign: Campaign, agency: Agency, accounts: Sequence[Account], now: datetime) -> None:
         self.campaign, self.agency, self.now = campaign, agency, now
+        self.owed = owed_cents(accounts)
         self.licences = licences.of_agency(agency.pk)
         self.link, self.stop = links.pattern(agency, "campaigns:link"), links.pattern(agency, "accounts:opt_out")
         self.stop_token = consent.stop_tokens(agency.pk)
@@ -62,7 +68,7 @@ class Writer:
             return False
         language = language_of(account)
         compiled = self._letter(recipient, language, first, True)
-        values = fields.samples(language) | values_of(self.agency, account, None, language)
+        values = fields.samples(language) | values_of(self.agency, account, self.owed[account.pk], None, language)
         link = links.link_url(self.agency, links.token_of(recipient.pk))
         return not letters.has_room(compiled.write(values | {"link": link})[1])
 
@@ -88,7 +94,7 @@ class Writer:
         campaign, account, point = self.campaign, recipient.account, recipient.contact_point
         consumer, version, language = account.consumer, self.version(recipient), language_of(account)
         barred = self.barred(account)
-        values = values_of(self.agency, account, offer, language)
+        values = values_of(self.agency, account, self.owed[account.pk], offer, language)
         values["check_code"] = code = links.check_code(message_id)
         stop, subject, text = self.stop_token(point.pk), "", ""
         compiled = self._letter(recipient, language, first, barred)
@@ -141,8 +147,11 @@ def language_of(account: Account) -> str:
     return language if language in ("en", "es") else "en"
 
 
-def values_of(agency: Agency, account: Account, offer, language: str) -> dict[str, str]:
-    """Say what the fields of a template are for one account, as the portal says it."""
+def values_of(agency: Agency, account: Account, owed: int, offer, language: str) -> dict[str, str]:
+    """Say what the fields of a template are for one account, as the portal says it.
+
+    :param owed: in cents, after own payments that the host does not show yet.
+    """
     currency = account.currency
     said = {
         "first_name": _plain(account.consumer.first_name or str(account.consumer)),
@@ -152,12 +161,12 @@ def values_of(agency: Agency, account: Account, offer, language: str) -> dict[st
         "creditor": _plain(account.original_creditor or account.client.name),
         "reference": _plain(account.reference),
         "description": _plain(account.description),
-        "balance": _plain(format_cents(account.balance_cents, currency, language)),
+        "balance": _plain(format_cents(owed, currency, language)),
     }
     if offer is not None:
-        amount = offer_cents(account, offer)
+        amount = offer_cents(owed, offer)
         said["offer_amount"] = _plain(format_cents(amount, currency, language))
-        said["offer_saving"] = _plain(format_cents(account.balance_cents - amount, currency, language))
+        said["offer_saving"] = _plain(format_cents(owed - amount, currency, language))
         said["offer_payments"] = str(offer.max_payments)
         said["offer_expires"] = _day(offer.expires_on, language)
     return said
@@ -173,6 +182,6 @@ def _day(day: date | None, language: str) -> str:
     return "" if day is None else format_date(day, language)
 
 
-def offer_cents(account: Account, offer) -> int:
+def offer_cents(owed: int, offer) -> int:
     """Give an offer's amount as the portal's own pages work it out."""
-    return offer.amount_cents if offer.percent_bps is None else share(account.balance_cents, offer.percent_bps)
+    return min(offer.amount_cents, owed) if offer.percent_bps is None else share(owed, offer.percent_bps)

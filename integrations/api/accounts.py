@@ -196,7 +196,8 @@ def option_shown(at: Standing, choice: str, now: datetime) -> dict:
     if not why:
         whole = at.owed.single_most_cents if choice == "amount" else None
         found = quotes.answer(at.offered, Wish(choice, amount_cents=whole), currency=at.account.currency)
-    methods = limits.methods if limits else at.allowed.single_methods
+    allowed = at.allowed_of(choice)
+    methods = limits.methods if limits else allowed.single_methods
     return {
         "choice": choice,
         "open": not why,
@@ -208,7 +209,7 @@ def option_shown(at: Standing, choice: str, now: datetime) -> dict:
         "proposal": None
         if found is None or found.refusals
         else {
-            "method": next(iter(at.allowed.methods(len(found.lines)))),
+            "method": next(iter(allowed.methods(len(found.lines)))),
             "frequency": "monthly" if len(found.lines) > 1 else "once",
             "lines": lines_shown(found.lines),
         },

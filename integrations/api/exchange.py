@@ -71,10 +71,19 @@ def fault_shown(fault: Fault) -> dict:
     return place | {"line": fault.row, "code": fault.code, "message": fault.sentence}
 
 
+class Dropped(Shown):
+    pointer = serializers.CharField(allow_blank=True, help_text="The form: of JSON its pointer, of CSV empty.")
+    column = serializers.CharField(required=False)
+    line = serializers.IntegerField(allow_null=True)
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
 class Imported(Shown):
     rule_sets = RuleSetShown(many=True, help_text="Drafts, or what was published.")
     unchanged = serializers.IntegerField(help_text="Forms that say what is in force already.")
     unused_bands = serializers.IntegerField(help_text="Bands that are all empty or zero: they were left out.")
+    dropped = Dropped(many=True, help_text="What the drafts no longer have of the rules in force, beyond the form.")
 
 
 class ImportRuleSets(Endpoint):
@@ -84,7 +93,10 @@ class ImportRuleSets(Endpoint):
         "import_rule_sets",
         "Import a file of Collect! forms",
         scope="rules:write",
-        said="All of it or nothing: every error names its row and field. The same file again changes nothing.",
+        said=(
+            "All of it or nothing: every error names its row and field. The same file again changes nothing. What your "
+            "rules have beyond the form stays with the bands; a file that would drop some of it makes drafts only."
+        ),
         form={
             "text/csv": OpenApiTypes.STR,
             "application/json": {"type": "object", "additionalProperties": True},
@@ -108,5 +120,7 @@ class ImportRuleSets(Endpoint):
         if done.errors:
             errors = [fault_shown(fault) for fault in done.errors]
             raise Refuse(422, "file_refused", "The file has errors; nothing of it was taken.", errors=errors)
+        made = [rule_set_shown(row) for row in done.rule_sets]
+        dropped = [fault_shown(fault) for fault in done.dropped]
         counts = {"unchanged": done.unchanged, "unused_bands": done.unused_bands}
-        return answer({"rule_sets": [rule_set_shown(row) for row in done.rule_sets]} | counts)
+        return answer({"rule_sets": made} | counts | {"dropped": dropped})

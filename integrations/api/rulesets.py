@@ -140,7 +140,7 @@ class DraftForm(Form):
     """Of whom, and what it begins as."""
 
     client = Id(required=False, allow_null=True, help_text="null: the agency's own.")
-    copy_of = Id(required=False, help_text="Another version; left out: the one published last.")
+    copy_of = Id(required=False, help_text="Another version; left out: the one in force.")
 
 
 class RuleSets(Endpoint):

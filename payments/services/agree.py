@@ -89,7 +89,7 @@ def accept(
         route = _route(account, means, lines, at)
         if route is None:
             raise Refused([*against, gate.no("method_not_routed", "method")])
-    against += gate.against_agreeing(at, lines, means, route.executor, now=now)
+    against += gate.against_agreeing(at, lines, means, route.executor, choice=found.choice, now=now)
     if means is not None and means.kind == Method.Kind.CARD:
         against += velocity.against(account, visit_id=None, link_id=None, card=means.fingerprint, now=now)
     channel = gate.channel_for(account.consumer)

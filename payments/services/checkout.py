@@ -180,7 +180,7 @@ def _proposed(
     terms = at.terms_of(choice)
     if terms is None:
         return ()
-    method = next(iter(at.allowed.methods(2)), "card")
+    method = next(iter(terms.allowed.methods(2)), "card")
     return propose(terms, first_on or at.today, frequency, parts, method)
 
 
@@ -270,7 +270,7 @@ def ways(*, checkout: Checkout, now: datetime) -> tuple[Way, ...]:
     for code in ("card", "ach"):
         refusal = None
         _routes, complete = gate.routes(at.account, code, lines, at.today)
-        if code not in at.allowed.methods(len(lines)) or not complete:
+        if code not in at.allowed_of(checkout.choice).methods(len(lines)) or not complete:
             refusal = no("method_not_routed", "method")
         elif code == "card" and cards.missing_disclosures(disclosures(at.account)):
             refusal = no("card_disclosures_missing", "method")

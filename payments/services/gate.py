@@ -98,6 +98,11 @@ class Standing:
         """The limits of a choice that has some."""
         return None if self.arrangement else self.offered.terms_of("parts" if choice == "settlement" else choice)
 
+    def allowed_of(self, choice: str) -> Allowed:
+        """What may pay a choice: an offer may allow fewer methods than the account."""
+        terms = self.terms_of(choice)
+        return terms.allowed if terms else self.allowed
+
 
 def standing(account: Account, *, now: datetime) -> Standing:
     """Read where an account stands; `account` has its consumer, client and agency joined."""
@@ -163,7 +168,7 @@ def check_lines(
     """List every reason why these payments cannot be chosen; without a method any allowed one will do."""
     if choice not in CHOICES:
         return [no("choice_unknown", "choice")]
-    method = method or next(iter(at.allowed.methods(len(lines) or 1)), "card")
+    method = method or next(iter(at.allowed_of(choice).methods(len(lines) or 1)), "card")
     currency = at.account.currency
     found = []
     if choice not in SINGLE:
@@ -279,7 +284,15 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     route = now_route or later_route
     single = checkout.choice in SINGLE
     facts = facts_of(
-        at, lines, means, route.executor, single=single, acknowledged=acknowledged, blocked=blocked, now=now
+        at,
+        lines,
+        means,
+        route.executor,
+        choice=checkout.choice,
+        single=single,
+        acknowledged=acknowledged,
+        blocked=blocked,
+        now=now,
     )
     # What the host executes is handed over now, after the same gates; what is all for later is not charged now.
     handed_over = facts.executor == "host"
@@ -289,19 +302,19 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
 
 
 def against_agreeing(
-    at: Standing, lines: Sequence[Line], means: Means | None, executor: str, *, now: datetime
+    at: Standing, lines: Sequence[Line], means: Means | None, executor: str, *, choice: str = "", now: datetime
 ) -> list[Refusal]:
     """List every reason why these payments cannot be agreed outside a checkout now; without means nobody is charged."""
     read = age_notice.last_read(at.account, now=now) is not None
-    facts = facts_of(at, lines, means, executor, single=False, acknowledged=read, now=now)
+    facts = facts_of(at, lines, means, executor, choice=choice, single=False, acknowledged=read, now=now)
     found = handover_gates(facts) if means else promise_gates(facts)
     return [no("sol_notice_required") if one.code == "sol_acknowledgement_needed" else one for one in found]
 
 
 def _same_terms(terms: Terms, shown: dict) -> bool:
-    """Tell whether terms are still those that were shown, to the cent and with the same end if they are broken."""
-    facts = offers.facts(terms)
-    return all(facts[name] == shown.get(name) for name in ("amount_cents", "breach"))
+    """Tell whether terms are still those that were shown: the sums that are signed, their source, and their breach."""
+    facts, signed = offers.facts(terms), ("balance_cents", "amount_cents", "level", "version", "breach")
+    return all(facts[name] == shown.get(name) for name in signed)
 
 
 def facts_of(
@@ -310,6 +323,7 @@ def facts_of(
     means: Means | None,
     executor: str,
     *,
+    choice: str = "",
     single: bool,
     acknowledged: bool,
     blocked: bool | None = None,
@@ -317,6 +331,7 @@ def facts_of(
 ) -> ChargeFacts:
     """Gather what the gates look at for the first of these payments; without means nothing can be charged.
 
+    :param choice: what they pay, whose offer may allow fewer methods.
     :param single: it is beside what is planned, so what is planned is not there to be paid.
     :param acknowledged: the notice about the age of the debt was read, where one is needed.
     :param blocked: what `ruled_out` said, where the caller has asked already.
@@ -325,6 +340,7 @@ def facts_of(
     method = means.method if means else None
     first = lines[0] if lines else Line(at.today, 0)
     needed = sol_needed(at)
+    methods = at.allowed_of(choice).methods(len(lines))
     payable = at.owed.single_most_cents if single else at.owed.cents
     return ChargeFacts(
         now=now,
@@ -346,7 +362,7 @@ def facts_of(
         method_blocked=means is not None and ruled_out(means) if blocked is None else blocked,
         update_pending=method is not None and bool(method.update_pending),
         bank_payments_paused=debits_paused(means),
-        method_allowed=means is not None and means.kind in at.allowed.methods(len(lines)),
+        method_allowed=means is not None and means.kind in methods,
         executor=executor,
         undecided_attempt=any(payment.status == Payment.Status.INTENDED for payment in at.owed.waiting),
         authority=Authority(
@@ -357,7 +373,7 @@ def facts_of(
         card_brand=means.brand if means else "",
         card_funding=means.funding if means else "",
         card_policy=card_policy(account),
-        ach_allowed="ach" in at.allowed.methods(len(lines)),
+        ach_allowed="ach" in methods,
         disclosures=disclosures(account),
         bank_validated=method is not None and method.validated_at is not None,
         failed=failed_attempts(means) if means else (),

@@ -20,7 +20,6 @@ from payments.services import gate
 from payments.services.locks import read_account
 from payments.services.means import card_policy
 from settlements.rules.schedules import as_json, roll
-from settlements.services import offers
 
 _SENTENCES = {
     "card_not_readable": gettext_noop("The card could not be read. Please enter it again."),
@@ -102,7 +101,8 @@ def take_card(*, checkout: Checkout, confirmation_token: str, now: datetime) -> 
     except Unreachable:
         return [no("processor_unreachable", "card")]
     lines = gate.lines_of(checkout)
-    by_bank = "ach" in offers.allowed(account).methods(len(lines) or 1)
+    allowed = gate.standing(account, now=now).allowed_of(checkout.choice)
+    by_bank = "ach" in allowed.methods(len(lines) or 1)
     found = check_card(card.brand, card.funding, card_policy(account), ach_allowed=by_bank)
     found += not_for_these_lines(checkout, account, "card", now)
     if found:

@@ -105,16 +105,38 @@ def _read(keys: Sequence[UUID]) -> Mapping[UUID, list[Payment]]:
     return waiting
 
 
+@known
+def _unposted(accounts: Sequence[UUID]) -> QuerySet[Payment]:
+    rows = Payment.objects.filter(account__in=accounts, status__in=Payment.COUNTED, acknowledged_at=None)
+    return rows.annotate(back_cents=refunded_cents()).order_by("intended_at", "pk")
+
+
+def owed_cents(accounts: Sequence[Account]) -> dict[UUID, int]:
+    """Give what accounts owe whose rows the caller holds: no host posts meanwhile, so that one query says it."""
+    waiting: dict[UUID, list[Payment]] = defaultdict(list)
+    for payment in _unposted([one.pk for one in accounts]):
+        waiting[payment.account_id].append(payment)
+    return {one.pk: _left(one, waiting.get(one.pk, ())) for one in accounts}
+
+
+def _waiting_cents(waiting: Sequence[Payment]) -> int:
+    return sum(payment.amount_cents - (payment.back_cents or 0) for payment in waiting)
+
+
+def _left(account: Account, waiting: Sequence[Payment]) -> int:
+    """Give what is owed after own payments; a settlement paid at once leaves nothing."""
+    settled = any(payment.purpose == "settlement" and payment.status != Payment.Status.INTENDED for payment in waiting)
+    return 0 if settled else max(0, account.balance_cents - _waiting_cents(waiting))
+
+
 def _owed(
     account: Account, waiting: Sequence[Payment], scheduled_cents: int, arranged: bool, disputed: bool, prepared: bool
 ) -> Owed:
-    waiting_cents = sum(payment.amount_cents - (payment.back_cents or 0) for payment in waiting)
-    settled = any(payment.purpose == "settlement" and payment.status != Payment.Status.INTENDED for payment in waiting)
     return Owed(
-        cents=0 if settled else max(0, account.balance_cents - waiting_cents),
+        cents=_left(account, waiting),
         waiting=tuple(waiting),
         as_of=account.as_of,
-        waiting_cents=waiting_cents,
+        waiting_cents=_waiting_cents(waiting),
         scheduled_cents=scheduled_cents,
         arranged=arranged,
         disputed=disputed,

@@ -12,6 +12,7 @@ from payments.processors import Outcome
 from payments.rules import returns
 from payments.services import consequences, gate, incidents, ledger, life, moves, tries
 from payments.services.owed import owed
+from settlements.services import individual
 
 Status = Payment.Status
 TWICE = "given_back_twice"
@@ -32,8 +33,8 @@ def returned(
     follows = tries.failed(payment, now=now)
     moves.move(payment, account, Status.RETURNED, "payment.returned", now, origin, **follows)
     life.after_money(account=account, now=now)
-    if was_settled:
-        _reopen(payment, account, now)
+    if payment.purpose in gate.SETTLING and payment.authorization and payment.authorization.kind == "single":
+        _break(payment, account, now, was_complete=was_settled)
     if by_bank:
         consequences.after_return(payment, account=account, now=now)
 
@@ -51,12 +52,17 @@ def explained(payment: Payment, account: Account, outcome: Outcome, now: datetim
     consequences.after_late_word(payment, account=account, now=now)
 
 
-def _reopen(payment: Payment, account: Account, now: datetime) -> None:
-    """Tell that a settlement paid at once is none after all: all of the debt is owed again (ACH-14)."""
-    if payment.purpose in gate.SETTLING and payment.authorization and payment.authorization.kind == "single":
-        told = {"payment": str(payment.pk), "reference": payment.reference, "currency": payment.currency}
-        told |= {"reason": "returned", "reinstates": "balance", "owed_cents": owed(account).cents}
-        events.record("settlement.broken", account=account, now=now, data=told)
+def _break(payment: Payment, account: Account, now: datetime, *, was_complete: bool) -> None:
+    """End a settlement paid at once that is none after all: all of the debt is owed again (ACH-14).
+
+    The offer of one that was complete is closed already; what was accepted after it is another one, which stands.
+    """
+    if not was_complete:
+        individual.close(account=account, status="broken", now=now)
+        return
+    told = {"payment": str(payment.pk), "reference": payment.reference, "currency": payment.currency}
+    told |= {"reason": "returned", "reinstates": "balance", "owed_cents": owed(account).cents}
+    events.record("settlement.broken", account=account, now=now, data=told)
 
 
 def _why(reason: str, code: str, origin: str) -> Outcome:

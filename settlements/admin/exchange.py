@@ -4,7 +4,7 @@ import json
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -121,17 +121,17 @@ class Exchange:
     def _client(self, request) -> Client | None:
         if not (asked := request.GET.get("client")):
             return None
-        found = Client.objects.filter(number=asked).first()
-        if found is None:
-            raise Http404
-        return found
+        try:
+            return Client.objects.get(pk=asked)
+        except (Client.DoesNotExist, ValidationError):
+            raise Http404 from None
 
     @action(description=_("Import"), permissions=["import"], icon="upload")
     def import_rules(self, request):
         may_publish = self.has_publish_permission(request)
         sent = (request.POST, request.FILES) if request.method == "POST" else (None, None)
         form = ImportForm(*sent, may_publish=may_publish)
-        errors = []
+        found = dropped = ()
         if request.method == "POST" and form.is_valid():
             said = form.cleaned_data
             imported = collect.import_forms(
@@ -150,6 +150,16 @@ class Exchange:
                 if imported.unused_bands:
                     count = {"count": imported.unused_bands}
                     messages.info(request, _("%(count)s bands are all empty or zero: they were left out.") % count)
-                return redirect(reverse("admin:settlements_ruleset_changelist"))
-            errors = imported.errors
-        return self._page(request, "import", title=_("Import rule sets"), form=form, errors=errors, back=self._list())
+                if not imported.dropped:
+                    return redirect(reverse("admin:settlements_ruleset_changelist"))
+                form = ImportForm(may_publish=may_publish)
+            found, dropped = imported.errors, imported.dropped
+        return self._page(
+            request,
+            "import",
+            title=_("Import rule sets"),
+            form=form,
+            errors=found,
+            dropped=dropped,
+            back=self._list(),
+        )

@@ -52,8 +52,14 @@ def _order(row: RuleSet) -> tuple:
 
 
 def above(rule_set: RuleSet, now: datetime) -> Rules | None:
-    """Give the rules that a client's version inherits from, as they stand: the agency's. The agency has none above."""
+    """Give the rules that stand over a client's version, enabled or not: the agency's. The agency has none above."""
     return rulesets.values_in_force(clients=(), now=now).get(None) if rule_set.client_id else None
+
+
+def inherited(rule_set: RuleSet, now: datetime) -> Rules | None:
+    """Give the rules that a client's version inherits from; what is not enabled is as if it did not exist."""
+    found = above(rule_set, now)
+    return found if found is not None and found.enabled else None
 
 
 def needs_two(rule_set: RuleSet) -> bool:
@@ -107,7 +113,7 @@ def _value(name: str, value: Any) -> str:
 def table(rule_set: RuleSet, now: datetime) -> dict[str, Any]:
     """Give a version for reading: a row per field, a column per band, what is inherited named as such."""
     own = rulesets.value(rule_set)
-    rules = Compiled(own, above(rule_set, now)) if rule_set.client_id else Compiled(None, own)
+    rules = Compiled(own, inherited(rule_set, now)) if rule_set.client_id else Compiled(None, own)
     columns = [(band, _governing(rules, band)) for band in own.bands]
     return {
         "spans": [words.span(band.owing_from_cents, band.owing_to_cents) for band in own.bands],

@@ -190,6 +190,7 @@ class RuleSetAdmin(exchange.Exchange, Desk):
             most_rows=MOST_ROWS,
             state=STATES[mine.state],
             chapter=mine,
+            scheduled=self._scheduled(rule_set, chapters),
             steps=[] if platform else self._steps(request, rule_set, mine.state),
             versions=[
                 {
@@ -205,12 +206,19 @@ class RuleSetAdmin(exchange.Exchange, Desk):
             **self._picture(request, rule_set),
         )
 
+    def _scheduled(self, rule_set: RuleSet, chapters: list[rulesets.Chapter]) -> RuleSet | None:
+        """Find the version that will take over from a draft that is published now."""
+        if rule_set.status not in RuleSet.OPEN:
+            return None
+        later = [one.rule_set for one in chapters if one.state == "scheduled"]
+        return min(later, key=lambda one: (one.effective_at, -one.version), default=None)
+
     def _picture(self, request, rule_set: RuleSet) -> dict:
         own = rulesets.value(rule_set)
-        above = levels.above(rule_set, request.now)
-        inherited = () if above is None or own.replace_all else above.bands
+        said = levels.inherited(rule_set, request.now)
+        inherited = () if said is None or own.replace_all else said.bands
         return {
-            "picture": draw(own, above),
+            "picture": draw(own, levels.above(rule_set, request.now)),
             "warnings": [one.sentence for one in coverage(bands=own.bands, inherited=inherited).sentences],
         }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from settlements.rules.bands import HIGHEST_CENTS, RuleSet
+from settlements.rules.bands import BAND_FIELDS, HIGHEST_CENTS, Band, RuleSet
 from settlements.rules.drafts import BOUNDS, MOST_BANDS, check
 
 MOST_BYTES = 8 * 2**20
@@ -60,6 +60,8 @@ OURS = {
 """Collect!'s names of the fields, and ours."""
 FORM_FIELDS = {OURS[name] for name in FORM_COLUMNS if name in OURS}
 THEIRS = {ours: theirs for theirs, ours in OURS.items()}
+BEYOND = tuple(name for name in BAND_FIELDS if name not in THEIRS)
+"""What a band of ours may say that the form does not know."""
 
 SENTENCES = {
     "file_too_large": "The file is too large.",
@@ -310,3 +312,44 @@ def form_of_rules(client: str, rules: RuleSet) -> Form:
         sif_plan_final=rules.sif_plan_final or "",
         bands=tuple(bands),
     ).used()
+
+
+class Loss(NamedTuple):
+    """Name what a band of ours says beyond the form and no band of the form keeps; `too_low`: for its new minimum."""
+
+    band: Band
+    name: str
+    value: Any
+    too_low: bool
+
+
+def carry_over(bands: Sequence[Mapping[str, Any]], before: Sequence[Band]) -> tuple[list[dict[str, Any]], list[Loss]]:
+    """Give the bands of a form with what ours have beyond it, and all that is lost.
+
+    Each takes it from the band of ours that it has most in common with, so that nothing is lost where bounds only move.
+    An offered percent below the form's minimum is none.
+    """
+    carried = []
+    for band in bands:
+        ours = max(before, key=lambda one: _likeness(band, one), default=None)
+        kept = {} if ours is None or not _likeness(band, ours) else {name: getattr(ours, name) for name in BEYOND}
+        carried.append({name: value for name, value in kept.items() if value is not None} | dict(band))
+        if 0 < carried[-1].get("offered_settlement_bps", 0) < carried[-1].get("minimum_settlement_bps", 0):
+            del carried[-1]["offered_settlement_bps"]
+    lost = []
+    for one in before:
+        near = [band for band in carried if _likeness(band, one)]
+        for name in BEYOND:
+            value = getattr(one, name)
+            if value is not None and all(band.get(name) != value for band in near):
+                below = any(value < band.get("minimum_settlement_bps", 0) for band in near)
+                lost.append(Loss(one, name, value, name == "offered_settlement_bps" and below))
+    return carried, lost
+
+
+def _likeness(band: Mapping[str, Any], ours: Band) -> float:
+    """Give the share of balances that two bands have in common, of all that either has: 1 for the same bounds."""
+    low, high = (band[name] for name in BOUNDS)
+    common = min(high, ours.owing_to_cents) - max(low, ours.owing_from_cents) + 1
+    either = max(high, ours.owing_to_cents) - min(low, ours.owing_from_cents) + 1
+    return max(common, 0) / either

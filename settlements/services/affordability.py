@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,9 +15,11 @@ from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from settlements.models import Affordability
 from settlements.rules import affordability as rules
+from settlements.rules import quotes
 from settlements.rules.affordability import Budget, Decision
 from settlements.rules.budget_forms import Form, check_answers
-from settlements.rules.offers import SMALLEST_CENTS
+from settlements.rules.offers import SMALLEST_CENTS, HostSettlement
+from settlements.rules.quotes import Wish
 from settlements.services import budget_forms, individual, offers
 
 DRAFT_DAYS = 30
@@ -287,7 +289,8 @@ def accept(
 ) -> list[Refusal]:
     """Agree to payments of the share, below the smallest payment of the rules too.
 
-    The account gets an offer of its own, the whole balance in so many payments; with any refusal nothing is written.
+    The account gets an offer of its own, the whole balance in so many payments. One that its consumer could not take,
+    as the debt is too old for parts (SOL-04) or the host wants more, is refused; with any refusal nothing is written.
     """
     row = _locked(budget)
     account = row.account
@@ -305,13 +308,20 @@ def accept(
         return [_no("arrangement_active")]
     payments = max(-(-here.owed_cents // monthly), 1)
     today = local_date(now, account.consumer.time_zone)
+    days = payments * DAYS_A_MONTH + OFFER_DAYS
+    said = HostSettlement(amount_cents=here.owed_cents, max_payments=payments, max_days=days, level="staff")
+    now_open = offers.offered_to(due={account: (here.owed_cents, today)}, now=now)[account.pk]
+    wish = Wish("parts", amount_cents=monthly) if payments > 1 else Wish("settlement")
+    tried = quotes.answer(quotes.offered(replace(now_open.facts, individual=said)), wish, currency=account.currency)
+    if tried.refusals:
+        return list(tried.refusals)
     made = individual.make(
         account=account,
         origin="staff",
         amount_cents=here.owed_cents,
         percent_bps=None,
         max_payments=payments,
-        max_days=payments * DAYS_A_MONTH + OFFER_DAYS,
+        max_days=days,
         max_on=None,
         methods=[],
         text="",

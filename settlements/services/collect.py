@@ -1,7 +1,8 @@
 """Take the Collect! form in and out: the agency's rules and each client's, as one CSV or one JSON file.
 
 On the agency's level Enable Rules is the master switch, as in Collect!: off, and no client's form is read either.
-What our rule sets have beyond the form (an offered percent, days of grace, ...) stays as it is.
+What our rule sets have beyond the form (an offered percent, days of grace, ...) stays as it is; what no band of a file
+can keep is named, and nothing is published at once that drops it.
 """
 
 from collections.abc import Sequence
@@ -13,13 +14,13 @@ from django.db import transaction
 
 from accounts import clock
 from accounts.models import Client
+from accounts.refusals import refuse
 from settlements.models import RuleSet
 from settlements.rules import bands as rules
 from settlements.rules import collect
-from settlements.rules.collect import OURS, Fault, Form, Read
+from settlements.rules.collect import Fault, Form, Loss, Read
 from settlements.rules.collect_csv import read_csv, write_csv
 from settlements.rules.collect_json import read_json, write_json
-from settlements.rules.drafts import BOUNDS
 from settlements.services import rulesets
 
 __all__ = ["Imported", "export_csv", "export_json", "forms", "import_forms", "read_csv", "read_json"]
@@ -29,19 +30,34 @@ _SENTENCES = {
     "client_unknown": "There is no client with this number.",
     "client_ambiguous": "Several clients have this number.",
     "draft_open": "There is a draft of these rules: publish or discard it first.",
+    "publish_would_drop": "Nothing that drops something is published at once: import it as drafts and look at them.",
+    "beyond_form_dropped": "The band of %(from_cents)s to %(to_cents)s has %(what)s; no band of the file keeps that.",
+    "offered_below_minimum": "The band of %(from_cents)s to %(to_cents)s has %(what)s; the file's minimum is higher.",
+}
+_SPOKEN = {
+    "offered_settlement_bps": "offered settlement percent",
+    "max_payments": "most payments",
+    "max_days": "most days",
+    "down_payment_cents": "down payment, dollar",
+    "down_payment_bps": "down payment, percent",
+    "latest_first_days": "latest first payment, days",
+    "grace_days": "grace days",
+    "failures_to_break": "failures that break",
 }
 
 
 class Imported(NamedTuple):
     """Give the drafts, or published versions, of the forms that changed something; or all errors and nothing.
 
-    What is neither is counted: forms that say what is in force, and bands that nobody filled in.
+    What is neither is counted: forms that say what is in force, and bands that nobody filled in. `dropped` names what
+    drafts do not keep of the rules in force.
     """
 
     rule_sets: tuple[RuleSet, ...] = ()
     unchanged: int = 0
     errors: tuple[Fault, ...] = ()
     unused_bands: int = 0
+    dropped: tuple[Fault, ...] = ()
 
 
 class _Bad(Exception):
@@ -75,7 +91,7 @@ def import_forms(*, text: str | bytes, format: str, by: str, now: datetime, publ
     """Read a file and write every form that changes something as a draft, or publish them all at once.
 
     Refused whole, with line, field and code of every error: when a cell is wrong, a client is unknown, a level has an
-    open draft, or `publish` needs a second person.
+    open draft, or `publish` needs a second person or would drop something that is beyond the form.
     """
     readers = {"csv": read_csv, "json": read_json}
     if format not in readers:
@@ -125,14 +141,17 @@ def _write(levels: list[tuple[Client | None, Form]], *, by: str, now: datetime, 
     drafts = RuleSet.objects.filter(status__in=RuleSet.OPEN).values_list("client", flat=True)
     if busy := [form for client, form, _before in changed if (client.pk if client else None) in set(drafts)]:
         raise _Bad(*(_fault(form, "draft_open") for form in busy))
-    written = [_draft(client, form, before, by=by, now=now) for client, form, before in changed]
+    dropped: list[Fault] = []
+    written = [_draft(client, form, before, dropped, by=by, now=now) for client, form, before in changed]
+    if publish and dropped:
+        raise _Bad(Fault(None, "", "publish_would_drop", _SENTENCES["publish_would_drop"]), *dropped)
     if publish:
         try:
             written = [rulesets.publish(rule_set=draft, by=by, now=now) for draft in written]
         except rulesets.Refused as refused:
             raise _Bad(*(Fault(None, "", one.code, one.sentence) for one in refused.refusals)) from None
     unused = sum(form.unused for _client, form in levels)
-    return Imported(tuple(written), len(levels) - len(changed), unused_bands=unused)
+    return Imported(tuple(written), len(levels) - len(changed), unused_bands=unused, dropped=tuple(dropped))
 
 
 def _same(form: Form, before: rules.RuleSet | None) -> bool:
@@ -142,24 +161,26 @@ def _same(form: Form, before: rules.RuleSet | None) -> bool:
     return before.level == "client" or before.enabled or before.is_master
 
 
-def _draft(client: Client | None, form: Form, before: rules.RuleSet | None, *, by: str, now: datetime) -> RuleSet:
+def _draft(
+    client: Client | None, form: Form, before: rules.RuleSet | None, dropped: list[Fault], *, by: str, now: datetime
+) -> RuleSet:
     draft = rulesets.draft(client=client, by=by, now=now)
     kept = [name for name in rules.FORM_FIELDS if name not in collect.FORM_FIELDS]
     values = {name: getattr(before, name) for name in kept} if before else {}
     values |= {name: getattr(form, name) for name in collect.FORM_FIELDS}
     if client is None:
         values["is_master"] = True
-    bands = [_beyond_form(band, before) | band for band in form.used().bands]
+    bands, lost = collect.carry_over(form.used().bands, before.bands if before else ())
+    dropped += [_dropped(form, loss) for loss in lost]
     if refusals := rulesets.save_draft(rule_set=draft, values=values, bands=bands, by=by, now=now):
         raise _Bad(*(_fault(form, one.code, f"{one.field}: {one.sentence}") for one in refusals))
     return draft
 
 
-def _beyond_form(band: dict[str, Any], before: rules.RuleSet | None) -> dict[str, Any]:
-    """Give what our band of the same bounds has beyond the form; an offer below the form's new minimum is dropped."""
-    same = [one for one in before.bands if all(getattr(one, name) == band[name] for name in BOUNDS)] if before else []
-    names = set(rules.BAND_FIELDS) - set(OURS.values()) if same else set()
-    kept = {name: value for name in names if (value := getattr(same[0], name)) is not None}
-    if 0 < kept.get("offered_settlement_bps", 0) < band.get("minimum_settlement_bps", 0):
-        del kept["offered_settlement_bps"]
-    return kept
+def _dropped(form: Form, loss: Loss) -> Fault:
+    """Name a loss in the words of docs/rules.md."""
+    value = f"{loss.value / 100:.2f}" if loss.name.endswith(("_cents", "_bps")) else loss.value
+    bounds = {"from_cents": loss.band.owing_from_cents, "to_cents": loss.band.owing_to_cents}
+    code = "offered_below_minimum" if loss.too_low else "beyond_form_dropped"
+    said = refuse(_SENTENCES[code], code, what=f"{_SPOKEN[loss.name]} {value}", **bounds)
+    return _fault(form, code, said.sentence)

@@ -54,8 +54,6 @@ ADVICE = (
 ASKABLE_DAYS = (30, 60, 90, 180)
 WORDS_LIMIT = 2_000
 BATCH = 500
-UNTOLD = frozenset({Hardship.Reason.HEALTH})
-"""Never in an event: what it says is about health (UK-13)."""
 Status = Hardship.Status
 
 _SENTENCES = {
@@ -142,8 +140,8 @@ def request(
         asked_days=days,
         asked_at=now,
     )
-    about = {"asked_days": days, "cause": None if cause in UNTOLD else cause}
-    events.record("hardship.requested", account=account, now=now, data=_about(row) | about)
+    # Of no cause: one that is left out when it is health would say that it is health (UK-13).
+    events.record("hardship.requested", account=account, now=now, data=_about(row) | {"asked_days": days})
     if days <= rules.automatic_days:
         today = local_date(now, consumer.time_zone)
         _grant(row, ends_on=today + timedelta(days=days), review_on=None, by="system", automatic=True, now=now)

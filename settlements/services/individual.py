@@ -34,6 +34,7 @@ _SENTENCES = {
     "offer_above_balance": "An offer is at most the balance of %(balance_cents)s.",
     "method_unknown": "The methods are card and ach.",
     "method_not_allowed": "None of these methods is allowed for this account.",
+    "too_old_for_parts": "A debt of this age is settled in one payment: payments in parts are not offered for it.",
     "last_day_in_past": "The last day to pay is today or later.",
     "expires_in_past": "The last day to accept is today or later.",
     "offer_ends_in_validation": "An offer must not end before the validation period does, on %(ends_on)s.",
@@ -75,10 +76,10 @@ def make(
 ) -> list[Refusal] | IndividualOffer:
     """Make the open offer of an account, withdrawing the one before; or list everything that is against it.
 
-    It is held to the band that governs the balance (minimum percent, window, months settled and the band's own
-    limits) or, where no rules exist, to the default offer. `exceed` lifts these limits, with a reason, and nothing
-    else: not the balance, not a ban on methods. An offer within the rules ends with the window, an offer with a last
-    day to pay on that day, if no earlier `expires_on` is given.
+    It is held to the band that governs the balance (minimum percent, window, months settled and the band's own limits)
+    or, where no rules exist, to the default offer. `exceed` lifts these limits, with a reason, and nothing else: not
+    the balance, not a ban on methods, not the age of a debt (SOL-04). An offer within the rules ends with the window,
+    an offer with a last day to pay on that day, if no earlier `expires_on` is given.
 
     :param origin: staff or campaign.
     :param max_days: days to finish from the day of acceptance; `max_on` the last day; neither: paid at once.
@@ -100,7 +101,7 @@ def make(
     today = local_date(now, held.consumer.time_zone)
     compiled = rulesets.in_force(clients=[held.client_id], now=now)[held.client_id]
     default = None if compiled else GlobalOffer.objects.filter(superseded_at=None).first()
-    at = levels_below(held, today, compiled, default)
+    at = levels_below(held, offers.owed_cents([held])[held.pk], today, compiled, default)
     accepted = held.offers.filter(status=IndividualOffer.Status.ACCEPTED).exists()
     found = plainly_wrong(held, said, methods, reason, expires_on, at, accepted=accepted)
     beyond = [] if found else beyond_rules(said, at, expires_on)
@@ -137,16 +138,20 @@ def make(
     return offer
 
 
-def levels_below(account: Account, today: date, compiled: Any, default: GlobalOffer | None) -> Offered:
-    """Work out what the levels below would offer: the rules in force, or the default offer where there are none."""
+def levels_below(account: Account, owed_cents: int, today: date, compiled: Any, default: GlobalOffer | None) -> Offered:
+    """Work out what the levels below would offer: the rules in force, or the default offer where there are none.
+
+    :param owed_cents: the balance less own payments that the host does not show yet, as the consumer is told it.
+    """
     return quotes.offered(
         quotes.Facts(
-            owed_cents=account.balance_cents,
+            owed_cents=owed_cents,
             today=today,
             listed_on=account.listed_on or account.assigned_on,
             rules=compiled,
             global_offer=offers.default_of(default),
             allowed=offers.allowed(account),
+            too_old_for_parts=offers.too_old_for_parts(account, today),
         )
     )
 
@@ -186,13 +191,14 @@ def plainly_wrong(
         found.append(_no("offer_accepted_stands"))
     if said.amount_cents is not None and said.percent_bps is not None:
         found.append(_no("amount_or_percent", "/percent_bps"))
-    if (said.amount_cents or 0) > account.balance_cents:
-        balance = account.balance_cents
-        found.append(_no("offer_above_balance", "/amount_cents", balance_cents=balance, currency=account.currency))
+    if (said.amount_cents or 0) > (owed := at.facts.owed_cents):
+        found.append(_no("offer_above_balance", "/amount_cents", balance_cents=owed, currency=account.currency))
     if set(methods) - set(METHODS):
         found.append(_no("method_unknown", "/methods"))
     elif said.methods and not set(said.methods) & set(at.allowed.single_methods):
         found.append(_no("method_not_allowed", "/methods"))
+    if at.facts.too_old_for_parts and (said.max_payments or 1) > 1:
+        found.append(_no("too_old_for_parts", "/max_payments"))  # SOL-04: each part could start the clock again
     if said.max_date is not None and said.max_date < today:
         found.append(_no("last_day_in_past", "/max_on"))
     if expires_on is not None and expires_on < today:

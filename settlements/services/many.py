@@ -9,11 +9,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts import events
-from accounts.bulk import blank, write_rows
+from accounts.bulk import blank, set_foreign, write_rows
 from accounts.calendars import local_date
 from accounts.known import known
-from accounts.models import Account
+from accounts.models import Account, Agency
 from accounts.refusals import Refusal
+from accounts.scope import acting
 from settlements.models import GlobalOffer, IndividualOffer
 from settlements.rules.offers import METHODS, HostSettlement
 from settlements.services import individual, offers, rulesets
@@ -69,6 +70,8 @@ def make_many(
         before.setdefault(offer.account_id, []).append(offer)
     compiled = rulesets.in_force(clients={account.client_id for account in held}, now=now)
     default = GlobalOffer.objects.filter(superseded_at=None).first()
+    owed = offers.owed_cents(held)
+    agency = Agency.objects.get(pk=acting())
     found: dict[UUID, IndividualOffer | list[Refusal]] = {}
     made: list[IndividualOffer] = []
     ended: list[IndividualOffer] = []
@@ -78,9 +81,10 @@ def make_many(
         if (same := next((one for one in mine if one.campaign_id == campaign_id), None)) is not None:
             found[account.pk] = same
             continue
+        set_foreign(account, "agency", agency)  # an old debt asks what its agency allows
         today = local_date(now, account.consumer.time_zone)
         rules = compiled[account.client_id]
-        at = individual.levels_below(account, today, rules, None if rules else default)
+        at = individual.levels_below(account, owed[account.pk], today, rules, None if rules else default)
         accepted = any(one.status == Status.ACCEPTED for one in mine)
         refused = individual.plainly_wrong(account, said, methods, "", expires_on, at, accepted=accepted)
         refused = refused or individual.beyond_rules(said, at, expires_on)

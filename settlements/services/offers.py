@@ -1,7 +1,7 @@
 """Make, withdraw and show settlement offers; the arithmetic is in settlements.rules."""
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -27,6 +27,14 @@ VIEWED_AGAIN_AFTER = timedelta(minutes=30)
 _MOST_DAYS = 32_767  # what the column holds: ninety years
 _UNUSABLE = {"amount_cents": 0, "percent_bps": None}
 """Stored for what the host meant and we cannot read: it makes no offer and hides the global default."""
+
+
+def _as_the_host_says(accounts: Sequence[Account]) -> Mapping[UUID, int]:
+    return {account.pk: account.balance_cents for account in accounts}
+
+
+owed_cents: Callable[[Sequence[Account]], Mapping[UUID, int]] = _as_the_host_says
+"""Port: the floor of the payments says what accounts, whose rows are locked, owe after its own payments."""
 
 
 def set_host_offer(*, account: Account, settlement: HostSettlement | None, now: datetime) -> list[Refusal]:

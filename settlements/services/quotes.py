@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from accounts.calendars import local_date
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
 from settlements.models import Quote
@@ -120,7 +121,8 @@ def lines_of(quote: Quote) -> tuple[Line, ...]:
 
 def expired(quote: Quote) -> Refusal:
     """Refuse a quote whose time is over."""
-    return refuse(_SENTENCES["quote_expired"], "quote_expired", expired_on=quote.expires_at.date())
+    expired_on = local_date(quote.expires_at, quote.account.consumer.time_zone)
+    return refuse(_SENTENCES["quote_expired"], "quote_expired", expired_on=expired_on)
 
 
 def what_changed(*, quote: Quote, offered: Offered) -> list[Refusal]:

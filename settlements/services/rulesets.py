@@ -107,7 +107,9 @@ def value(row: RuleSet | None) -> rules.RuleSet | None:
 
 @transaction.atomic
 def draft(*, client: Client | None, by: str, now: datetime, copy_of: RuleSet | None = None) -> RuleSet:
-    """Give the draft of a level: the open one, or a new one that begins as the version published last.
+    """Give the draft of a level: the open one, or a new one that begins as the version in force.
+
+    Where none is in force it begins as the one that is planned to be.
 
     :param copy_of: begin as this version instead, of this level or another one.
     :raises Refused: client_unknown, rule_set_unknown; draft_open when there is a draft and a copy is asked for.
@@ -119,7 +121,7 @@ def draft(*, client: Client | None, by: str, now: datetime, copy_of: RuleSet | N
         if copy_of is None:
             return standing
         raise Refused(_no("draft_open"))
-    return _new(client_id, _read(copy_of) if copy_of else _last(versions), by=by, now=now)
+    return _new(client_id, _read(copy_of) if copy_of else _beginning(client_id, now), by=by, now=now)
 
 
 @transaction.atomic
@@ -356,8 +358,12 @@ def _new(client_id: UUID | None, like: RuleSet | None, *, by: str, now: datetime
     return row
 
 
-def _last(versions) -> RuleSet | None:
-    published = versions.filter(status=RuleSet.Status.PUBLISHED, withdrawn_at=None)
+def _beginning(client_id: UUID | None, now: datetime) -> RuleSet | None:
+    """Find what a new draft begins as: what is planned for later was not what anybody meant to change."""
+    standing = _latest([client_id] if client_id else [], now)
+    if in_force := next((row for row in standing if row.client_id == client_id), None):
+        return in_force
+    published = RuleSet.objects.filter(client=client_id, status=RuleSet.Status.PUBLISHED, withdrawn_at=None)
     return published.order_by("-effective_at", "-version").first()
 
 

@@ -13,12 +13,15 @@ from campaigns.models import MailEvent, Message, Recipient
 from campaigns.services import audience, campaigns, gate, results, track
 from campaigns.services.gate import Asked
 from payments.models import Dispute
+from payments.services import ledger
+from payments.services.owed import owed_cents, owed_of
 from settlements.models import Hardship
 from tests.benchmarks.crowd import crowd
 from tests.campaigns.campaign_cast import approved, draft, people, run, template
 from tests.campaigns.conftest import told
 from tests.campaigns.test_track import BOUNCE, post, signed
 from tests.conftest import NOW
+from tests.payments.test_returns import bank, debit
 
 pytestmark = pytest.mark.django_db
 PLAIN_FACTS = {"dispute", "hardship", "validation_missing", "no_address", "bad_address", "opted_out", "no_route"}
@@ -80,6 +83,36 @@ def test_the_reasons_in_sql_are_those_of_the_gate(acting, agency, provider, acco
             differ.append((row.reason, against))
     assert differ == []
     assert 5 < left_out < 40
+
+
+UNPOSTED = [
+    ("amount", "succeeded", 1_000_00, {}, 0),
+    ("amount", "succeeded", 999_99, {}, 0),
+    ("amount", "pending", 1_000_00, {}, 0),
+    ("amount", "succeeded", 1_000_00, {"acknowledged_at": NOW}, 0),
+    ("amount", "succeeded", 1_000_00, {}, 1),
+    ("amount", "declined", 1_000_00, {}, 0),
+    ("settlement", "pending", 600_00, {}, 0),
+    ("settlement", "succeeded", 600_00, {}, 100_00),
+    ("settlement", "intended", 600_00, {}, 0),
+    ("settlement", "returned", 600_00, {}, 0),
+]
+"""Purpose, status and cents of a payment, what else is known of it, and the cents that went back."""
+
+
+def test_what_sql_takes_for_owed_is_what_the_page_says(acting, agency, provider, others_account, now):
+    accounts = people(agency, len(UNPOSTED))
+    for account, (purpose, status, cents, values, back) in zip(accounts, UNPOSTED, strict=True):
+        payment = debit(account, bank(account), status=status, cents=cents, purpose=purpose, **values)
+        if back:
+            ledger.book(payment, cents=-back, reason="refund", now=now)
+    Account.objects.filter(pk=accounts[5].pk).update(balance_cents=0)
+    left_out = {row["account_id"] for row in audience.sample(draft(), now=now, reason="nothing_owed")}
+    owed = owed_of(list(Account.objects.filter(pk__in=[one.pk for one in accounts])))
+    assert left_out == {pk for pk, found in owed.items() if found.cents == 0}
+    assert [accounts.index(one) for one in accounts if one.pk in left_out] == [0, 2, 5, 6, 7]
+    held = list(Account.objects.filter(pk__in=owed))
+    assert owed_cents(held) == {pk: found.cents for pk, found in owed.items()}
 
 
 def test_a_relay_may_post_a_list_and_one_forged_event_refuses_all_of_it(acting, agency, provider, others_account, now):

@@ -17,6 +17,7 @@ from settlements.models import IndividualOffer
 from tests.campaigns.campaign_cast import APPROVER, AUTHOR, OFFER, approved, draft, people, run, template
 from tests.campaigns.conftest import told
 from tests.conftest import NOW
+from tests.payments.test_returns import bank, debit
 
 pytestmark = pytest.mark.django_db
 Status = Campaign.Status
@@ -51,6 +52,28 @@ def test_everybody_gets_the_offer_with_the_numbers_that_the_portal_shows(crowd, 
     assert told("campaign.started", "campaign.finished") == ["campaign.started", "campaign.finished"]
     kinds = told("offer.made", "message.queued", "message.sent")
     assert sorted(kinds) == ["message.queued"] * 3 + ["message.sent"] * 3 + ["offer.made"] * 3
+
+
+def test_what_a_host_has_not_posted_counts_for_the_offer_and_the_message_as_on_the_page(crowd, mails, now):
+    some, settled, late = crowd
+    debit(some, bank(some), status="succeeded", cents=100_00)
+    debit(settled, bank(settled), status="succeeded", cents=600_00, purpose="settlement")
+    campaign = approved()
+    assert audience.count(campaign, now=now) == {"": 2, "nothing_owed": 1}
+    assert campaigns.start(campaign=campaign, now=now)
+    audience.freeze(campaign, now=now)
+    campaigns.frozen(campaign=campaign, now=now)
+    debit(late, bank(late), cents=1_000_00)
+    run(campaign)
+    reasons = dict(Recipient.objects.values_list("account_id", "reason"))
+    assert reasons == {some.pk: "", settled.pk: "nothing_owed", late.pk: "nothing_owed"}
+    assert list(IndividualOffer.objects.values_list("account_id", flat=True)) == [some.pk]
+    (mail,) = mails()
+    account = Account.objects.select_related("consumer", "client", "agency").get(pk=some.pk)
+    at = money_gate.standing(account, now=now)
+    assert (at.owed.cents, offer_shown(at)["amount_cents"]) == (900_00, 720_00)
+    assert ("$720.00" in mail["text"], "$180.00" in mail["text"]) == (True, True)
+    assert Recipient.objects.get(account=some).values["balance"] == "$900.00"
 
 
 def test_a_message_shows_nothing_outside_and_everything_inside(crowd, mails):

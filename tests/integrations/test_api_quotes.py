@@ -10,7 +10,7 @@ from accounts import events
 from accounts.models import Account, Event
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, Postdate
-from settlements.models import Quote
+from settlements.models import IndividualOffer, Quote
 from settlements.services import offers
 from tests.conftest import NOW, make_account
 from tests.integrations.api_caller import Caller, codes, counts, refusal
@@ -84,6 +84,19 @@ def test_pages_give_every_account_once(agency, caller, account):
         seen += [row["reference"] for row in page["items"]]
         path = f"accounts?limit=4&cursor={page['next']}" if page["next"] else None
     assert sorted(seen) == ["100234", "200", "201", "202", "203", "204"]
+
+
+@pytest.mark.parametrize("method", ["card", "ach"])
+def test_what_is_proposed_is_paid_by_a_method_that_the_offer_takes(agency, caller, account, method):
+    with acting_for(agency):
+        IndividualOffer.objects.create(
+            account=account, origin="staff", amount_cents=600_00, max_payments=3, max_days=120, methods=[method],
+            made_at=NOW,
+        )  # fmt: skip
+    found = options(caller, account)
+    for choice in ("settlement", "parts"):
+        assert (found[choice]["methods"], found[choice]["proposal"]["method"]) == ([method], method)
+    assert found["full"]["methods"] == ["card", "ach"]
 
 
 def test_every_choice_is_open_with_its_limits_or_closed_with_its_reasons(agency, caller, account):

@@ -191,7 +191,7 @@ def test_an_export_can_be_imported_again_and_changes_nothing(caller, query, kind
     before = counts()
     answer = caller.ask("POST", "rule-sets/import", exported.content, kind=kind)
     assert answer.status_code == 200, answer.content
-    assert answer.json() == {"rule_sets": [], "unchanged": 1, "unused_bands": 0}
+    assert answer.json() == {"rule_sets": [], "unchanged": 1, "unused_bands": 0, "dropped": []}
     assert {name for name, count in counts().items() if count != before[name]} == {"integrations.IdempotencyKey"}
 
 
@@ -220,6 +220,20 @@ def test_an_import_with_publish_is_in_force_at_once(agency, caller):
     assert (shown["status"], shown["bands"][-1]["minimum_settlement_bps"]) == ("published", 55_00)
     with acting_for(agency):
         assert RuleSet.objects.count() == 2
+
+
+def test_what_a_file_does_not_keep_is_named_and_never_published_at_once(caller):
+    published(caller, bands=[{"owing_from_cents": 0, "owing_to_cents": 999_999_999_00, "grace_days": 5}])
+    exported = caller.get("rule-sets/export?format=csv").content.decode()
+    other = exported.replace(",0.00,999999999.00,", ",,,")
+    refused = caller.ask("POST", "rule-sets/import?publish=1", other.encode(), kind="text/csv")
+    assert refusal(refused) == (422, "file_refused")
+    assert [code for _where, code in codes(refused)] == ["publish_would_drop", "beyond_form_dropped"]
+    said = caller.ask("POST", "rule-sets/import", other.encode(), kind="text/csv").json()
+    assert [row["status"] for row in said["rule_sets"]] == ["draft"]
+    (dropped,) = said["dropped"]
+    assert (dropped["line"], dropped["column"], dropped["code"]) == (2, "Client Number", "beyond_form_dropped")
+    assert "grace days 5" in dropped["message"]
 
 
 def test_the_default_offer_is_replaced_by_a_new_version_once(agency, caller):

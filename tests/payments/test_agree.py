@@ -194,6 +194,17 @@ def test_a_text_that_was_not_shown_is_refused(shop):
     assert Authorization.objects.filter(arrangements__quote=quote).count() == 0
 
 
+def test_a_kept_card_does_not_pay_an_offer_that_is_made_for_bank_accounts_only(shop):
+    card = stored_card(shop)
+    IndividualOffer.objects.create(
+        account=shop.account, origin="staff", amount_cents=600_00, max_payments=3, max_days=120, methods=["ach"],
+        made_at=NOW,
+    )  # fmt: skip
+    quote = quoted(shop, Wish("parts", first_on=FIRST))
+    assert refused(accept, quote, method=card) == ["method_not_allowed"]
+    assert accept(quote).status == "performing"
+
+
 def test_the_host_s_own_offer_is_accepted_by_its_quote(shop):
     offers.set_host_offer(account=shop.account, settlement=HostSettlement(amount_cents=600_00), now=NOW)
     accept(quoted(shop, Wish("settlement")))

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from accounts.models import Code, Consent, Event
+from accounts.models import Account, Code, Consent, Event
 from accounts.services.consent import ESIGN_VERSION
 from payments.models import Arrangement, Authorization, Method, Notice, Payment, Postdate
 from payments.rules import routing
@@ -192,6 +192,27 @@ def test_an_offer_that_changed_between_choice_and_confirm_is_refused(shop):
     checkout = shop.checkout("settlement")
     offers.set_host_offer(account=shop.account, settlement=HostSettlement(percent_bps=90_00), now=NOW)
     assert refused(shop.confirm, checkout) == ["offer_changed", "sum_not_exact"]
+
+
+def test_nobody_signs_a_balance_that_is_another_one_by_now(shop):
+    offers.set_host_offer(account=shop.account, settlement=HostSettlement(amount_cents=500_00), now=NOW)
+    checkout = shop.checkout("settlement")
+    Account.objects.update(balance_cents=900_00)
+    seen = checkouts.review(checkout, language="en", now=NOW)
+    assert [one.code for one in seen.refusals] == ["offer_changed"]
+    assert refused(shop.confirm, checkout) == ["offer_changed"]
+    assert (Payment.objects.count(), Authorization.objects.count()) == (0, 0)
+
+
+def test_an_offer_that_the_host_replaced_by_one_of_the_same_amount_is_chosen_again(shop):
+    for days in (90, 120):
+        said = HostSettlement(amount_cents=600_00, max_payments=3, max_date=today() + dt.timedelta(days=days))
+        offers.set_host_offer(account=shop.account, settlement=said, now=NOW)
+        if days == 90:
+            checkout = shop.checkout("parts", paper=True)
+    assert refused(shop.confirm, checkout) == ["offer_changed"]
+    assert shop.confirm(shop.checkout("parts", paper=True)).status == Payment.Status.SUCCEEDED
+    assert Arrangement.objects.get().terms["version"] == str(IndividualOffer.objects.get(status="accepted").pk)
 
 
 def test_a_second_plan_and_a_full_payment_wait_until_the_first_plan_is_over(shop):

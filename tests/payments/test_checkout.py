@@ -11,8 +11,9 @@ from payments.models import Arrangement, Checkout, Method, Payment
 from payments.rules import routing
 from payments.services import ask, methods, route, wallet
 from payments.services import checkout as checkouts
+from settlements.models import IndividualOffer
 from tests.conftest import NOW
-from tests.payments.conftest import VISA_DEBIT, today
+from tests.payments.conftest import VISA_CREDIT, VISA_DEBIT, today
 from tests.payments.test_arrange import agree_to_email
 from tests.payments.test_pay import kinds, refused
 
@@ -206,3 +207,29 @@ def test_the_hosts_ban_on_a_method_is_obeyed(shop):
     card, bank = checkouts.ways(checkout=checkout, now=NOW)
     assert (card.available, bank.available) == (False, True)
     assert [one.code for one in shop.take_card(checkout, VISA_DEBIT)] == ["method_not_allowed"]
+
+
+def offer(account, **values):
+    values = {"origin": "staff", "amount_cents": 600_00, "max_payments": 3, "max_days": 120, "made_at": NOW} | values
+    return IndividualOffer.objects.create(account=account, **values)
+
+
+@pytest.mark.parametrize("method", ["card", "ach"])
+@pytest.mark.parametrize("choice", ["settlement", "parts"])
+def test_an_offer_for_one_method_is_taken_by_that_method_and_shows_no_other(shop, choice, method):
+    offer(shop.account, methods=[method])
+    agree_to_email(shop)
+    checkout = shop.checkout(choice, card=None)
+    assert sum(cents for _on, cents in checkout.lines) == 600_00
+    assert [way.code for way in checkouts.ways(checkout=checkout, now=NOW) if way.available] == [method]
+    other = shop.take_bank(checkout) if method == "card" else shop.take_card(checkout, VISA_DEBIT)
+    assert "method_not_allowed" in [one.code for one in other]
+    assert (shop.take_card(checkout, VISA_DEBIT) if method == "card" else shop.take_bank(checkout)) == []
+    assert checkouts.review(checkout, language="en", now=NOW).refusals == []
+
+
+def test_a_credit_card_is_not_refused_with_a_bank_account_that_the_offer_does_not_take_card_01(shop):
+    offer(shop.account, methods=["card"])
+    (refusal,) = shop.take_card(shop.checkout("settlement", card=None), VISA_CREDIT)
+    assert refusal.code == "visa_credit_not_accepted"
+    assert "your bank account" not in refusal.params["alternatives"]

@@ -12,6 +12,9 @@ from payments.models import Arrangement, Incident, LedgerEntry, Method, Payment,
 from payments.processors import Outcome
 from payments.services import ask, ledger, pay, reversals, settle
 from payments.services.owed import owed
+from settlements.models import IndividualOffer
+from settlements.rules.offers import HostSettlement
+from settlements.services import individual, many, offers
 from tests.conftest import NOW
 from tests.payments.conftest import today
 from tests.payments.test_arrange import agree_to_email
@@ -333,6 +336,58 @@ def test_a_dispute_of_a_card_payment_that_was_refunded_already_is_looked_at(shop
     for said in ("opened", "lost"):
         assert reversals.record_dispute(payment_id=payment.pk, said=said, now=LATER).status == "refunded"
     assert Incident.objects.get().kind == "given_back_twice"
+
+
+@pytest.mark.parametrize("said", ["declined", "voided"])
+def test_a_settlement_whose_only_debit_came_back_is_broken_and_another_can_be_offered(shop, said):
+    last_on = today() + dt.timedelta(days=10)
+    offers.set_host_offer(account=shop.account, settlement=HostSettlement(amount_cents=600_00), now=NOW)
+    IndividualOffer.objects.update(expires_on=last_on)
+    payment = shop.confirm(shop.checkout("settlement", bank="000123456789"))
+    assert (payment.status, IndividualOffer.objects.get().status) == (Payment.Status.PENDING, "accepted")
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status=said, network_decline_code="R01"), now=LATER)
+    assert (fresh(payment).status, IndividualOffer.objects.get().status) == (Payment.Status.RETURNED, "broken")
+    assert kinds(shop.account).count("offer.broken") == 1
+    terms = offers.terms_for(account=shop.account, owed_cents=1_000_00, today=last_on + dt.timedelta(days=1), now=LATER)
+    assert (terms.level, terms.amount_cents) == ("global", 750_00)
+    made = individual.make(account=shop.account, origin="staff", by="staff:1", percent_bps=80_00, now=LATER)
+    assert made.status == "made"
+
+
+def offered(account):
+    """Offer 80 percent as a campaign does."""
+    said = {"campaign_id": account.pk, "by": "staff:1", "percent_bps": 80_00, "now": LATER}
+    return many.make_many(accounts=[account], **said)[account.pk]
+
+
+def test_nobody_is_offered_less_of_what_they_paid_and_the_host_has_not_posted(shop, other_shop):
+    with acting_for(other_shop.agency):
+        other_shop.confirm(other_shop.checkout(lines=[(today(), 100_00)]))
+        made = offered(other_shop.account)
+        assert (made.status, made.percent_bps) == ("made", 80_00)
+        refused = individual.make(
+            account=other_shop.account, origin="staff", by="staff:1", amount_cents=900_01, now=LATER, exceed=True,
+            reason="court",
+        )  # fmt: skip
+        assert [(one.code, one.params["balance_cents"]) for one in refused] == [("offer_above_balance", 900_00)]
+    shop.confirm(shop.checkout("settlement"))
+    assert [one.code for one in offered(shop.account)] == ["nothing_owed"]
+    one = individual.make(account=shop.account, origin="staff", by="staff:1", percent_bps=80_00, now=LATER)
+    assert [refusal.code for refusal in one] == ["nothing_owed"]
+    assert IndividualOffer.objects.count() == 0
+
+
+def test_a_late_return_of_one_settlement_leaves_the_next_one_alone_ach_14(shop):
+    offers.set_host_offer(account=shop.account, settlement=HostSettlement(amount_cents=600_00), now=NOW)
+    payment = shop.confirm(shop.checkout("settlement", bank="000123456789"))
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status="succeeded"), now=LATER)
+    assert IndividualOffer.objects.get().status == "completed"
+    agreed = IndividualOffer.objects.create(
+        account=shop.account, origin="staff", amount_cents=500_00, status="accepted", made_at=LATER, decided_at=LATER
+    )
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status="declined"), now=LATER)
+    assert kinds(shop.account).count("settlement.broken") == 1
+    assert IndividualOffer.objects.get(pk=agreed.pk).status == "accepted"
 
 
 def test_a_bank_debit_that_was_cancelled_on_its_way_is_taken_back(shop):

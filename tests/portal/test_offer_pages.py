@@ -174,6 +174,19 @@ def test_what_of_a_file_made_no_draft_is_said(agency, desk):
     assert "2 bands are all empty or zero: they were left out." in page
 
 
+def test_what_a_file_does_not_keep_of_the_rules_in_force_is_listed(agency, desk):
+    publish(agency, timezone.now() - HOUR, offered_settlement_bps=70_00)
+    body = desk.get(at("export", "csv")).content.decode().replace(",60.00,", ",80.00,")
+    refused = desk.post(at("import_rules"), {"text": body, "publish": "on"})
+    assert [one.code for one in refused.context["errors"]] == ["publish_would_drop", "offered_below_minimum"]
+    answer = desk.post(at("import_rules"), {"text": body})
+    page = answer.content.decode()
+    assert "Not kept of the rules in force: look at the drafts" in page
+    assert "has offered settlement percent 70.00; the file&#x27;s minimum is higher." in page
+    with acting_for(agency):
+        assert list(RuleSet.objects.order_by("version").values_list("status", flat=True)) == ["published", "draft"]
+
+
 def test_a_bad_file_is_refused_whole_and_each_error_names_its_row_and_field(agency, desk):
     publish(agency, timezone.now() - HOUR)
     body = desk.get(at("export", "csv")).content.decode().replace("25.00", "a lot")

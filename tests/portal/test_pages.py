@@ -25,6 +25,7 @@ from tests.flows.conftest import (  # noqa: F401 - fixtures
 )
 from tests.flows.test_pay_once import choose, give_card
 from tests.flows.test_settle_in_parts import agree_to_mail, arranged, go_on
+from tests.payments.test_later import publish_rules
 from tests.visitor import Visitor, text
 
 BUDGET = 12
@@ -91,6 +92,22 @@ def test_home_calms_nobody_whose_plan_is_late_or_rests(sure, shop, arrangement, 
     assert [line["next_step"] for line in page.context["accounts"]] == [step]
     assert said in text(page)
     assert ("You need do nothing now." in text(page)) == (step == "postdate")
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Pay it at once, or in parts: for example 12 payments of $62.50 , the first today."),
+        ("es", "Páguelo de una vez o en partes: por ejemplo, 12 pagos de $62.50 , el primero hoy."),
+    ],
+)
+def test_an_offer_without_a_last_day_names_none(visitor, shop, language, said):  # noqa: F811
+    publish_rules(max_months_settled=0)
+    visitor.post("/language/", {"language": language})
+    page = visitor.get(f"/accounts/{shop.account.pk}/")
+    assert (page.context["offer"]["parts"], page.context["offer"]["last_on"]) == (12, None)
+    assert said in text(page)
+    assert re.findall(r"\b2[1-9]\d\d\b", text(page)) == []
 
 
 @pytest.mark.parametrize(

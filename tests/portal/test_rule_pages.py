@@ -1,6 +1,7 @@
 """Rule sets on staff pages: drafted, seen, submitted, published, compared and rolled back, by the agency itself."""
 
 import datetime as dt
+import re
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Agency, Client, User
 from accounts.tenancy import acting_for
+from integrations.models import HostConnection
 from settlements.models import RuleSet
 from settlements.services import rulesets
 from tests.staff import PASSWORD, member, signed_in
@@ -155,6 +157,20 @@ def test_a_client_that_replaces_everything_inherits_nothing(agency, account, des
     assert "Empty: no minimum (standard)" in text
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_what_is_not_enabled_is_not_shown_as_inherited(agency, account, desk, now, enabled):
+    published(agency, now, enabled=enabled)
+    draft = drafted(agency, now, client=account.client, bands=[{"owing_from_cents": 0, "owing_to_cents": 400_00}])
+    shown = desk.get(at("change", draft.pk)).context
+    cells = {row["label"]: row["cells"][0] for group in shown["table"]["groups"] for row in group["rows"]}
+    minimum = cells["Smallest payment a month"]
+    said = ("$25.00", "the agency, version 1") if enabled else ("no minimum", "standard")
+    assert (minimum["value"], minimum["source"], minimum["own"]) == (*said, False)
+    warned = " ".join(shown["warnings"])
+    assert ("The rules of the agency count there." in warned) == enabled
+    assert ("$400.01 to $999,999,999.00. Consumers there can arrange neither" in warned) != enabled
+
+
 # The picture ------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +222,18 @@ def test_a_day_in_the_past_is_refused_with_a_sentence_and_nothing_is_published(a
     answer = desk.post(at("publish", draft.pk), {"effective_at": "2020-01-01T00:00"}, follow=True)
     assert "never from an earlier time" in answer.content.decode()
     assert read(agency, draft.pk).status == "draft"
+
+
+def test_a_draft_beside_a_scheduled_version_says_when_that_one_takes_over(agency, desk, now):
+    published(agency, now)
+    planned = drafted(agency, now, bands=[BAND | {"minimum_cents": 50_00}])
+    with acting_for(agency):
+        new_year = dt.datetime(2030, 1, 1, 17, tzinfo=dt.UTC)
+        rulesets.publish(rule_set=planned, by="staff:0", now=now, effective_at=new_year)
+    draft = drafted(agency, now)
+    said = "Version 2 is scheduled for Jan 1, 2030, 12:00: it takes over then from what is published before."
+    assert said in desk.get(at("change", draft.pk)).content.decode()
+    assert said not in desk.get(at("change", planned.pk)).content.decode()
 
 
 def test_where_two_people_are_wanted_one_submits_and_another_publishes(agency, desk, now):
@@ -286,6 +314,26 @@ def test_two_versions_are_compared_field_by_field(agency, desk, now):
         ("Rule set", "Days to keep a promise", "as inherited", "7 days"),
         ("$0.00 to $500.00", "Smallest payment a month", "$25.00", "$50.00"),
     ]
+
+
+def test_every_file_that_the_list_offers_can_be_taken_along(agency, other_agency, others_account, account, desk, now):
+    with acting_for(agency):
+        elsewhere = HostConnection.objects.create(name="Other", base_url="http://127.0.0.1:9", outbound_key="o")
+        twin = Client.objects.create(connection_id=elsewhere.pk, number=account.client.number, name="Twin")
+    published(agency, now)
+    for client, cents in ((account.client, 30_00), (twin, 40_00)):
+        published(agency, now, client=client, bands=[BAND | {"minimum_cents": cents}])
+    page = desk.get(at("changelist")).content.decode()
+    links = re.findall(r'href="([^"]*/export/(?:csv|json)/[^"]*)"', page)
+    files = {link: desk.get(link) for link in links}
+    assert len(files) == 8
+    assert {file.status_code for file in files.values()} == {200}
+    for client, amount in ((account.client, "30.00"), (twin, "40.00")):
+        said = [file.content.decode() for link, file in files.items() if str(client.pk) in link]
+        assert len(said) == 2
+        assert all(amount in one for one in said)
+    for unknown in ("C1", "x", others_account.client_id):
+        assert desk.get(f"{at('export', 'csv')}?client={unknown}").status_code == 404
 
 
 # Who may ----------------------------------------------------------------------------------------------------------

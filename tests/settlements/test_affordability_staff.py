@@ -6,10 +6,12 @@ import json
 import pytest
 from django.urls import reverse, reverse_lazy
 
-from accounts.models import Account, Event
+from accounts.models import Account, Agency, Event
 from accounts.tenancy import acting_for
 from settlements.models import Affordability, AffordabilityForm, HardshipPolicy, IndividualOffer, RuleSet
-from settlements.services import affordability, budget_forms, evidence, hardship
+from settlements.rules import quotes
+from settlements.rules.quotes import Wish
+from settlements.services import affordability, budget_forms, evidence, hardship, offers
 from tests.conftest import NOW, make_account
 from tests.staff import member, signed_in
 
@@ -73,6 +75,35 @@ def test_staff_never_agree_to_more_than_the_share_nor_to_cents(referral, cents, 
     refused = affordability.accept(budget=referral, by="staff:1", now=NOW, monthly_cents=cents)
     assert [one.code for one in refused] == [code]
     assert (IndividualOffer.objects.count(), referral.status) == (0, "submitted")
+
+
+def test_what_is_agreed_to_can_be_taken_to_the_cent(referral, account):
+    assert affordability.accept(budget=referral, by="staff:1", now=NOW) == []
+    at = offers.offered_to(due={account: (1_000_00, TODAY)}, now=NOW)[account.pk]
+    found = quotes.answer(at, Wish("parts", amount_cents=20_00))
+    assert (found.refusals, len(found.lines), found.total_cents) == ((), 50, 1_000_00)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"payment_options": {"minimum_recurring_cents": 20_01}}, "payment_below_minimum"),
+        ({"payment_options": {"recurring_card": False, "recurring_ach": False}}, "parts_not_possible"),
+        ({"sol_status": "expired"}, "too_old_for_parts"),
+    ],
+)
+def test_nobody_agrees_to_what_its_consumer_could_not_take_sol_04(referral, account, others_account, changes, code):
+    Account.objects.filter(pk=account.pk).update(**changes)
+    assert [one.code for one in affordability.accept(budget=referral, by="staff:1", now=NOW)] == [code]
+    referral.refresh_from_db()
+    assert (IndividualOffer.objects.count(), referral.status, referral.offer_id) == (0, "submitted", None)
+    assert not Event.objects.filter(kind="affordability.decided").exists()
+
+
+def test_where_counsel_allows_parts_of_an_old_debt_they_are_agreed_to_sol_04(referral, account):
+    Account.objects.filter(pk=account.pk).update(sol_status="expired")
+    Agency.objects.update(old_debt_parts_states="NY")
+    assert affordability.accept(budget=referral, by="staff:1", now=NOW) == []
 
 
 def test_where_nothing_is_left_over_no_plan_can_be_accepted(account, rules):

@@ -200,9 +200,56 @@ def test_what_the_form_does_not_know_stays(account):
     (made,) = take(exported.replace(",50.00,", ",55.00,"), publish=True).rule_sets
     assert (made.conversion, made.promise_days, made.is_master) == ("half_month", 7, True)
     assert (made.bands[0]["offered_settlement_bps"], made.bands[0]["grace_days"]) == (60_00, 5)
-    (made,) = take(exported.replace(",50.00,", ",65.00,"), publish=True).rule_sets
+    raised = exported.replace(",50.00,", ",65.00,")
+    refused = take(raised, publish=True)
+    assert (refused.rule_sets, [one.code for one in refused.errors]) == (
+        (), ["publish_would_drop", "offered_below_minimum"],
+    )  # fmt: skip
+    assert RuleSet.objects.filter(status="published").count() == 2, "nothing is written"
+    ((made,), _unchanged, _errors, dropped) = take(raised)
     assert "offered_settlement_bps" not in made.bands[0], "an offer below the new minimum is none"
-    assert made.bands[0]["grace_days"] == 5
+    assert (made.status, made.bands[0]["grace_days"]) == ("draft", 5)
+    assert [(one.row, one.sentence) for one in dropped] == [
+        (2, "The band of $0.00 to $1,000.00 has offered settlement percent 60.00; the file's minimum is higher.")
+    ]
+
+
+@pytest.fixture
+def beyond(account):
+    """Two bands, each with something that the form does not know, as a file."""
+    draft = rulesets.draft(client=None, by="staff:1", now=NOW)
+    low = {"owing_from_cents": 0, "owing_to_cents": 1_000_00, "minimum_settlement_bps": 50_00, "grace_days": 5}
+    high = {"owing_from_cents": 1_000_01, "owing_to_cents": TOP, "minimum_settlement_bps": 40_00}
+    bands = [low | {"offered_settlement_bps": 60_00}, high | {"max_payments": 6, "down_payment_cents": 25_00}]
+    assert rulesets.save_draft(rule_set=draft, values={}, bands=bands, by="staff:1", now=NOW) == []
+    rulesets.publish(rule_set=draft, by="staff:1", now=NOW)
+    return collect.export_csv(client=None, now=NOW)
+
+
+@pytest.mark.parametrize(("ends", "begins"), [("1500.00", "1500.01"), ("500.00", "500.01"), ("90000.00", "90000.01")])
+def test_what_the_form_does_not_know_stays_with_bands_whose_bounds_move(beyond, ends, begins):
+    moved = beyond.replace(",1000.00,", f",{ends},").replace(",1000.01,", f",{begins},")
+    found = take(moved, publish=True)
+    assert (len(found.rule_sets), found.errors, found.dropped) == (1, (), ())
+    low, high = found.rule_sets[0].bands
+    assert (low["offered_settlement_bps"], low["grace_days"], low.get("max_payments")) == (60_00, 5, None)
+    assert (high["max_payments"], high["down_payment_cents"], high.get("grace_days")) == (6, 25_00, None)
+
+
+def test_what_no_band_of_a_file_keeps_is_named_and_nothing_is_published_at_once(beyond, others_account):
+    header, _low, high = beyond.splitlines()
+    one = "\r\n".join([header, high.replace(",1000.01,", ",0.00,")])
+    refused = take(one, publish=True)
+    assert [fault.code for fault in refused.errors] == ["publish_would_drop", *["beyond_form_dropped"] * 2]
+    assert RuleSet.objects.count() == 1
+    found = take(one)
+    assert [(fault.row, fault.field, fault.sentence) for fault in found.dropped] == [
+        (2, "Client Number", f"The band of $0.00 to $1,000.00 has {what}; no band of the file keeps that.")
+        for what in ("offered settlement percent 60.00", "grace days 5")
+    ]
+    assert [(made.status, made.bands[0]["max_payments"]) for made in found.rule_sets] == [("draft", 6)]
+    with acting_for(others_account.agency):
+        assert take(one).dropped == (), "another agency's bands have nothing to lose here"
 
 
 def test_only_what_changes_becomes_a_version(account):

@@ -73,8 +73,15 @@ def test_the_words_are_sealed_and_neither_they_nor_an_illness_is_told_to_the_hos
     with connection.cursor() as cursor:
         cursor.execute("SELECT words FROM settlements_hardship")
         assert "ill" not in cursor.fetchone()[0]
-    assert told("hardship.requested")[0]["cause"] is None
     assert "ill" not in str(told("hardship.requested"))
+
+
+def test_what_the_host_hears_of_a_request_is_the_same_whatever_its_cause_uk_13(account, acting):
+    for cause in Hardship.Reason.values:
+        asked = ask(account, cause=cause)
+        assert hardship.decline(hardship=asked, by="staff:1", reason="Call us.", now=NOW) == []
+    heard = [data | {"hardship": ""} for data in told("hardship.requested")]
+    assert heard == [{"v": 1, "hardship": "", "reference": "100234", "asked_days": 60}] * 6
 
 
 @pytest.mark.parametrize(

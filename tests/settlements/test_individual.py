@@ -7,7 +7,7 @@ import uuid
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from accounts.models import Account, Event
+from accounts.models import Account, Agency, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from settlements.models import GlobalOffer, IndividualOffer
 from settlements.rules.offers import HostSettlement
@@ -194,6 +194,21 @@ def test_a_ban_on_methods_binds_staff_too(account):
     assert refused(account, percent_bps=80_00, methods=["card"], exceed=True, reason="x") == ["method_not_allowed"]
     make(account, percent_bps=80_00, methods=["card", "ach"])
     assert settlement(account).methods == ("ach",)
+
+
+@pytest.mark.parametrize("age", ["expired", "unknown", ""])
+def test_a_debt_too_old_for_parts_is_offered_one_payment_only_whatever_the_permission_sol_04(account, age):
+    Account.objects.filter(pk=account.pk).update(sol_status=age)
+    several = {"percent_bps": 80_00, "max_payments": 6, "max_days": 180}
+    assert refused(account, **several, exceed=True, reason="court") == ["too_old_for_parts"]
+    said = {"accounts": [account], "campaign_id": account.pk, "by": "staff:1", "now": NOW}
+    (found,) = many.make_many(**said, **several).values()
+    assert [one.code for one in found] == ["too_old_for_parts"]
+    assert IndividualOffer.objects.count() == 0
+    Agency.objects.update(old_debt_parts_states="NY")
+    assert many.make_many(**said, **several)[account.pk].max_payments == 6
+    Agency.objects.update(old_debt_parts_states="")
+    assert make(account, percent_bps=80_00).max_payments == 1
 
 
 def test_who_asked_not_to_be_written_to_may_still_be_offered_less_section_14(account):

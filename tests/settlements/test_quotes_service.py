@@ -98,6 +98,12 @@ def test_a_quote_is_open_until_the_minute_it_says(account):
     assert quotes.expired(quote).sentence.startswith("These figures were good until December 2, 2026")
 
 
+def test_a_quote_that_is_over_names_the_day_where_the_consumer_lives(account):
+    quote = make(account, now=NOW + dt.timedelta(hours=12))  # ten in the evening in New York, the next day in UTC
+    assert quote.expires_at.date() == dt.date(2026, 12, 3)
+    assert quotes.expired(quote).sentence.startswith("These figures were good until December 2, 2026")
+
+
 def test_a_quote_of_another_agency_is_not_there(account, others_account):
     quote = make(account)
     with acting_for(account.agency):

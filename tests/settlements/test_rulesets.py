@@ -63,6 +63,21 @@ def test_the_next_draft_begins_as_the_version_before(account):
     assert rulesets.draft(client=None, by="staff:3", now=NOW).pk == draft.pk, "one draft per level"
 
 
+def test_a_draft_begins_as_what_is_in_force_and_not_as_what_is_only_scheduled(account, others_account):
+    for percent in (60_00, 65_00, 70_00, 75_00):
+        published(bands=[band(percent)])
+        published(account.client, bands=[band(percent + 1)])
+    published(bands=[band(90_00)], effective_at=NOW + DAY)
+    published(account.client, bands=[band(90_01)], effective_at=NOW + DAY)
+    with acting_for(others_account.agency):
+        published(bands=[band(50_00)], effective_at=NOW + DAY)
+        alone = rulesets.draft(client=None, by="staff:2", now=NOW)
+    for client, percent in ((None, 75_00), (account.client, 75_01)):
+        draft = rulesets.draft(client=client, by="staff:2", now=NOW)
+        assert (draft.version, draft.copied_from, draft.bands) == (6, 4, [band(percent)])
+    assert (alone.copied_from, alone.bands) == (1, [band(50_00)]), "nothing is in force there yet"
+
+
 def test_a_copy_beside_an_open_draft_is_refused(account):
     first = published()
     drafted()
