@@ -69,6 +69,8 @@ FROM_PAYMENT = {
     "Of": "Of",
     "NotBefore": "NotBefore",
     "Executor": "Executor",
+    "RefundID": "RefundID",
+    "Reinstated": "Reinstated",
     "Hold": "Hold",
     "Token": "Token",
     "Bank": "Bank",

@@ -109,6 +109,8 @@ PAYMENT = {
     "ProcessorReference": "processorReference",
     "DeclineCode": "declineCode",
     "Executor": "executor",
+    "RefundID": "refundId",
+    "Reinstated": "reinstated",
     "Number": "number",
     "Of": "of",
     "ArrangementID": "planId",

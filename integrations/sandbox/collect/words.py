@@ -60,6 +60,8 @@ PAYMENT = {
     "Of": "Of",
     "NotBefore": "NotBefore",
     "Executor": "Executor",
+    "RefundID": "RefundID",
+    "Reinstated": "Reinstated",
     "Hold": "Hold",
     "Token": "Token",
     "Bank": "Bank",

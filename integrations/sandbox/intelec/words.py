@@ -42,6 +42,8 @@ BLOCK = turned(ITEM) | {
     "Executor": "Executor",
     "Reference": "ProcessorReference",
     "DeclineCode": "DeclineCode",
+    "RefundID": "RefundID",
+    "Reinstated": "Reinstated",
     "Number": "Number",
     "Of": "Of",
     "Notifier": "Notifier",

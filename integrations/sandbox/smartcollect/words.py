@@ -79,6 +79,8 @@ PAYMENT = {
     "processorReference": "ProcessorReference",
     "declineCode": "DeclineCode",
     "executor": "Executor",
+    "refundId": "RefundID",
+    "reinstated": "Reinstated",
     "number": "Number",
     "of": "Of",
     "planId": "ArrangementID",
