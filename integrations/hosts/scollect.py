@@ -126,6 +126,7 @@ PAYMENT_STATUS = {
     "payment.intended": "INTENDED", "payment.succeeded": "APPROVED", "payment.declined": "DECLINED",
     "payment.pending": "PENDING", "payment.returned": "RETURNED", "payment.charged_back": "CHARGEBACK",
     "payment.refunded": "REFUNDED", "payment.voided": "VOIDED", "payment.posted": "POSTED",
+    "payment.refund_failed": "REFUND FAILED",
 }  # fmt: skip
 TOKEN = {
     "Processor": "processor", "MerchantAccount": "merchant_account", "Customer": "customer",

@@ -66,9 +66,13 @@ class Ledger:
         said, executor = str(block.get("Status", "")).upper(), block.get("Executor", "PORTAL")
         if executor == "HOST":
             return self.submit(event, block) if said == "SUBMIT" else None
+        if said in QUIET:
+            return None
+        if said == REFUND_FAILED:
+            return self.stand_again(event, block)
         status = PORTAL_OUTCOMES.get(said)
         if status is None:
-            return None
+            raise Unacceptable("unknown_status")
         number, amount = self.account_of(event), self.amount_of(block)
         item = self.records.item(portal_id=block["PortalID"])
         if item is None and status != "DECLINED":
