@@ -46,6 +46,7 @@ TRANSACTION = {
     "Last4": "Last4",
     "Changed": "UpdatedAt",
     "ReturnCode": "ReturnCode",
+    "NoticeSentOn": "NoticeSentOn",
 }
 ENVELOPE = {
     "EventID": "EventID",

@@ -23,6 +23,7 @@ ITEM = {
     "State": "Status",
     "UpdatedAt": "UpdatedAt",
     "ReturnCode": "ReturnCode",
+    "NoticeSentOn": "NoticeSentOn",
 }
 CASE = Dialect(
     PERSON_AND_DEBT

@@ -77,6 +77,7 @@ ITEM = {
     "status": "Status",
     "updatedAt": "UpdatedAt",
     "returnCode": "ReturnCode",
+    "noticeSentOn": "NoticeSentOn",
 }
 LISTS = {
     "phones": ("Phones", PHONE),

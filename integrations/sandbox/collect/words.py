@@ -108,7 +108,7 @@ def transaction(line: dict) -> dict:
     planned = status == "PENDING"
     wanted = "POSTED" if planned else status
     kind = TYPES.get((wanted, method)) or TYPES[(wanted, "")]
-    told = {"ReturnCode": line["ReturnCode"]} if "ReturnCode" in line else {}
+    told = {name: line[name] for name in ("ReturnCode", "NoticeSentOn") if name in line}
     return told | {
         "TransactionID": line["HostID"],
         "PortalID": line["PortalID"],

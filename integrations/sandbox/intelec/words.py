@@ -36,6 +36,7 @@ ITEM = {
     "Status": "State",
     "UpdatedAt": "UpdatedAt",
     "ReturnCode": "ReturnCode",
+    "NoticeSentOn": "NoticeSentOn",
 }
 BLOCK = turned(ITEM) | {
     "PlannedID": "PostDateID",

@@ -65,6 +65,7 @@ ITEM = {
     "Status": "status",
     "UpdatedAt": "updatedAt",
     "ReturnCode": "returnCode",
+    "NoticeSentOn": "noticeSentOn",
 }
 STATUSES = {"RECALL": "RECALLED", "CLOSE": "CLOSED", "DISPUTE": "DISPUTED", "FLAGGED": "HOLD"}
 PAYMENT = {
