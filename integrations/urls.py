@@ -109,6 +109,7 @@ urlpatterns = [
     path("post-dates/<uuid:postdate_id>", postdates.OnePostdate.as_view(), name="post-date"),
     path("post-dates/<uuid:postdate_id>/cancel", postdates.CancelPostdate.as_view(), name="cancel-post-date"),
     path("post-dates/<uuid:postdate_id>/move", postdates.MovePostdate.as_view(), name="move-post-date"),
+    path("post-dates/<uuid:postdate_id>/letter", postdates.LetterLeft.as_view(), name="letter-left"),
     path("statements", statements.Statements.as_view(), name="statements"),
     path("statements/<uuid:statement_id>/sent", statements.StatementLeft.as_view(), name="statement-sent"),
     path("payments", money.Payments.as_view(), name="payments"),

@@ -88,6 +88,7 @@ ACTIONS = {
     "payments.resolve_dispute": "Can read disputes and resolve them",
     "payments.answer_creditorrequest": "Can note that a question for the original creditor was answered",
     "payments.prove_statement": "Can note that the letter with a statement left",
+    "payments.prove_notice": "Can note that the letter about a planned payment left",
     "payments.revoke_authorization": "Can revoke an authorization for the consumer",
     "payments.rearrange_arrangement": "Can change, pause, resume and cancel arrangements",
     "payments.advance_arrangement": "Can set how many days in advance a card or bank account is charged",
@@ -131,6 +132,7 @@ OFFER = "settlements.add_individualoffer settlements.change_individualoffer "
 DECIDE = "settlements.decide_affordability settlements.decide_hardship "
 ANSWER = (
     "payments.resolve_dispute payments.answer_creditorrequest payments.revoke_authorization payments.prove_statement "
+    "payments.prove_notice "
 )
 REARRANGE = "payments.rearrange_arrangement payments.cancel_postdate "
 EVIDENCE = "payments.export_payment payments.export_arrangement "

@@ -7,14 +7,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from integrations.api.accounts import PageQuery
-from integrations.api.base import Endpoint, answer, one, refusing
+from integrations.api.base import Endpoint, answer, made, one, refusing
 from integrations.api.bodies import Day, Form, Text
 from integrations.api.document import operation
 from integrations.api.plans import ENDED, ArrangementShown, arrangement_shown
+from integrations.api.statements import LeftForm
 from integrations.api.terms import Shown, page_of
 from integrations.api.webhooks import Nothing
-from payments.models import Postdate
-from payments.services import change, postdates
+from payments.models import Notice, Postdate
+from payments.services import change, letters, postdates
 from payments.services.preview import Wish
 
 
@@ -41,6 +42,19 @@ class PostdateQuery(PageQuery):
     account = serializers.UUIDField(required=False)
     arrangement = serializers.UUIDField(required=False)
     status = serializers.ChoiceField(Postdate.Status.values, required=False)
+
+
+class NoticeShown(Shown):
+    id = serializers.UUIDField()
+    postdate = serializers.UUIDField()
+    kind = serializers.ChoiceField(
+        ("predebit", "varying", "date_change"), help_text="Before every debit, or of a change that nobody signed."
+    )
+    owner = serializers.ChoiceField(("portal", "host"), help_text="Who sends it.")
+    channel = serializers.ChoiceField(("email", "letter"))
+    send_by = serializers.DateField(help_text="The last day on which it may leave.")
+    status = serializers.ChoiceField(Notice.Status.values)
+    sent_at = serializers.DateTimeField(allow_null=True)
 
 
 class MoveForm(Form):
@@ -113,3 +127,29 @@ class MovePostdate(Endpoint):
         with refusing(change.Refused):
             done = change.confirm(arrangement=row.arrangement, wish=wish, **said)
         return answer(arrangement_shown(done))
+
+
+class LetterLeft(Endpoint):
+    """It was posted."""
+
+    @operation(
+        "record_notice_letter",
+        "Record that the letter about a post-date left",
+        scope="payments:record",
+        said="Told again it changes nothing. Without the proof of its notice a payment is held (PDC-05). "
+        "A host that shows its post-dates in its own list says `NoticeSentOn` there.",
+        form=LeftForm,
+        answers=NoticeShown,
+        once=True,
+        problems={
+            409: "`no_letter_due`.",
+            422: "`refused`: `sent_in_the_future`, `sent_too_early`, `letter_outside_window`.",
+        },
+    )
+    def post(self, request: Request, postdate_id: UUID) -> HttpResponse:
+        row = one(Postdate, postdate_id)
+        given = self.read(LeftForm)
+        done: Notice = made(
+            letters.left_by_post(postdate_id=row.pk, sent_on=given["sent_on"], by=self.by, now=self.now)
+        )
+        return answer(NoticeShown.of(done))

@@ -23,6 +23,21 @@ STYLES = {
 }
 
 
+MOVED = {
+    "payment.refunded": "refunded_cents",
+    "payment.refund_failed": "refund_cents",
+    "payment.returned": "taken_back_cents",
+    "payment.charged_back": "taken_back_cents",
+    "payment.succeeded": "reinstated_cents",
+}
+"""Events that may move a part of their payment, and where each says how much."""
+
+
+def moved_cents(kind: str, data: dict[str, Any]) -> int | None:
+    """Say how much of its payment an event took back or gave back; None where it says nothing of that."""
+    return data.get(MOVED.get(kind, ""))
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """What a connection says about its host: address, key, and how its words are to be read."""

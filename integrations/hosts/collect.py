@@ -46,6 +46,7 @@ TRANSACTION = {
     "Last4": "Last4",
     "Changed": "UpdatedAt",
     "ReturnCode": "ReturnCode",
+    "NoticeSentOn": "NoticeSentOn",
 }
 ENVELOPE = {
     "EventID": "EventID",
@@ -69,12 +70,15 @@ FROM_PAYMENT = {
     "Of": "Of",
     "NotBefore": "NotBefore",
     "Executor": "Executor",
+    "RefundID": "RefundID",
+    "Reinstated": "Reinstated",
     "Hold": "Hold",
     "Token": "Token",
     "Bank": "Bank",
 }
 MONEY = {"APPROVED": "POSTED", "RETURNED": "ACH REVERSAL", "REFUNDED": "REFUND", "PENDING": "PROCESSED"}
 """A payment's word on its way out -> the word of the ledger, by which the vocabulary finds the type."""
+METHODS = ("CARD", "ACH", "CHECK", "CASH", "ORDER")
 OPERATOR = "WEB"
 MOST_TRANSACTIONS = 1_000
 
@@ -102,22 +106,36 @@ DEFAULTS: dict[str, Any] = {
     },
     "payment_statuses": ["POSTED", "DECLINED", "CHARGEBACK", "ACH REVERSAL", "REFUND"],
     "postdate_statuses": ["PENDING"],
-    # 100s are payments by convention; the meaning is what counts, never the number.
+    # 100s are payments by convention; the meaning is what counts, never the number. One without a method stands for
+    # every method that has none of its own.
     "vocabulary": {
+        "100": "POSTED",
         "101": "POSTED CHECK",
         "102": "POSTED CARD",
         "103": "POSTED ACH",
         "104": "POSTED CASH",
+        "105": "POSTED ORDER",
         "110": "PROCESSED ACH",
         "111": "PROCESSED CARD",
+        "119": "PROCESSED",
         "120": "DECLINED CARD",
         "121": "DECLINED ACH",
+        "129": "DECLINED",
         "130": "ACH REVERSAL ACH",
+        "131": "ACH REVERSAL CHECK",
+        "132": "ACH REVERSAL ORDER",
+        "139": "ACH REVERSAL",
         "140": "CHARGEBACK CARD",
+        "149": "CHARGEBACK",
         "150": "REFUND CARD",
         "151": "REFUND ACH",
+        "155": "REFUND FAILED CARD",
+        "156": "REFUND FAILED ACH",
+        "158": "REFUND FAILED",
+        "159": "REFUND",
         "160": "VOIDED CARD",
         "161": "VOIDED ACH",
+        "169": "VOIDED",
         "190": "CANCELLED",
     },
 }
@@ -228,4 +246,4 @@ class Collect:
 def _meaning(said: str) -> tuple[str, str]:
     """Read what the vocabulary says of a type: the status word, and the method if the last word is one."""
     status, _space, method = said.strip().upper().rpartition(" ")
-    return (status, method) if method in ("CARD", "ACH", "CHECK", "CASH") and status else (said.strip().upper(), "")
+    return (status, method) if method in METHODS and status else (said.strip().upper(), "")

@@ -27,6 +27,7 @@ ITEM = {
     "State": "Status",
     "UpdatedAt": "UpdatedAt",
     "ReturnCode": "ReturnCode",
+    "NoticeSentOn": "NoticeSentOn",
 }
 CASE = Dialect(
     PERSON_AND_DEBT
@@ -142,6 +143,8 @@ class Intelec:
                 "PlannedID": block.get("PostDateID"),
                 "Reference": block.get("ProcessorReference"),
                 "DeclineCode": block.get("DeclineCode"),
+                "RefundID": block.get("RefundID"),
+                "Reinstated": block.get("Reinstated"),
             }
         elif block := said.get("PostDate"):
             more = {name: block[name] for name in PLANNED if name in block}

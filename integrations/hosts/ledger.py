@@ -9,7 +9,18 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from integrations.hosts import BadAnswer, BadRecord, FieldError, Invoice, Outgoing, Request, Result, Told, Words
+from integrations.hosts import (
+    BadAnswer,
+    BadRecord,
+    FieldError,
+    Invoice,
+    Outgoing,
+    Request,
+    Result,
+    Told,
+    Words,
+    moved_cents,
+)
 from integrations.hosts.dialect import EMAIL, PERSON_AND_DEBT, PHONE, Dialect, read, renamed
 from integrations.hosts.reading import Field, Reader, bps, cents, count, day, text
 from integrations.hosts.scollect import SCollect
@@ -72,7 +83,8 @@ ENVELOPE = {
 }
 RECEIPTS = ("payment.succeeded",)
 REVERSALS = ("payment.returned", "payment.charged_back", "payment.refunded")
-ALLOCATED = (*RECEIPTS, *REVERSALS)
+REINSTATEMENTS = ("payment.refund_failed",)
+ALLOCATED = (*RECEIPTS, *REVERSALS, *REINSTATEMENTS)
 """Events whose money belongs to invoices; `Outgoing.allocation` says to which."""
 REQUIRED = {"CreditAllocation": "credit_allocation", "CollectionsPackage": "collections_package"}
 """What the ledger must have switched on, and the stable name of what is missing."""
@@ -207,8 +219,8 @@ class Ledger:
                 entry |= {"Kind": "FLAG", "Warning": self._warning}
             case "account.recalled":
                 entry["Kind"] = "CLEAR"
-            case kind if kind in ALLOCATED:
-                entry |= self._money(event, said["Payment"], "RECEIPT" if kind in RECEIPTS else "REVERSAL")
+            case kind if kind in ALLOCATED and (named := _entry(event)):
+                entry |= self._money(event, said["Payment"], named)
         return entry
 
     @property
@@ -236,8 +248,6 @@ class Ledger:
             "Method": block.get("Method"),
             "Reference": event.data.get("reference"),
         }
-        if (back := event.data.get("refunded_cents")) is not None:
-            said["Amount"] = _dollars(back)
         return said | {"Allocation": lines}
 
     def events_request(self, messages: list[bytes]) -> Request:
@@ -272,6 +282,15 @@ def in_again(record: dict, at: datetime) -> dict:
 
 def _as_of(record: dict, at: datetime) -> dict:
     return {name: value for name, value in record.items() if name != "Version"} | {"AsOf": at.isoformat()}
+
+
+def _entry(event: Outgoing) -> str:
+    """Name the entry that an event about money is; empty where nothing was received that could be taken back."""
+    if event.kind in REINSTATEMENTS or event.data.get("reinstated"):
+        return "REINSTATEMENT"
+    if event.kind in RECEIPTS:
+        return "RECEIPT"
+    return "" if moved_cents(event.kind, event.data) == 0 else "REVERSAL"
 
 
 def _is_in_again(data: dict[str, Any]) -> bool:

@@ -6,7 +6,19 @@ from urllib.parse import quote
 
 from accounts.keys import email_key
 from accounts.placement import Contact, Part, Person, Placement
-from integrations.hosts import BadAnswer, BadRecord, FieldError, Line, Outgoing, Request, Result, Told, Words, people
+from integrations.hosts import (
+    BadAnswer,
+    BadRecord,
+    FieldError,
+    Line,
+    Outgoing,
+    Request,
+    Result,
+    Told,
+    Words,
+    moved_cents,
+    people,
+)
 from integrations.hosts.reading import (
     Field,
     Reader,
@@ -115,6 +127,7 @@ PAYMENT_STATUS = {
     "payment.intended": "INTENDED", "payment.succeeded": "APPROVED", "payment.declined": "DECLINED",
     "payment.pending": "PENDING", "payment.returned": "RETURNED", "payment.charged_back": "CHARGEBACK",
     "payment.refunded": "REFUNDED", "payment.voided": "VOIDED", "payment.posted": "POSTED",
+    "payment.refund_failed": "REFUND FAILED",
 }  # fmt: skip
 TOKEN = {
     "Processor": "processor", "MerchantAccount": "merchant_account", "Customer": "customer",
@@ -315,9 +328,12 @@ class SCollect:
             "Reinstated": data.get("reinstated"),
         }
         block = _common(block, event)
-        if (back := data.get("refunded_cents")) is not None:
-            # What came back this time: a part is an item of its own at the host, told once by this id.
-            block |= {"Amount": _dollars(back), "RefundID": str(event.id)}
+        # A bank may send back what was never booked as paid: then all of it came back.
+        if moved := moved_cents(event.kind, data):
+            block["Amount"] = _dollars(moved)
+        if event.kind == "payment.refunded":
+            # A part is an item of its own at the host, told once by this id.
+            block["RefundID"] = str(event.id)
         return block
 
     def _postdate(self, event: Outgoing) -> dict:

@@ -77,6 +77,7 @@ ITEM = {
     "status": "Status",
     "updatedAt": "UpdatedAt",
     "returnCode": "ReturnCode",
+    "noticeSentOn": "NoticeSentOn",
 }
 LISTS = {
     "phones": ("Phones", PHONE),
@@ -109,6 +110,8 @@ PAYMENT = {
     "ProcessorReference": "processorReference",
     "DeclineCode": "declineCode",
     "Executor": "executor",
+    "RefundID": "refundId",
+    "Reinstated": "reinstated",
     "Number": "number",
     "Of": "of",
     "ArrangementID": "planId",

@@ -15,6 +15,7 @@ from payments.admin.by_hand import ComesBack
 from payments.admin.changing import Rearrange, Stoppable
 from payments.admin.evidence import Revocable, WithEvidence
 from payments.admin.giving import GiveBack
+from payments.admin.letters import Announced
 from payments.models import (
     Arrangement,
     Authorization,
@@ -168,7 +169,8 @@ class NoticesOfPostdate(FactInline):
 
 
 @admin.register(Postdate)
-class PostdateAdmin(Stoppable, OfAccount):
+class PostdateAdmin(Announced, Stoppable, OfAccount):
+    actions_detail = [*Stoppable.actions_detail, *Announced.actions_detail]
     list_display = ["due_on", "account", "number", "of", "amount_cents", "method", "executor", status]
     list_filter = ["status", "executor", ("due_on", RangeDateFilter)]
     inlines = [NoticesOfPostdate]

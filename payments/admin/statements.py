@@ -5,18 +5,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
+from payments.admin.letters import LeftForm
 from payments.admin.money import OfAccount, status
-from payments.admin.rights import SentForm, say_refusals
+from payments.admin.rights import say_refusals
 from payments.models import Statement
 from payments.services import statements
-
-
-class LeftForm(SentForm):
-    """Ask when the letter left."""
-
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["sent_on"].label = _("The letter left on")
 
 
 @admin.register(Statement)

@@ -107,10 +107,12 @@ def came_back(*, payment: Payment, by: str, reason: str, now: datetime) -> Payme
         return row
     if row.kind not in NUMBERED or row.status != Payment.Status.SUCCEEDED:
         return [_no("not_by_hand")]
-    ledger.book(row, cents=-ledger.net_cents(row), against=BOOK, reason="return", now=now)
+    cents = ledger.net_cents(row)
+    ledger.book(row, cents=-cents, against=BOOK, reason="return", now=now)
     row.status, row.decided_at = Payment.Status.RETURNED, now
     row.save(update_fields=["status", "decided_at"])
-    events.record("payment.returned", account=account, now=now, data=_told(row, account, now, by, reason))
+    told = _told(row, account, now, by, reason) | {"taken_back_cents": cents}
+    events.record("payment.returned", account=account, now=now, data=told)
     life.after_money(account=account, now=now)
     return row
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts import events
 from accounts.known import known
@@ -40,6 +40,8 @@ POSTED, DECLINED, CHARGEBACK, REVERSAL, REFUND = "POSTED", "DECLINED", "CHARGEBA
 FINAL = (POSTED, DECLINED, CHARGEBACK, REVERSAL, REFUND)
 """Words of a host that end a payment's wait; anything else (PROCESSED) is not posted yet."""
 CANCELLED = "CANCELLED"
+WON = Q(reason="reinstated")
+REFUND_FAILED = Q(book="debt", reason="refund", amount_cents__lt=0)
 _SHOWN = ("portal_id", "on", "amount_cents", "method", "last4", "status", "updated_at", "matched")
 
 
@@ -213,9 +215,9 @@ def _move(payment: Payment, line: HostLine, account: Account, now: datetime) -> 
         case "DECLINED" | "ACH REVERSAL" if payment.executor == "host":
             outcome = Outcome(status="declined", network_decline_code=code)
             settle.apply(payment, account=account, outcome=outcome, now=now, origin="host")
-        case "CHARGEBACK" | "ACH REVERSAL" if not _older_than_won(line, payment):
+        case "CHARGEBACK" | "ACH REVERSAL" if not _is_old_news(line, payment, WON):
             reversals.record_dispute(payment_id=payment.pk, said="opened", now=now, origin="host", code=code)
-        case "REFUND":
+        case "REFUND" if not _is_old_news(line, payment, WON | REFUND_FAILED):
             reversals.record_refund(payment_id=payment.pk, refunded_cents=line.amount_cents, now=now, origin="host")
 
 
@@ -224,10 +226,9 @@ def _return_code(line: HostLine, kind: str) -> str:
     return getattr(line, "return_code", "") if kind == Method.Kind.ACH else ""
 
 
-def _older_than_won(line: HostLine, payment: Payment) -> bool:
+def _is_old_news(line: HostLine, payment: Payment, came_back: Q) -> bool:
     """Tell whether the money came back since the host wrote that it was gone: it says the old news with every push."""
-    won = payment.entries.filter(reason="reinstated", at__gte=line.updated_at)
-    return won.exists()
+    return payment.entries.filter(came_back, at__gte=line.updated_at).exists()
 
 
 def _taken_by_host(line: HostLine, account: Account, now: datetime) -> None:

@@ -25,18 +25,23 @@ def returned(
     """Record that a bank sent a debit back; what was counted is counted no more."""
     moves.keep_codes(payment, outcome)
     was_settled = payment.status == Status.SUCCEEDED
-    if was_settled:
-        net_cents = ledger.net_cents(payment)
-        ledger.book(payment, cents=-net_cents, reason="return", now=now)
-        if net_cents != payment.amount_cents:
-            moves.incident(payment, account, TWICE, outcome, now)
+    back = _take_back(payment, "return", now) if was_settled else 0
+    if was_settled and back != payment.amount_cents:
+        moves.incident(payment, account, TWICE, outcome, now)
     follows = tries.failed(payment, now=now)
-    moves.move(payment, account, Status.RETURNED, "payment.returned", now, origin, **follows)
+    moves.move(payment, account, Status.RETURNED, "payment.returned", now, origin, taken_back_cents=back, **follows)
     life.after_money(account=account, now=now)
     if payment.purpose in gate.SETTLING and payment.authorization and payment.authorization.kind == "single":
         _break(payment, account, now, was_complete=was_settled)
     if by_bank:
         consequences.after_return(payment, account=account, now=now)
+
+
+def _take_back(payment: Payment, reason: str, now: datetime) -> int:
+    """Book back what stands of a payment and give it: what was refunded of it went back before."""
+    cents = ledger.net_cents(payment)
+    ledger.book(payment, cents=-cents, reason=reason, now=now)
+    return cents
 
 
 def untold(payment: Payment) -> bool:
@@ -90,21 +95,20 @@ def record_dispute(
         if payment.kind == Method.Kind.ACH:
             returned(payment, account, _why(reason, code, origin), now, origin)
         else:
-            ledger.book(
-                payment,
-                cents=-ledger.net_cents(payment),
-                reason="chargeback",
-                now=now,
+            back = _take_back(payment, "chargeback", now)
+            moves.move(
+                payment, account, Status.CHARGED_BACK, "payment.charged_back", now, origin, taken_back_cents=back
             )
-            moves.move(payment, account, Status.CHARGED_BACK, "payment.charged_back", now, origin)
             life.after_money(account=account, now=now)
     elif said in ("opened", "lost") and payment.status == Status.REFUNDED and origin == "processor":
         moves.incident(payment, account, TWICE, _why(reason, code, origin), now)
     elif said == "won" and payment.status == Status.CHARGED_BACK:
         # Lost and won before, only the last loss is undone.
         fought = payment.entries.filter(book="debt", reason__in=("chargeback", "reinstated"))
-        ledger.book(payment, cents=sum(fought.values_list("amount_cents", flat=True)), reason="reinstated", now=now)
-        moves.move(payment, account, Status.SUCCEEDED, "payment.succeeded", now, origin, reinstated=True)
+        cents = sum(fought.values_list("amount_cents", flat=True))
+        ledger.book(payment, cents=cents, reason="reinstated", now=now)
+        told = {"reinstated": True, "reinstated_cents": cents}
+        moves.move(payment, account, Status.SUCCEEDED, "payment.succeeded", now, origin, **told)
         life.after_money(account=account, now=now)
     if said == "lost" and payment.status == Status.CHARGED_BACK:
         incidents.open(

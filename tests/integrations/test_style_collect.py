@@ -1,6 +1,7 @@
 """Collect!: debtors with transactions in, transactions by type and contact plans out, over real HTTP."""
 
 import datetime as dt
+from uuid import uuid4
 
 import pytest
 
@@ -9,9 +10,10 @@ from accounts.tenancy import acting_for
 from integrations import hosts
 from integrations.hosts import BadRecord, Words
 from integrations.hosts.collect import Collect
-from integrations.models import HostConnection
+from integrations.models import Delivery, HostConnection
 from payments.models import HostItem, Payment, Postdate
-from payments.services import due
+from payments.processors import Outcome
+from payments.services import by_hand, due, reversals, settle
 from tests.conftest import NOW
 from tests.integrations.styles import connect, drain, pushed, until, wire
 from tests.payments.conftest import Shop, processor, processor_program, today
@@ -195,3 +197,81 @@ def test_a_site_with_other_type_codes_is_read_and_told_in_them(shop, host):
     assert told.payments[0].method == "ACH"
     with pytest.raises(BadRecord):
         adapter.read(DEBTOR | {"Transactions": [PAID]})
+
+
+def transactions(host) -> list[tuple]:
+    """Give what the host was told of money that moved: its type, what it says it means, how much."""
+    told = [one["Transaction"] for one in wire(host) if one["Record"] == "Transaction"]
+    return [(one.get("Type"), one["Meaning"], one["Amount"]) for one in told if one["Meaning"] != "INTENDED"]
+
+
+def ledger_of(host) -> tuple:
+    record = next(one for one in host.call("/_sandbox/accounts")["accounts"] if one["FileNumber"] == "100234")
+    assert host.call("/_sandbox/state")["events"]["refused"] == 0
+    return record["CurrentBalance"], [(one["Status"], one["Method"], one["Amount"]) for one in record["Payments"]]
+
+
+def test_what_goes_back_reaches_the_hosts_ledger_in_types_of_its_own(shop, host):
+    pushed(host)
+    shop.account.refresh_from_db()
+    payment = shop.confirm(shop.checkout("amount", [(today(), 125_00)]))
+    for in_all in (25_00, 65_00):
+        reversals.record_refund(payment_id=payment.pk, refunded_cents=in_all, now=NOW)
+    drain()
+    assert transactions(host) == [
+        ("102", "POSTED", "125.00"),
+        ("150", "REFUND", "25.00"),
+        ("150", "REFUND", "40.00"),
+    ]
+    lines = [("POSTED", "CARD", "125.00"), ("REFUND", "CARD", "25.00"), ("REFUND", "CARD", "40.00")]
+    assert ledger_of(host) == ("940.00", lines)
+    until(lambda: Account.objects.get(reference="100234").balance_cents == 940_00)
+    later = NOW + dt.timedelta(minutes=5)
+    whole = shop.confirm(shop.checkout("amount", [(today(), 100_00)], now=later), now=later)
+    reversals.record_refund(payment_id=whole.pk, refunded_cents=100_00, now=later)
+    drain()
+    assert ledger_of(host)[0] == "940.00"
+    until(lambda: HostItem.objects.filter(portal_id=whole.pk, status="REFUND").exists())
+
+
+@pytest.mark.parametrize(("kind", "came", "back"), [("check", "101", "131"), ("order", "105", "132")])
+def test_a_check_or_money_order_that_came_and_went_back_is_posted_and_returned(shop, host, kind, came, back):
+    pushed(host)
+    said = {"paper_number": "1001", "received_on": today(), "by": "staff:1", "reason": "By mail"}
+    account = Account.objects.get(reference="100234")
+    paper = by_hand.record(account=account, key=uuid4(), kind=kind, amount_cents=80_00, now=NOW, **said)
+    drain()
+    assert ledger_of(host) == ("920.00", [("POSTED", kind.upper(), "80.00")])
+    by_hand.came_back(payment=paper, by="staff:1", reason="Not honored", now=NOW)
+    drain()
+    assert transactions(host) == [(came, "POSTED", "80.00"), (back, "ACH REVERSAL", "80.00")]
+    assert ledger_of(host) == ("1000.00", [("ACH REVERSAL", kind.upper(), "80.00")])
+    until(lambda: HostItem.objects.filter(portal_id=paper.pk, status="ACH REVERSAL", method=kind.upper()).exists())
+    until(lambda: Account.objects.get(reference="100234").balance_cents == 1_000_00)
+
+
+def test_a_bank_debit_on_its_way_is_a_transaction_that_counts_when_it_is_posted(shop, host):
+    pushed(host)
+    shop.account.refresh_from_db()
+    payment = shop.confirm(shop.checkout("amount", [(today(), 125_00)], bank="000123456789"))
+    drain()
+    assert (payment.executor, payment.status) == ("portal", "pending")
+    assert transactions(host) == [("110", "PROCESSED", "125.00")]
+    assert ledger_of(host) == ("1000.00", [("PROCESSED", "ACH", "125.00")])
+    settle.record_outcome(payment_id=payment.pk, outcome=Outcome(status="succeeded"), now=NOW)
+    drain()
+    assert ledger_of(host) == ("875.00", [("POSTED", "ACH", "125.00")])
+
+
+def test_where_a_site_has_no_type_the_meaning_counts_and_a_type_that_it_does_not_know_is_refused(shop, host):
+    HostConnection.objects.update(vocabulary={"102": "POSTED CARD"})
+    payment = shop.confirm(shop.checkout("amount", [(today(), 125_00)]))
+    reversals.record_refund(payment_id=payment.pk, refunded_cents=25_00, now=NOW)
+    drain()
+    assert transactions(host) == [("102", "POSTED", "125.00"), (None, "REFUND", "25.00")]
+    assert ledger_of(host) == ("900.00", [("POSTED", "CARD", "125.00"), ("REFUND", "CARD", "25.00")])
+    HostConnection.objects.update(vocabulary={"7A": "REFUND CARD"})
+    reversals.record_refund(payment_id=payment.pk, refunded_cents=50_00, now=NOW)
+    drain()
+    parked = Delivery.objects.get(status="parked")
+    assert (parked.event.kind, parked.reason) == ("payment.refunded", "unknown_status")

@@ -1,13 +1,16 @@
 """A creditor's ledger: pulled, flagged, charged a lawful fee, cleared; and what the agency collects is written back."""
 
 import datetime as dt
+import json
+from urllib.request import Request as UrlRequest
+from urllib.request import urlopen
 
 import pytest
 
 from accounts.models import Account, Consumer, Event
-from accounts.tenancy import acting_for
+from accounts.tenancy import acting_for, uuid7
 from integrations import hosts
-from integrations.hosts import BadRecord, Words
+from integrations.hosts import BadRecord, Outgoing, Words
 from integrations.hosts.ledger import Ledger
 from integrations.models import Allocation, Delivery, HostConnection, Invoice, PastDueCustomer
 from integrations.services import allocate, pull, redeliver
@@ -15,7 +18,9 @@ from integrations.services import drain as drains
 from integrations.services.check import test_connection as check_connection
 from integrations.services.receive import fetch
 from payments.models import HostItem, Payment
+from payments.services import ledger as books
 from payments.services import reversals
+from payments.services.owed import owed
 from tests.conftest import NOW
 from tests.integrations.host_program import HostProgram
 from tests.integrations.styles import drain, wire
@@ -351,6 +356,132 @@ def test_a_refund_takes_back_what_was_allocated_last(shop, ledger):
     reversals.record_refund(payment_id=payment.pk, refunded_cents=30_00, now=NOW)
     drain()
     assert open_of(ledger) == {"V-1": "5.00", "V-2": "150.00", "V-3": "75.00"}
+
+
+def test_what_the_next_refund_takes_back_counts_on_what_the_earlier_ones_left():
+    paid = [("A", 150_00), ("B", 25_00)]
+    back, again = False, True
+    assert allocate.follow(paid, ()) == (paid, paid)
+    assert allocate.follow(paid, [(back, 25_00), (back, 40_00)]) == ([("A", 40_00)], [("A", 110_00)])
+    assert allocate.follow(paid, [(back, 40_00), (back, None)]) == ([("A", 135_00)], [])
+    assert allocate.follow(paid, [(back, 40_00), (again, 40_00)]) == ([("A", 15_00), ("B", 25_00)], paid)
+    assert allocate.follow(paid, [(back, 25_00), (back, 40_00), (again, 25_00)])[1] == [("A", 135_00)]
+    assert allocate.follow(paid, [(back, 25_00), (back, 150_00), (again, 150_00)]) == ([("A", 150_00)], [("A", 150_00)])
+
+
+@pytest.fixture
+def paid(shop, ledger):
+    """W-101 paid 175.00: all of V-1, and 25.00 of V-2."""
+    placed(shop, ledger)
+    drain()
+    payment = shop.confirm(shop.checkout("amount", [(today(), 175_00)]))
+    drain()
+    assert open_of(ledger) == {"V-1": "0.00", "V-2": "125.00", "V-3": "75.00"}
+    return payment
+
+
+def entries(ledger) -> list[tuple]:
+    """Give what the ledger was told of money: kind, amount and allocation."""
+    told = [one for one in wire(ledger) if "Allocation" in one]
+    assert ledger.call("/_sandbox/state")["events"]["refused"] == 0
+    return [(one["Kind"], one["Amount"], [tuple(line.values()) for line in one["Allocation"]]) for one in told]
+
+
+def pulled(minutes: int) -> Account:
+    pull.pull(connection=connection(), now=NOW + dt.timedelta(minutes=minutes))
+    return Account.objects.get(reference="W-101")
+
+
+def test_two_partial_refunds_and_a_dispute_of_the_rest_open_each_invoice_as_far_as_it_was_paid(shop, ledger, paid):
+    for in_all in (25_00, 65_00):
+        reversals.record_refund(payment_id=paid.pk, refunded_cents=in_all, now=NOW)
+    reversals.record_dispute(payment_id=paid.pk, said="opened", now=NOW + dt.timedelta(hours=1))
+    drain()
+    assert entries(ledger)[1:] == [
+        ("REVERSAL", "25.00", [("V-2", "25.00")]),
+        ("REVERSAL", "40.00", [("V-1", "40.00")]),
+        ("REVERSAL", "110.00", [("V-1", "110.00")]),
+    ]
+    assert open_of(ledger) == {"V-1": "150.00", "V-2": "150.00", "V-3": "75.00"}
+    assert [one["Status"] for one in customer(ledger)["Payments"]] == ["REFUND"]
+    assert owed(pulled(20)).cents == 375_00
+
+
+def test_a_dispute_that_is_won_pays_its_invoices_again_and_the_old_line_is_no_refund(shop, ledger, paid):
+    reversals.record_refund(payment_id=paid.pk, refunded_cents=25_00, now=NOW)
+    reversals.record_dispute(payment_id=paid.pk, said="opened", now=NOW + dt.timedelta(hours=1))
+    drain()
+    assert owed(pulled(20)).cents == 375_00
+    reversals.record_dispute(payment_id=paid.pk, said="won", now=NOW + dt.timedelta(hours=2))
+    ledger.call("/_sandbox/pay", {"Customer": "W-101", "Amount": "10.00"})  # it tells its list anew, with the old line
+    pulled(121)
+    paid.refresh_from_db()
+    assert (paid.status, HostItem.objects.get(portal_id=paid.pk).status) == (Payment.Status.SUCCEEDED, "REFUND")
+    drain()
+    assert entries(ledger)[-1] == ("REINSTATEMENT", "150.00", [("V-1", "150.00")])
+    # The creditor took 10.00 for V-1 meanwhile: so much of the payment goes to the next invoice.
+    assert open_of(ledger) == {"V-1": "0.00", "V-2": "140.00", "V-3": "75.00"}
+    assert owed(pulled(140)).cents == 215_00
+    paid.refresh_from_db()
+    assert (paid.status, books.net_cents(paid)) == (Payment.Status.SUCCEEDED, 150_00)
+    assert Event.objects.filter(kind="payment.refunded").count() == 1
+
+
+def test_a_refund_that_fails_pays_its_invoices_again(shop, ledger, paid):
+    reversals.record_refund(payment_id=paid.pk, refunded_cents=175_00, now=NOW)
+    drain()
+    assert owed(pulled(20)).cents == 375_00
+    reversals.record_refund_failed(
+        payment_id=paid.pk, refunded_cents=0, reason="closed", now=NOW + dt.timedelta(hours=1)
+    )
+    ledger.call("/_sandbox/pay", {"Customer": "W-101", "Amount": "10.00"})
+    pulled(61)
+    drain()
+    assert entries(ledger)[-1] == ("REINSTATEMENT", "175.00", [("V-1", "150.00"), ("V-2", "25.00")])
+    assert owed(pulled(80)).cents == 190_00
+    assert (books.net_cents(paid), Event.objects.filter(kind="payment.refunded").count()) == (175_00, 1)
+
+
+def test_a_payment_counts_on_what_an_earlier_one_gave_back_before_the_ledger_is_pulled(shop, ledger, paid):
+    reversals.record_refund(payment_id=paid.pk, refunded_cents=40_00, now=NOW)
+    later = NOW + dt.timedelta(minutes=10)
+    shop.confirm(shop.checkout("amount", [(today(), 100_00)], now=later), now=later)
+    drain()
+    assert entries(ledger)[-1] == ("RECEIPT", "100.00", [("V-1", "15.00"), ("V-2", "85.00")])
+    assert open_of(ledger) == {"V-1": "0.00", "V-2": "65.00", "V-3": "75.00"}
+
+
+def test_a_debit_that_came_back_before_it_was_paid_takes_nothing_back():
+    event = Outgoing(uuid7(), 7, 3, "W-101", "payment.returned", NOW, NOW, {"payment": "p", "amount_cents": 50_00})
+    assert Ledger(WORDS).write(event._replace(data=event.data | {"taken_back_cents": 0}))["Kind"] == "NOTE"
+    assert Ledger(WORDS).write(event._replace(data=event.data | {"taken_back_cents": 40_00}))["Amount"] == "40.00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "invoice", "part", "reason"),
+    [
+        ("REVERSAL", "150.01", "V-1", "150.00", "more_than_stands"),
+        ("REVERSAL", "25.00", "V-2", "25.00", "allocation_does_not_fit"),
+        ("REVERSAL", "25.00", "V-1", "25.01", "allocation_does_not_fit"),
+        ("REINSTATEMENT", "25.01", "V-2", "25.01", "more_than_was_taken_back"),
+        ("REINSTATEMENT", "25.00", "V-3", "25.00", "allocation_does_not_fit"),
+    ],
+)
+def test_the_ledger_takes_no_more_back_than_stands_and_no_more_again_than_went(
+    shop, ledger, paid, kind, amount, invoice, part, reason
+):
+    reversals.record_refund(payment_id=paid.pk, refunded_cents=25_00, now=NOW)
+    drain()
+    before = customer(ledger)
+    words = Words(ledger.url, connection().outbound_key, {}, "", "")
+    entry = {"EventID": "e1", "Event": "payment.refunded", "Kind": kind, "Customer": "W-101"}
+    entry |= {"PortalID": str(paid.pk), "Amount": amount, "Allocation": [{"Invoice": invoice, "Amount": part}]}
+    asked = Ledger(words).events_request([json.dumps(entry).encode()])
+    headers = dict(line.split(": ", 1) for line in asked.headers)
+    with urlopen(UrlRequest(asked.url, asked.body, headers), timeout=10) as heard:
+        (result,) = json.load(heard)["results"]
+    assert (result["Outcome"], result["Reason"]) == ("refused", reason)
+    assert customer(ledger) == before
 
 
 def test_a_silent_ledger_changes_nothing_and_holds_up_no_other(shop, ledger):

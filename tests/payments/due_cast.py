@@ -85,7 +85,18 @@ def keep_bank(shop, number="000123456789", **values) -> Method:
 
 
 @transaction.atomic
-def plan(shop, lines=((DAY, 125_00),), *, method=None, account=None, now=NOW, route=OURS, kind="plan", **terms):
+def plan(
+    shop,
+    lines=((DAY, 125_00),),
+    *,
+    method=None,
+    account=None,
+    now=NOW,
+    route=OURS,
+    kind="plan",
+    channel="email",
+    **terms,
+):
     """Sign and arrange payments that the portal takes on their days."""
     account = lock_account((account or shop.account).pk)
     method = method or keep_card(shop)
@@ -116,6 +127,7 @@ def plan(shop, lines=((DAY, 125_00),), *, method=None, account=None, now=NOW, ro
         method=method,
         authorization=authorization,
         route=route,
+        channel=channel,
     )
     return arrange(agreed=agreed, account=account, now=now)
 

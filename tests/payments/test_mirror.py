@@ -287,6 +287,25 @@ def test_a_chargeback_that_was_won_is_not_lost_again_to_the_hosts_old_word(shop)
     assert (payment.status, ledger.net_cents(payment)) == (Payment.Status.CHARGED_BACK, 0)
 
 
+def test_a_refund_at_the_host_that_is_older_than_a_dispute_won_or_a_refund_failed_gives_nothing_back_again(shop):
+    payment = shop.confirm(shop.checkout())
+    old = Line("P1", payment.pk, 125_00, "REFUND")
+
+    def net(line, now) -> int:
+        show(shop, [line], now=now)
+        return ledger.net_cents(payment)
+
+    reversals.record_dispute(payment_id=payment.pk, said="opened", now=NOW)
+    reversals.record_dispute(payment_id=payment.pk, said="won", now=LATER)
+    assert net(old, LATER + dt.timedelta(hours=1)) == 125_00
+    assert net(old._replace(updated_at=LATER + dt.timedelta(hours=2)), LATER + dt.timedelta(hours=2)) == 0
+    failed = LATER + dt.timedelta(days=1)
+    reversals.record_refund_failed(payment_id=payment.pk, refunded_cents=0, reason="closed", now=failed)
+    assert net(old._replace(updated_at=LATER + dt.timedelta(hours=2)), failed + dt.timedelta(hours=1)) == 125_00
+    assert net(old._replace(updated_at=failed + dt.timedelta(hours=2)), failed + dt.timedelta(hours=2)) == 0
+    assert kinds(shop.account).count("payment.refunded") == 2
+
+
 def test_the_hosts_word_never_undoes_what_the_processor_took(shop):
     payment = shop.confirm(shop.checkout())
     show(shop, [Line("P1", payment.pk, 125_00, "DECLINED")])

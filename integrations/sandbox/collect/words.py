@@ -31,22 +31,38 @@ DEBTOR = {name: name for name in SAME} | {
 STATUSES = {"ACTIVE": "ACT", "RECALL": "RCL", "RECALLED": "RCL", "CLOSE": "CLO", "PAID": "PIF", "DISPUTE": "DSP"}
 # (status, method) -> type; "" is any method.
 TYPES = {
+    ("POSTED", ""): "100",
     ("POSTED", "CHECK"): "101",
     ("POSTED", "CARD"): "102",
     ("POSTED", "ACH"): "103",
     ("POSTED", "CASH"): "104",
+    ("POSTED", "ORDER"): "105",
     ("PROCESSED", "ACH"): "110",
     ("PROCESSED", "CARD"): "111",
+    ("PROCESSED", ""): "119",
     ("DECLINED", "CARD"): "120",
     ("DECLINED", "ACH"): "121",
+    ("DECLINED", ""): "129",
     ("ACH REVERSAL", "ACH"): "130",
+    ("ACH REVERSAL", "CHECK"): "131",
+    ("ACH REVERSAL", "ORDER"): "132",
+    ("ACH REVERSAL", ""): "139",
     ("CHARGEBACK", "CARD"): "140",
+    ("CHARGEBACK", ""): "149",
     ("REFUND", "CARD"): "150",
     ("REFUND", "ACH"): "151",
+    ("REFUND FAILED", "CARD"): "155",
+    ("REFUND FAILED", "ACH"): "156",
+    ("REFUND FAILED", ""): "158",
+    ("REFUND", ""): "159",
     ("VOIDED", "CARD"): "160",
     ("VOIDED", "ACH"): "161",
+    ("VOIDED", ""): "169",
     ("CANCELLED", ""): "190",
 }
+MEANINGS = {kind: status for (status, _method), kind in TYPES.items()}
+# What a transaction means -> the portal's word for what it executed; all others are the same.
+SAID = {"POSTED": "APPROVED", "PROCESSED": "PENDING", "REFUND": "REFUNDED", "ACH REVERSAL": "RETURNED"}
 PAYMENT = {
     "PortalID": "PortalID",
     "PlannedID": "PostDateID",
@@ -60,6 +76,8 @@ PAYMENT = {
     "Of": "Of",
     "NotBefore": "NotBefore",
     "Executor": "Executor",
+    "RefundID": "RefundID",
+    "Reinstated": "Reinstated",
     "Hold": "Hold",
     "Token": "Token",
     "Bank": "Bank",
@@ -89,8 +107,8 @@ def transaction(line: dict) -> dict:
     status, method = line["Status"], line["Method"]
     planned = status == "PENDING"
     wanted = "POSTED" if planned else status
-    kind = TYPES.get((wanted, method)) or TYPES.get((wanted, "")) or TYPES[("POSTED", "CARD")]
-    told = {"ReturnCode": line["ReturnCode"]} if "ReturnCode" in line else {}
+    kind = TYPES.get((wanted, method)) or TYPES[(wanted, "")]
+    told = {name: line[name] for name in ("ReturnCode", "NoticeSentOn") if name in line}
     return told | {
         "TransactionID": line["HostID"],
         "PortalID": line["PortalID"],
@@ -104,14 +122,15 @@ def transaction(line: dict) -> dict:
 
 
 def inward(message: dict) -> dict:
-    """Read an event of the portal: what its type means here, never what it calls itself."""
+    """Read an event of the portal: what its type means here; where a site has no type for it, what it says it means."""
     event = renamed(message, EVENT) | {"Type": str(message.get("Record") or "Note").upper()}
     block = message.get("Transaction")
     if isinstance(block, dict):
-        meaning = {kind: status for (status, _method), kind in TYPES.items()}.get(str(block.get("Type")), "")
+        kind = block.get("Type")
+        meaning = str(block.get("Meaning") or "") if kind is None else MEANINGS.get(str(kind), "")
         said = renamed(block, PAYMENT)
         if event["Type"] == "TRANSACTION":
-            event |= {"Type": "PAYMENT", "Payment": said | {"Status": {"POSTED": "APPROVED"}.get(meaning, meaning)}}
+            event |= {"Type": "PAYMENT", "Payment": said | {"Status": SAID.get(meaning, meaning)}}
         else:
             event |= {"Type": POSTDATE_TYPES.get(str(message.get("Event")), "POSTDATE"), "PostDate": said}
     if isinstance(message.get("ContactPlan"), dict):

@@ -36,12 +36,15 @@ ITEM = {
     "Status": "State",
     "UpdatedAt": "UpdatedAt",
     "ReturnCode": "ReturnCode",
+    "NoticeSentOn": "NoticeSentOn",
 }
 BLOCK = turned(ITEM) | {
     "PlannedID": "PostDateID",
     "Executor": "Executor",
     "Reference": "ProcessorReference",
     "DeclineCode": "DeclineCode",
+    "RefundID": "RefundID",
+    "Reinstated": "Reinstated",
     "Number": "Number",
     "Of": "Of",
     "Notifier": "Notifier",

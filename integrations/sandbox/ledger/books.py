@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS receipts (
     amount_cents INTEGER NOT NULL, method TEXT NOT NULL, status TEXT NOT NULL, updated_at TEXT NOT NULL,
     allocation TEXT NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS receipts_once ON receipts (portal_id) WHERE portal_id <> '';
+CREATE TABLE IF NOT EXISTS reversals (receipt TEXT NOT NULL, amount_cents INTEGER NOT NULL, allocation TEXT NOT NULL);
 """
 FLAG = "IN COLLECTIONS"
 
@@ -74,7 +75,7 @@ class Books:
                     left -= part
             if left or amount_cents <= 0:
                 raise ValueError("there is no such customer, or less than that is open")
-            self.apply(db, lines, sign=-1)
+            self.apply(db, lines)
             self.receive(db, number, "", self.today(), amount_cents, "CHECK", lines)
         return {"Customer": number, "Open": dollars(self.open_cents(number)), "Allocation": lines}
 
@@ -122,24 +123,75 @@ class Books:
             return {"ID": known["id"], "Known": True}
         lines = self.allocation_of(entry, number, amount)
         with self.store.write() as db:
-            self.apply(db, lines, sign=-1)
+            self.apply(db, lines)
             row_id = self.receive(db, number, portal_id, str(entry.get("Date")), amount, entry.get("Method"), lines)
         return {"ID": row_id, "Known": False}
 
     def take_reversal(self, entry: dict) -> dict:
-        number, amount, portal_id = self.money_of(entry)
+        """Take back of a receipt what still stands of it, and never more.
+
+        :raises Unacceptable: `unknown_receipt`, `more_than_stands`, `allocation_does_not_fit`, ...
+        """
+        amount, row, lines = self.turn_of(entry)
+        left, parts = self.standing(row)
+        if amount > left:
+            raise Unacceptable("more_than_stands")
+        if any(part > parts.get(invoice, 0) for invoice, part in lines.items()) or sum(lines.values()) > amount:
+            raise Unacceptable("allocation_does_not_fit")
+        self.turn(row, amount, lines)
+        return {"ID": row["id"]}
+
+    def take_reinstatement(self, entry: dict) -> dict:
+        """Let a receipt stand again with so much of what was taken back.
+
+        An invoice that was paid meanwhile takes no more than is open of it; the rest goes to the oldest open ones.
+
+        :raises Unacceptable: `unknown_receipt`, `more_than_was_taken_back`, ...
+        """
+        amount, row, lines = self.turn_of(entry)
+        left, parts = self.standing(row)
+        if amount > row["amount_cents"] - left:
+            raise Unacceptable("more_than_was_taken_back")
+        if not lines.keys() <= parts.keys():
+            raise Unacceptable("allocation_does_not_fit")
+        open_ones = {one["number"]: one["open_cents"] for one in self.open_invoices(row["customer"])}
+        paid = {invoice: min(part, open_ones.get(invoice, 0)) for invoice, part in lines.items()}
+        rest = sum(lines.values()) - sum(paid.values())
+        for invoice, open_cents in open_ones.items():
+            more = min(rest, open_cents - paid.get(invoice, 0))
+            paid[invoice] = paid.get(invoice, 0) + more
+            rest -= more
+        self.turn(row, -amount, {invoice: -part for invoice, part in paid.items() if part})
+        return {"ID": row["id"]}
+
+    def turn_of(self, entry: dict) -> tuple[int, sqlite3.Row, dict[str, int]]:
+        """Read what an entry moves of which receipt: the sum, and how much of each invoice."""
+        _number, amount, portal_id = self.money_of(entry)
         row = self.store.row("SELECT * FROM receipts WHERE portal_id = ?", portal_id)
         if row is None:
             raise Unacceptable("unknown_receipt")
-        lines = self.lines_of(entry)
+        return amount, row, {line["Invoice"]: cents(line["Amount"]) for line in self.lines_of(entry)}
+
+    def standing(self, row: sqlite3.Row) -> tuple[int, dict[str, int]]:
+        """Give what of a receipt was not taken back, in all and per invoice."""
+        left, parts = row["amount_cents"], {}
+        for line in json.loads(row["allocation"]):
+            parts[line["Invoice"]] = cents(line["Amount"])
+        for turn in self.store.rows("SELECT * FROM reversals WHERE receipt = ?", row["id"]):
+            left -= turn["amount_cents"]
+            for invoice, part in json.loads(turn["allocation"]).items():
+                parts[invoice] = parts.get(invoice, 0) - part
+        return left, parts
+
+    def turn(self, row: sqlite3.Row, amount: int, lines: dict[str, int]) -> None:
+        """Take back so much of a receipt, or let it stand again by a negative sum."""
         with self.store.write() as db:
-            self.apply(db, lines, sign=1)
-            if amount >= row["amount_cents"]:
-                db.execute(
-                    "UPDATE receipts SET status = 'REFUND', updated_at = ? WHERE id = ?", (self.now(), row["id"])
-                )
-            self.touch(number)
-        return {"ID": row["id"]}
+            db.execute("INSERT INTO reversals VALUES (?, ?, ?)", (row["id"], amount, json.dumps(lines)))
+            for invoice, part in lines.items():
+                db.execute("UPDATE invoices SET open_cents = open_cents + ? WHERE number = ?", (part, invoice))
+            status = "POSTED" if self.standing(row)[0] else "REFUND"
+            db.execute("UPDATE receipts SET status = ?, updated_at = ? WHERE id = ?", (status, self.now(), row["id"]))
+            self.touch(row["customer"])
 
     def money_of(self, entry: dict) -> tuple[str, int, str]:
         number, amount = self.customer_of(entry), amount_of(entry)
@@ -163,11 +215,11 @@ class Books:
             raise Unacceptable("allocation_missing")
         return lines
 
-    def apply(self, db: sqlite3.Connection, lines: list[dict], *, sign: int) -> None:
+    def apply(self, db: sqlite3.Connection, lines: list[dict]) -> None:
         for line in lines:
             db.execute(
-                "UPDATE invoices SET open_cents = open_cents + ? WHERE number = ?",
-                (sign * cents(line["Amount"]), line["Invoice"]),
+                "UPDATE invoices SET open_cents = open_cents - ? WHERE number = ?",
+                (cents(line["Amount"]), line["Invoice"]),
             )
 
     def receive(self, db, number: str, portal_id: str, on: str, amount: int, method, lines: list[dict]) -> str:

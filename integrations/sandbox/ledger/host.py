@@ -34,6 +34,7 @@ class Entries(inbox.Inbox):
             "CLEAR": books_.clear,
             "RECEIPT": books_.take_receipt,
             "REVERSAL": books_.take_reversal,
+            "REINSTATEMENT": books_.take_reinstatement,
         }
 
 

@@ -28,6 +28,10 @@ PORTAL_OUTCOMES = {
     "RETURNED": "ACH REVERSAL",
     "VOIDED": "VOIDED",
 }
+# Words of the portal by which nothing moves here: a payment that is not decided, an order that is not this host's.
+QUIET = ("INTENDED", "SUBMIT")
+REFUND_FAILED = "REFUND FAILED"
+TAKEN_BACK = ("REFUND", "CHARGEBACK", "ACH REVERSAL", "VOIDED")
 # A status may follow only these; None = not in the ledger yet. A late APPROVED never undoes a refund.
 MAY_FOLLOW = {
     "POSTED": {None, "PENDING", "PROCESSED", "DECLINED"},
@@ -62,9 +66,13 @@ class Ledger:
         said, executor = str(block.get("Status", "")).upper(), block.get("Executor", "PORTAL")
         if executor == "HOST":
             return self.submit(event, block) if said == "SUBMIT" else None
+        if said in QUIET:
+            return None
+        if said == REFUND_FAILED:
+            return self.stand_again(event, block)
         status = PORTAL_OUTCOMES.get(said)
         if status is None:
-            return None
+            raise Unacceptable("unknown_status")
         number, amount = self.account_of(event), self.amount_of(block)
         item = self.records.item(portal_id=block["PortalID"])
         if item is None and status != "DECLINED":
@@ -72,22 +80,15 @@ class Ledger:
         reinstated = block.get("Reinstated") and item and item["status"] == "CHARGEBACK"
         if (item["status"] if item else None) not in MAY_FOLLOW[status] and not reinstated:
             return {"HostID": item["host_id"], "Status": item["status"]}
+        takes = status in TAKEN_BACK or reinstated
+        if item and takes and amount > self.left_cents(item):
+            raise Unacceptable("more_than_is_left")
         if status == "REFUND" and item and amount < item["amount_cents"]:
-            # A part came back: the payment stays, and the refund is an item of its own.
-            item = self.records.add(
-                file_number=number,
-                portal_id=str(block.get("RefundID") or ""),
-                part="payment",
-                status="REFUND",
-                posting_agent=POSTING_AGENT,
-                executor="PORTAL",
-                note=f"part of {item['host_id']}",
-                **self.words_of(block),
-            )
+            item = self.give_part_back(item, block, amount)
             self.records.lower_balance(number, -amount)
         elif item:
             paid = {"date": self.words_of(block)["date"], "portal_id": block["PortalID"]}
-            item = self.move(item, status, **paid)
+            item = self.move(item, status, by_cents=amount if takes else None, **paid)
         else:
             item = self.records.add(
                 file_number=number,
@@ -103,6 +104,54 @@ class Ledger:
                 self.records.lower_balance(number, amount)
         self.push_back(number)
         return {"HostID": item["host_id"], "Status": item["status"]}
+
+    def give_part_back(self, item: sqlite3.Row, block: dict, amount: int) -> sqlite3.Row:
+        """Write that a part of a payment went back: the payment stays, and the refund is an item of its own."""
+        return self.records.add(
+            file_number=item["file_number"],
+            portal_id=str(block.get("RefundID") or ""),
+            part="payment",
+            status="REFUND",
+            posting_agent=POSTING_AGENT,
+            executor="PORTAL",
+            note=part_of(item),
+            **self.words_of(block) | {"amount_cents": amount},
+        )
+
+    def stand_again(self, event: dict, block: dict) -> dict:
+        """Take a refund that did not arrive: so much of what went back is paid again.
+
+        :raises Unacceptable: `unknown_refund`, so much did not go back.
+        """
+        number, amount = self.account_of(event), self.amount_of(block)
+        item = self.records.item(portal_id=block["PortalID"])
+        parts = self.parts_back(item) if item else []
+        if item and item["status"] == "REFUND" and amount <= (left := self.left_cents(item)):
+            item = self.move(item, COUNTED, by_cents=amount)
+            if left > amount:
+                self.give_part_back(item, block, left - amount)
+        elif item and amount <= sum(part["amount_cents"] for part in parts):
+            self.records.lower_balance(number, amount)
+            # The refund of this sum it was; the portal may have told several as one.
+            for part in sorted(parts, key=lambda part: part["amount_cents"] != amount):
+                failed = min(amount, part["amount_cents"])
+                kept = part["amount_cents"] - failed
+                values = {"amount_cents": kept} if kept else {"status": REFUND_FAILED}
+                if failed:
+                    self.records.change(part["host_id"], **values)
+                amount -= failed
+        else:
+            raise Unacceptable("unknown_refund")
+        self.push_back(number)
+        return {"HostID": item["host_id"], "Status": item["status"]}
+
+    def parts_back(self, item: sqlite3.Row) -> list[sqlite3.Row]:
+        """List what of a payment went back in parts, the last first."""
+        sql = "SELECT * FROM items WHERE file_number = ? AND note = ? AND status = 'REFUND' ORDER BY rowid DESC"
+        return self.store.rows(sql, item["file_number"], part_of(item))
+
+    def left_cents(self, item: sqlite3.Row) -> int:
+        return item["amount_cents"] - sum(part["amount_cents"] for part in self.parts_back(item))
 
     def planned(self, block: dict) -> sqlite3.Row | None:
         """Find the post-date that the portal itself has just charged: it becomes the payment."""
@@ -217,12 +266,13 @@ class Ledger:
 
     # What the host itself decides.
 
-    def move(self, item: sqlite3.Row, status: str, **values) -> sqlite3.Row:
-        """Give an item another status, and the balance what follows from it."""
+    def move(self, item: sqlite3.Row, status: str, *, by_cents: int | None = None, **values) -> sqlite3.Row:
+        """Give an item another status, and the balance what follows from it: so much, else all that is left of it."""
+        by_cents = self.left_cents(item) if by_cents is None else by_cents
         if item["status"] != COUNTED and status == COUNTED:
-            self.records.lower_balance(item["file_number"], item["amount_cents"])
+            self.records.lower_balance(item["file_number"], by_cents)
         elif item["status"] == COUNTED and status != COUNTED:
-            self.records.lower_balance(item["file_number"], -item["amount_cents"])
+            self.records.lower_balance(item["file_number"], -by_cents)
         part = "postdate" if status in ("PENDING", "CANCELLED") else "payment"
         return self.records.change(item["host_id"], status=status, part=part, **values)
 
@@ -322,6 +372,11 @@ class Ledger:
         if known is None:
             raise Unacceptable("method_needed")
         return known
+
+
+def part_of(item: sqlite3.Row) -> str:
+    """Say in the note of a refund of which payment it is a part."""
+    return f"part of {item['host_id']}"
 
 
 def seal(event: dict, *, salt: str) -> dict:

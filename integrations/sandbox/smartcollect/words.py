@@ -65,6 +65,7 @@ ITEM = {
     "Status": "status",
     "UpdatedAt": "updatedAt",
     "ReturnCode": "returnCode",
+    "NoticeSentOn": "noticeSentOn",
 }
 STATUSES = {"RECALL": "RECALLED", "CLOSE": "CLOSED", "DISPUTE": "DISPUTED", "FLAGGED": "HOLD"}
 PAYMENT = {
@@ -79,6 +80,8 @@ PAYMENT = {
     "processorReference": "ProcessorReference",
     "declineCode": "DeclineCode",
     "executor": "Executor",
+    "refundId": "RefundID",
+    "reinstated": "Reinstated",
     "number": "Number",
     "of": "Of",
     "planId": "ArrangementID",
