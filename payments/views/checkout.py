@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,8 +19,9 @@ from accounts.models import Account, Code, ContactPoint, Visit
 from accounts.money import from_cents
 from accounts.services import codes, consent, visits
 from accounts.sight import shown
+from accounts.views import local_path
 from payments.forms import ChooseForm, PaperlessForm
-from payments.models import Arrangement, Checkout
+from payments.models import Checkout
 from payments.rules.notices import check_letters, letter_send_by, notice_needed
 from payments.services import age_notice as age_notices
 from payments.services import checkout as services
@@ -27,7 +29,7 @@ from payments.services import gate
 from payments.services.gate import Standing
 from payments.sight import cannot_pay, language, proposed_parts
 from payments.views.options import options_of
-from payments.views.way import on_the_way, steps, to_payment_of
+from payments.views.way import on_the_way, steps, to_age_notice, to_payment_of
 from settlements.rules.schedules import Line
 
 SERVICE_CHOICE = {
@@ -53,8 +55,8 @@ def choose(request: HttpRequest, account_id: UUID) -> HttpResponse:
     at = gate.standing(account, now=request.now)
     if cannot_pay(at, now=request.now):
         return redirect("portal:account", account_id)
-    if _age_notice_due(request, at):
-        return redirect("payments:age_notice", account_id)
+    if notice := to_age_notice(request, at):
+        return notice
     options = options_of(at, level=request.visit.level)
     form = ChooseForm(request.POST or None, options=options)
     if request.method == "POST" and form.is_valid():
@@ -117,29 +119,20 @@ def _chosen(request: HttpRequest, at: Standing, form: ChooseForm, begun: Checkou
     return redirect("payments:schedule" if page_choice in NEEDS_CODE else "payments:method", checkout.pk)
 
 
-def _age_notice_due(request: HttpRequest, at: Standing) -> bool:
-    return gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, at.account)
-
-
 @require_http_methods(["GET", "POST"])
 @identified
 def age_notice(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    """Say that the debt may be too old to sue for, before any payment page, once in each visit (SOL-02)."""
+    """Say that the debt may be too old to sue for, before any payment page, once in each visit (SOL-02).
+
+    Whoever has read it goes on where they were.
+    """
     account = own_account(request, account_id)
+    onward = local_path(request, fallback=reverse("payments:choose", args=[account_id]))
     if request.method == "POST":
         age_notices.read_in_visit(visit=request.visit, account=account, language=request.LANGUAGE_CODE, now=request.now)
-        return _after_age_notice(request, account)
-    context = {"account": shown(account, level=request.visit.level), "plan": request.GET.get("plan", "")[:36]}
+        return redirect(onward)
+    context = {"account": shown(account, level=request.visit.level), "next": onward}
     return render(request, "payments/age_notice.html", context)
-
-
-def _after_age_notice(request: HttpRequest, account: Account) -> HttpResponse:
-    """Go on to what the notice came before: the payment, or the plan that was about to be changed."""
-    try:
-        plan = Arrangement.objects.filter(pk=UUID(request.POST.get("plan", "")), account=account).first()
-    except ValueError:
-        plan = None
-    return redirect("payments:plan", plan.pk) if plan else redirect("payments:choose", account.pk)
 
 
 @require_http_methods(["GET", "POST"])

@@ -34,6 +34,7 @@ from payments.sight import language, problems, say
 from payments.views.checkout import PAGE_CHOICE
 from payments.views.outcome import pdf, state_of
 from payments.views.own import of_own
+from payments.views.way import to_age_notice
 from payments.views.paying import with_processor
 
 CARD_REFUSED = ("visa_credit_not_accepted", "card_funding_unknown", "visa_not_accepted", "card_brand_not_accepted")
@@ -70,8 +71,8 @@ def helper(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Make a link for somebody else, see what became of the others, take one back."""
     account = own_account(request, account_id)
     at = gate.standing(account, now=request.now)
-    if gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, account):
-        return redirect("payments:age_notice", account_id)
+    if notice := to_age_notice(request, at):
+        return notice
     if request.method == "POST" and request.POST.get("action") == "revoke":
         return _taken_back(request, account_id)
     form = HelperForm(request.POST or None, initial={"amount": f"{from_cents(at.owed.single_most_cents)}"})
@@ -151,8 +152,8 @@ def prepared(request: HttpRequest, link_id: UUID) -> HttpResponse:
         if needs_code:
             return step_up_required(request)
         at = gate.standing(link.account, now=request.now)
-        if gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, link.account):
-            return redirect("payments:age_notice", link.account_id)
+        if notice := to_age_notice(request, at):
+            return notice
         begun = by_link.begin_prepared(link=link, visit=request.visit, now=request.now)
         if isinstance(begun, Checkout):
             return redirect("payments:schedule" if link.choice in gate.SCHEDULED else "payments:method", begun.pk)
