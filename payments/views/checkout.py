@@ -16,11 +16,11 @@ from django.views.decorators.http import require_http_methods
 from accounts.access import confirmed, identified, own_account, step_up_required
 from accounts.known import known
 from accounts.models import Account, Code, ContactPoint, Visit
-from accounts.money import from_cents
+from accounts.money import InvalidAmount, from_cents
 from accounts.services import codes, consent, visits
 from accounts.sight import shown
 from accounts.views import local_path
-from payments.forms import ChooseForm, PaperlessForm
+from payments.forms import ChooseForm, PaperlessForm, read_cents
 from payments.models import Checkout
 from payments.rules.notices import check_letters, letter_send_by, notice_needed
 from payments.services import age_notice as age_notices
@@ -28,8 +28,10 @@ from payments.services import checkout as services
 from payments.services import gate
 from payments.services.gate import Standing
 from payments.sight import cannot_pay, language, proposed_parts
-from payments.views.options import options_of
+from payments.views.options import Asked, options_of
 from payments.views.way import on_the_way, steps, to_age_notice, to_payment_of
+from settlements.rules import quotes
+from settlements.rules.quotes import Wish
 from settlements.rules.schedules import Line
 
 SERVICE_CHOICE = {
@@ -57,10 +59,11 @@ def choose(request: HttpRequest, account_id: UUID) -> HttpResponse:
         return redirect("portal:account", account_id)
     if notice := to_age_notice(request, at):
         return notice
-    options = options_of(at, level=request.visit.level)
+    asked = _asked(request, at)
+    options = options_of(at, level=request.visit.level, asked=asked)
     form = ChooseForm(request.POST or None, options=options)
     if request.method == "POST" and form.is_valid():
-        answer = _chosen(request, at, form, begun)
+        answer = _chosen(request, at, form, begun, asked)
         if answer is not None:
             return answer
     elif request.method == "GET" and at.terms is not None:
@@ -73,6 +76,7 @@ def choose(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "chosen": chosen or "",
         "amount": form["amount"].value() or (_amount_of(begun) if begun else request.GET.get("amount", "")[:20]),
         "begun": begun,
+        "asked": f"?{request.GET.urlencode()}" if asked else "",
         **steps(begun, "choose"),
     }
     return render(request, "payments/choose.html", context, status=422 if form.errors else 200)
@@ -97,22 +101,41 @@ def _amount_of(checkout: Checkout) -> str:
     return f"{from_cents(checkout.lines[0][1])}" if checkout.choice == "amount" and checkout.lines else ""
 
 
-def _chosen(request: HttpRequest, at: Standing, form: ChooseForm, begun: Checkout | None) -> HttpResponse | None:
+def _asked(request: HttpRequest, at: Standing) -> Asked | None:
+    """Work out the payments that a page named in the address, as a budget's does: they are what is agreed then."""
+    page_choice, frequency = request.GET.get("choice", ""), request.GET.get("frequency", "monthly")
+    if page_choice not in NEEDS_CODE or at.arrangement is not None:
+        return None
+    try:
+        cents = read_cents(request.GET.get("amount", ""))
+    except InvalidAmount:
+        return None
+    wish = Wish(SERVICE_CHOICE[page_choice], frequency=frequency, amount_cents=cents)
+    found = quotes.answer(at.offered, wish, currency=at.account.currency)
+    return None if found.refusals else Asked(page_choice, frequency, found.lines)
+
+
+def _chosen(
+    request: HttpRequest, at: Standing, form: ChooseForm, begun: Checkout | None, asked: Asked | None
+) -> HttpResponse | None:
     """Write the choice down and lead on; None with the refusals in the form."""
     page_choice = form.cleaned_data["choice"]
     if page_choice == "promise":
         return redirect("payments:promise", at.account.pk)
     choice = SERVICE_CHOICE[page_choice]
     lines: tuple[Line, ...] = ()
+    named = asked if asked is not None and asked.choice == page_choice else None
     if page_choice in NEEDS_CODE:
         if request.visit.level < Visit.Level.CONFIRMED:
-            return step_up_required(request, onward=f"{request.path}?choice={page_choice}")
-        lines = proposed_parts(at, choice=choice)
+            here = request.get_full_path() if named else f"{request.path}?choice={page_choice}"
+            return step_up_required(request, onward=here)
+        lines = named.lines if named else proposed_parts(at, choice=choice)
     elif page_choice == "any":
         lines = (Line(at.today, form.cleaned_data["amount_cents"]),)
     checkout = begun or services.begin(visit=request.visit, account=at.account, now=request.now)
     checkout.account, checkout.visit, checkout.consumer = at.account, request.visit, at.account.consumer
-    found = services.choose(checkout=checkout, choice=choice, lines=lines, now=request.now)
+    how = {"by_amount": True, "frequency": named.frequency} if named else {}
+    found = services.choose(checkout=checkout, choice=choice, lines=lines, now=request.now, **how)
     if found:
         form.refuse(found)
         return None
