@@ -63,7 +63,7 @@ def plan(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
         "items": _items(row, planned, got, today),
         "asked": _asked(planned),
         "changes": changing.possible(row, today=today),
-        "done": done if (done := request.GET.get("done", "")) in changing.KINDS else "",
+        "done": done if (done := request.GET.get("done", "")) in (*changing.KINDS, "payment") else "",
         "breach": breach(row.terms | {"kind": row.kind}),
     }
     return render(request, "payments/plan.html", context)
