@@ -31,11 +31,10 @@ from payments.services import ask, by_link, gate, methods, papers, pay, pay_link
 from payments.services.means import card_policy
 from payments.services.sign import Refused
 from payments.sight import language, problems, say
-from payments.views.checkout import PAGE_CHOICE
 from payments.views.outcome import pdf, state_of
 from payments.views.own import of_own
-from payments.views.way import to_age_notice
 from payments.views.paying import with_processor
+from payments.views.way import to_age_notice
 
 CARD_REFUSED = ("visa_credit_not_accepted", "card_funding_unknown", "visa_not_accepted", "card_brand_not_accepted")
 """Their own sentences speak of a debt: a helper reads that another card is needed."""
@@ -161,9 +160,6 @@ def prepared(request: HttpRequest, link_id: UUID) -> HttpResponse:
     context = {
         "account": shown(link.account, level=request.visit.level),
         "link": link,
-        "choice": PAGE_CHOICE.get(link.choice, link.choice),
-        "parts": len(link.lines),
-        "total_cents": sum(cents for _on, cents in link.lines) or link.amount_cents,
         "state": state,
         "needs_code": needs_code,
         "refusals": problems(found),

@@ -342,6 +342,8 @@ def test_a_plan_that_an_agent_prepares_is_agreed_by_the_consumer_with_a_code(age
     link = PayLink.objects.get()
     assert [cents for _on, cents in link.lines] == [250_00, 250_00, 250_00]
     path = f"/prepared/{link.pk}/"
+    for where in (f"/accounts/{shop.account.pk}/", path):
+        assert "$750.00 In 3 payments, the first of $250.00 today. It settles this account." in text(visitor.get(where))
     assert visitor.post(path)["X-Refusal"] == "step_up_required"
     visitor.step_up(shop.account)
     answer = visitor.post(path)
