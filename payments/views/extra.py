@@ -24,7 +24,7 @@ from payments.services.extra import Added
 from payments.services.means import means_of_method
 from payments.services.preview import Preview, Wish, facts_of, preview
 from payments.services.sign import Refused
-from payments.sight import language, problems, say
+from payments.sight import language, problems, say, shut
 from payments.views.own import own_arrangement
 from payments.views.way import to_age_notice
 
@@ -78,6 +78,8 @@ def pay(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
     context = {
         "account": shown(row.account, level=request.visit.level),
         "plan": {"id": row.pk, "kind": row.kind, "status": row.status},
+        # What is sent all the same is refused with its codes, like any payment.
+        "cannot_pay": "" if what else shut(at, now=request.now),
         "missing": _option(ahead.missing, ahead.missing_cents),
         "off": _option(ahead.off, ahead.left_cents),
         "linked": _linked(row, request, by),

@@ -81,7 +81,8 @@ def _plan(at: Standing, needs_code: dict[str, bool]) -> list[dict[str, Any]]:
 
 def _amount(at: Standing) -> list[dict[str, Any]]:
     low = min(max(at.allowed.minimum_single_cents, SMALLEST_CENTS), at.owed.single_most_cents)
-    if low >= at.owed.single_most_cents:
+    if low >= at.owed.single_most_cents and not at.owed.scheduled_cents:
+        # Then it is the full balance; beside what is planned that is closed, and this is all there is.
         return []
     limits = {"minimum_cents": low, "maximum_cents": at.owed.single_most_cents, "why": why(at, "amount")}
     return [{"code": "any", "available": True} | limits]
