@@ -50,7 +50,26 @@ def problems(refusals: Sequence[Refusal], targets: dict[str, str] | None = None)
 
 
 def cannot_pay(at: Standing, *, now: datetime) -> str:
-    """Say why nothing can be paid: `unlicensed`, `disputed`, `paid`, `closed`, `arranged` or `stale`; empty: it can."""
+    """Say why nothing can be paid beside what is arranged: as `shut` does, or `arranged`; empty: it can."""
+    cause = shut(at, now=now)
+    return "arranged" if cause in ("", "stale") and _arranged(at) else cause
+
+
+def _arranged(at: Standing) -> bool:
+    # What a running settlement leaves over is forgiven at its end: nobody is asked to pay it as an extra.
+    # One without a way to pay is paid by hand, and one that is late must be made good.
+    running = at.arrangement
+    settling = running is not None and running.kind == "settlement" and running.authorization_id is not None
+    return (settling and running.status != Arrangement.Status.LATE) or at.owed.single_most_cents <= 0
+
+
+def cannot_pay_next(at: Standing, *, now: datetime) -> str:
+    """Say why what comes next on the arrangement cannot be paid by hand now, as `shut` does; empty: it can."""
+    return shut(at, now=now) or ("" if at.owed.single_most_cents > 0 else "closed")
+
+
+def shut(at: Standing, *, now: datetime) -> str:
+    """Say why nothing at all can be paid: `unlicensed`, `disputed`, `paid`, `closed` or `stale`; empty: it can."""
     account = at.account
     if at.unlicensed:
         return "unlicensed"
@@ -60,13 +79,6 @@ def cannot_pay(at: Standing, *, now: datetime) -> str:
         return "paid"
     if account.status not in PAYABLE_STATUSES or not at.allowed.single_methods:
         return "closed"
-    # What a running settlement leaves over is forgiven at its end: nobody is asked to pay it as an extra.
-    # One without a way to pay is paid by hand, and one that is late must be made good.
-    running = at.arrangement
-    settling = running is not None and running.kind == "settlement" and running.authorization_id is not None
-    settling = settling and running.status != Arrangement.Status.LATE
-    if settling or at.owed.single_most_cents <= 0:
-        return "arranged"
     if now - account.as_of > timedelta(hours=account.agency.balance_fresh_hours):
         return "stale"
     return ""

@@ -11,11 +11,11 @@ from django.views.decorators.http import require_safe
 from accounts.access import identified, list_accounts, own_account
 from accounts.models import Account
 from accounts.sight import shown
-from payments.models import Arrangement, PayLink, Postdate
+from payments.models import PayLink, Postdate
 from payments.services import gate, pay_links
 from payments.services.gate import Standing
-from payments.sight import cannot_pay, offer, received, resolves
-from payments.views.plan import summary
+from payments.sight import cannot_pay, cannot_pay_next, offer, received, resolves
+from payments.views.plan import is_late, summary
 from portal.branding import colours
 from portal.problems import plain_problem
 from settlements.services import offers
@@ -69,10 +69,10 @@ def _next(planned: list[Postdate], at: Standing) -> Postdate | None:
     return next(iter([*free, *coming, *planned]), None)
 
 
-def _planned_step(at: Standing, planned: Postdate) -> str:
-    """Say how it stands with what is planned: nobody who is late, or whose payments rest, is told that all is well."""
-    if at.arrangement is not None and at.arrangement.status == Arrangement.Status.LATE:
-        return "late"
+def _planned_step(planned: Postdate) -> str:
+    """Say how it stands with what is planned: nobody whose payments rest, or end, is told that all is well."""
+    if planned.status == Postdate.Status.CANCEL_REQUESTED:
+        return "cancelling" if planned.replacement is None else "changing"
     return "postdate" if planned.status == Postdate.Status.SCHEDULED else "rests"
 
 
@@ -81,13 +81,14 @@ def _line(at: Standing, planned: Postdate | None, request: HttpRequest) -> dict[
         "balance_cents": at.owed.cents,
         "waiting_cents": at.owed.waiting_cents,
     }
-    cause = cannot_pay(at, now=request.now)
+    if is_late(at):
+        return line | {"next_step": "hold" if cannot_pay_next(at, now=request.now) else "late"}
     if planned is not None:
-        step = _planned_step(at, planned)
+        step = _planned_step(planned)
         return line | {"next_step": step, "next_on": planned.due_on, "next_cents": planned.amount_cents}
     if at.owed.waiting and at.owed.cents == 0:
         return line | {"next_step": "waiting"}
-    if cause:
+    if cause := cannot_pay(at, now=request.now):
         return line | {"next_step": "paid" if cause == "paid" else "hold"}
     if (offered := offer(at)) is not None and offered["saving_cents"]:
         return line | {
@@ -116,7 +117,7 @@ def account(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "itemization": _itemization(row),
         "offer": offered,
         "received": received(at),
-        "plan": summary(at),
+        "plan": summary(at, now=request.now),
         "prepared": _prepared(row, request) if at.owed.prepared and not at.unlicensed else [],
         "budget_url": "" if at.unlicensed else resolves("settlements:budget", row.pk),
     }

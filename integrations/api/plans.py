@@ -307,12 +307,16 @@ class CancelArrangement(Endpoint):
         "cancel_arrangement",
         "Cancel an arrangement",
         scope="arrangements:write",
-        said="With its post-dates, authorization and offer. What the host holds is asked back. An ended one stays so.",
+        said="With its post-dates, authorization and offer. What the host holds is asked back.",
         form=CancelForm,
         answers=ArrangementShown,
         once=True,
+        problems={409: ENDED},
     )
     def post(self, request: Request, arrangement_id: UUID) -> HttpResponse:
         row = stored(arrangement_id)
         given = self.read(CancelForm)
-        return answer(arrangement_shown(life.cancel(arrangement=row, by=self.by, reason=given["reason"], now=self.now)))
+        wish = Wish(kind="cancel", reason=given["reason"])
+        with refusing(change.Refused):
+            done = change.confirm(arrangement=row, wish=wish, by=self.by, now=self.now)
+        return answer(arrangement_shown(done))

@@ -99,11 +99,14 @@ class CancelPostdate(Endpoint):
         form=Nothing,
         answers=PostdateShown,
         once=True,
+        problems={409: "`postdate_decided`, `postdate_not_planned`, `postdate_changing`."},
     )
     def post(self, request: Request, postdate_id: UUID) -> HttpResponse:
         row = one(Postdate, postdate_id)
         self.read(Nothing)
-        return answer(PostdateShown.of(postdates.request_cancel(postdate=row, now=self.now)))
+        with refusing(change.Refused):
+            done = postdates.request_cancel(postdate=row, now=self.now)
+        return answer(PostdateShown.of(done))
 
 
 class MovePostdate(Endpoint):

@@ -4,8 +4,9 @@ A change is shown first, with what it comes to; the second press makes it. Witho
 which the consumer agreed, only days move, and only as far ahead as their notice allows (ACH-07, ACH-08).
 """
 
+from collections.abc import Collection
+
 from django import forms
-from django.contrib import messages
 from django.http import HttpResponse
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +20,8 @@ from unfold.widgets import (
 from accounts.calendars import format_date
 from accounts.desk import DayInput, ReasonForm
 from accounts.money import format_cents
+from accounts.refusals import gettext_noop, refuse
+from payments.admin.giving import told
 from payments.forms import AdjustForm
 from payments.models import Arrangement, Postdate
 from payments.services import change, life, postdates, replan, wallet
@@ -34,6 +37,7 @@ CHANGES = {
     "frequency": _("another rhythm"),
     "method": _("another card or bank account"),
 }
+RESTING = (Arrangement.Status.PAUSED, Arrangement.Status.REVIEW)
 
 
 class RecordedForm(ReasonForm):
@@ -136,7 +140,7 @@ class Rearrange:
         """Offer what fits the arrangement's status and nothing else."""
         said = Arrangement.objects.filter(pk=object_id).values_list("status", flat=True).first()
         running = said in (Arrangement.Status.PERFORMING, Arrangement.Status.LATE)
-        resting = said in (Arrangement.Status.PAUSED, Arrangement.Status.REVIEW)
+        resting = said in RESTING
         fitting = {"cancel"} if said in life.WATCHED else set()
         fitting |= {"change_it", "in_advance", "pause", "look_after"} if running else set()
         fitting |= {"resume"} if resting else set()
@@ -202,7 +206,10 @@ class Rearrange:
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            typed = form.cleaned_data
+            return told(request, lambda: paused(form.cleaned_data))
+
+        def paused(typed: dict) -> str:
+            _still(row, Arrangement.LIVE)
             life.pause(account=row.account, until=typed["until"], reason=typed["reason"], now=request.now)
             self.log_change(request, row, f"Paused: {typed['reason']}")
             return gettext("Paused. Nothing is taken.")
@@ -215,8 +222,12 @@ class Rearrange:
         row = self.row(request, object_id)
 
         def do(form) -> str:
+            return told(request, lambda: resumed(form.cleaned_data["reason"]))
+
+        def resumed(reason: str) -> str:
+            _still(row, RESTING)
             done = life.resume(account=row.account, now=request.now)
-            self.log_change(request, row, f"Resumed: {form.cleaned_data['reason']}")
+            self.log_change(request, row, f"Resumed: {reason}")
             if done is not None and done.status == Arrangement.Status.PAUSED and done.paused_until:
                 day = format_date(done.paused_until, get_language() or "en")
                 return gettext("It still rests until %(day)s: that pause goes on.") % {"day": day}
@@ -230,9 +241,13 @@ class Rearrange:
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            number = form.cleaned_data["instalments"]
+            return told(request, lambda: noted(form.cleaned_data))
+
+        def noted(typed: dict) -> str:
+            _still(row, Arrangement.LIVE)
+            number = typed["instalments"]
             life.suspend_after(arrangement=row, instalments=number, now=request.now)
-            self.log_change(request, row, f"Suspend after {number or 'no'} instalments: {form.cleaned_data['reason']}")
+            self.log_change(request, row, f"Suspend after {number or 'no'} instalments: {typed['reason']}")
             return gettext("Noted.")
 
         text = _("When they are paid, the rest is held until somebody resumes it.")
@@ -244,8 +259,11 @@ class Rearrange:
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            reason = form.cleaned_data["reason"]
-            life.cancel(arrangement=row, by=by(request), reason=reason, now=request.now)
+            return told(request, lambda: cancelled(form.cleaned_data["reason"]))
+
+        def cancelled(reason: str) -> str:
+            wish = Wish(kind="cancel", reason=reason)
+            change.confirm(arrangement=row, wish=wish, by=by(request), now=request.now)
             self.log_change(request, row, f"Cancelled: {reason}")
             return gettext("Cancelled. What the host holds is asked back.")
 
@@ -276,17 +294,26 @@ class Stoppable:
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            reason = form.cleaned_data["reason"]
-            found = postdates.request_cancel(postdate=row, now=request.now, reason=reason)
-            if found.status not in (Postdate.Status.CANCELLED, Postdate.Status.CANCEL_REQUESTED):
-                messages.error(request, gettext("It is taken or decided already: nothing was cancelled."))
-                return ""
+            return told(request, lambda: stopped(form.cleaned_data["reason"]))
+
+        def stopped(reason: str) -> str:
+            postdates.request_cancel(postdate=row, now=request.now, reason=reason)
             self.log_change(request, row, f"Cancelled: {reason}")
             return gettext("Cancelled here at once; what the host holds is asked back.")
 
         text = _("The consumer can do the same on their page. The rest of the arrangement stays.")
         title = _("Cancel this payment")
         return self.ask(request, row, title=title, text=text, button=_("Cancel it"), do=do, form_class=ReasonForm)
+
+
+def _still(row: Arrangement, statuses: Collection[str]) -> None:
+    """Go on only with an arrangement that is still what its page offered this for; the services take the account's.
+
+    :raises Refused: it is something else meanwhile.
+    """
+    if row.status not in statuses:
+        code = "arrangement_not_running"
+        raise change.Refused([refuse(gettext_noop("This arrangement cannot be changed now."), code)])
 
 
 def _language(row: Arrangement) -> str:

@@ -115,3 +115,13 @@ class PayLink(Row):
 
     def __str__(self) -> str:
         return format_cents(self.amount_cents)
+
+    @property
+    def parts(self) -> int:
+        """How many payments it is."""
+        return len(self.lines) or 1
+
+    @property
+    def total_cents(self) -> int:
+        """All of it, not the first payment alone."""
+        return sum(cents for _on, cents in self.lines) or self.amount_cents

@@ -58,10 +58,14 @@ def _no(code: str, field: str | None = None, **params: object) -> Refusal:
 
 
 def ahead(*, arrangement: Arrangement, by: str, now: datetime) -> Ahead:
-    """Work out what was missed and what is left, each with its effect; nothing is written."""
+    """Work out what was missed and what is left, each with its effect; nothing is written.
+
+    What its grace still covers can be made up too: its day is over.
+    """
     off = preview(arrangement=arrangement, wish=Wish(kind="pay_off"), by=by, now=now)
     left = 0 if off.refusals else off.pay_now_cents
-    missing = min(life.missing_cents(arrangement, now=now), left)
+    after_grace = now + timedelta(days=breach_of(arrangement.terms).grace_days)
+    missing = min(life.missing_cents(arrangement, now=after_grace), left)
     wish = Wish(kind="pay_extra", amount_cents=missing)
     seen = preview(arrangement=arrangement, wish=wish, by=by, now=now) if missing else None
     return Ahead(missing_cents=missing, missing=seen, left_cents=left, off=off if left else None)

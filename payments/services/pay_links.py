@@ -186,7 +186,7 @@ def about_of(link: PayLink) -> dict:
         "kind": link.kind,
         "choice": link.choice,
         "amount_cents": link.amount_cents,
-        "payments": max(1, len(link.lines)),
+        "payments": link.parts,
         "by": link.made_by,
         "reason": link.reason,
         "expires_at": link.expires_at.isoformat(),

@@ -8,16 +8,25 @@ from django.db.models import QuerySet
 
 from accounts.known import known
 from accounts.models import Account, Event
+from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import BatchItem, Postdate
 from payments.services import announced, arrange, holds, incidents, items, life, replan
 from payments.services.arrange import move
 from payments.services.locks import lock_account
+from payments.services.sign import Refused
 
 Status = Postdate.Status
 CHANGED_AT_HOST = "changed_at_host"
 """Holds what the host planned otherwise than it was signed; the incident is called the same."""
 KEPT_BY_HOST = "kept_by_host"
 """The incident of a payment that another card or bank account was to take over and that its host did not let go of."""
+_SENTENCES = {
+    "postdate_decided": gettext_noop("It is taken or decided already: nothing was cancelled."),
+    "postdate_not_planned": gettext_noop("It is not planned any more: it was cancelled or moved before."),
+    "postdate_changing": gettext_noop(
+        "It is being changed. Once that is confirmed you can cancel what is planned then."
+    ),
+}
 
 
 @known
@@ -41,10 +50,14 @@ def _locked(postdate_id: UUID) -> tuple[Postdate, Account]:
 def request_cancel(*, postdate: Postdate, now: datetime, reason: str = "") -> Postdate:
     """Cancel a post-date for its consumer: at once if it is ours, else hold it here and ask the host.
 
-    Asking twice is asking once. A taken, failed or cancelled one stays what it is.
+    Asking twice is asking once.
+
+    :raises Refused: it is decided, not planned any more or being changed; it stays what it is.
     """
     found, account = _locked(postdate.pk)
-    if found.status not in (Status.SCHEDULED, Status.HELD):
+    if against := against_cancel(found):
+        raise Refused(against)
+    if found.status == Status.CANCEL_REQUESTED:
         return found
     # What the consumer cancels is withdrawn, whatever held it before.
     found.held_for = ""
@@ -52,6 +65,19 @@ def request_cancel(*, postdate: Postdate, now: datetime, reason: str = "") -> Po
         return _cancelled(found, account, reason[:300], now)
     more = {"reason": reason[:300]} if reason else {}
     return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now, **more)
+
+
+def against_cancel(postdate: Postdate) -> list[Refusal]:
+    """Say why a post-date cannot be cancelled; what the host lets go of for a change is planned anew by that."""
+    if postdate.status in (Status.TAKEN, Status.FAILED):
+        code = "postdate_decided"
+    elif postdate.status == Status.CANCELLED:
+        code = "postdate_not_planned"
+    elif postdate.status == Status.CANCEL_REQUESTED and postdate.replacement is not None:
+        code = "postdate_changing"
+    else:
+        return []
+    return [refuse(_SENTENCES[code], code)]
 
 
 @transaction.atomic

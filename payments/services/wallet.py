@@ -96,7 +96,9 @@ def revoke(*, authorization: Authorization, by: str, now: datetime) -> int:
     authority.revoke(row, account=account, by=by, now=now)
     planned = list(planned_with([row]))
     for item in planned:
-        postdates.request_cancel(postdate=item, now=now)
+        # What the host was asked for already is let go for good: `settle_cancel` sees the plan withdrawn.
+        if item.status != Postdate.Status.CANCEL_REQUESTED:
+            postdates.request_cancel(postdate=item, now=now)
     return len(planned)
 
 

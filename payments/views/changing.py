@@ -28,6 +28,7 @@ from payments.services.means import means_of_method
 from payments.services.methods import kept_for
 from payments.sight import language, local, say
 from payments.views.own import own_arrangement
+from payments.views.way import to_age_notice
 
 KINDS = ("move", "skip", "method", "frequency", "cancel")
 """What has a page; paying extra or off is a payment like any other."""
@@ -85,9 +86,9 @@ def change(request: HttpRequest, arrangement_id: UUID, kind: str) -> HttpRespons
     if kind not in KINDS:
         raise Http404
     at = gate.standing(row.account, now=request.now)
-    if gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, row.account):
-        # SOL-02: a new promise to pay is one of the things that it comes before.
-        return redirect(reverse("payments:age_notice", args=[row.account_id]) + f"?plan={row.pk}")
+    if notice := to_age_notice(request, at):
+        # A new promise to pay is one of the things that it comes before.
+        return notice
     asking = _Asking(request, row, kind)
     if request.method == "POST":
         return asking.confirm()

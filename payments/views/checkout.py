@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -15,19 +16,22 @@ from django.views.decorators.http import require_http_methods
 from accounts.access import confirmed, identified, own_account, step_up_required
 from accounts.known import known
 from accounts.models import Account, Code, ContactPoint, Visit
-from accounts.money import from_cents
+from accounts.money import InvalidAmount, from_cents
 from accounts.services import codes, consent, visits
 from accounts.sight import shown
-from payments.forms import ChooseForm, PaperlessForm
-from payments.models import Arrangement, Checkout
+from accounts.views import local_path
+from payments.forms import ChooseForm, PaperlessForm, read_cents
+from payments.models import Checkout
 from payments.rules.notices import check_letters, letter_send_by, notice_needed
 from payments.services import age_notice as age_notices
 from payments.services import checkout as services
 from payments.services import gate
 from payments.services.gate import Standing
 from payments.sight import cannot_pay, language, proposed_parts
-from payments.views.options import options_of
-from payments.views.way import on_the_way, steps, to_payment_of
+from payments.views.options import Asked, options_of
+from payments.views.way import on_the_way, steps, to_age_notice, to_payment_of
+from settlements.rules import quotes
+from settlements.rules.quotes import Wish
 from settlements.rules.schedules import Line
 
 SERVICE_CHOICE = {
@@ -53,12 +57,13 @@ def choose(request: HttpRequest, account_id: UUID) -> HttpResponse:
     at = gate.standing(account, now=request.now)
     if cannot_pay(at, now=request.now):
         return redirect("portal:account", account_id)
-    if _age_notice_due(request, at):
-        return redirect("payments:age_notice", account_id)
-    options = options_of(at, level=request.visit.level)
+    if notice := to_age_notice(request, at):
+        return notice
+    asked = _asked(request, at)
+    options = options_of(at, level=request.visit.level, asked=asked)
     form = ChooseForm(request.POST or None, options=options)
     if request.method == "POST" and form.is_valid():
-        answer = _chosen(request, at, form, begun)
+        answer = _chosen(request, at, form, begun, asked)
         if answer is not None:
             return answer
     elif request.method == "GET" and at.terms is not None:
@@ -71,6 +76,7 @@ def choose(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "chosen": chosen or "",
         "amount": form["amount"].value() or (_amount_of(begun) if begun else request.GET.get("amount", "")[:20]),
         "begun": begun,
+        "asked": f"?{request.GET.urlencode()}" if asked else "",
         **steps(begun, "choose"),
     }
     return render(request, "payments/choose.html", context, status=422 if form.errors else 200)
@@ -95,51 +101,61 @@ def _amount_of(checkout: Checkout) -> str:
     return f"{from_cents(checkout.lines[0][1])}" if checkout.choice == "amount" and checkout.lines else ""
 
 
-def _chosen(request: HttpRequest, at: Standing, form: ChooseForm, begun: Checkout | None) -> HttpResponse | None:
+def _asked(request: HttpRequest, at: Standing) -> Asked | None:
+    """Work out the payments that a page named in the address, as a budget's does: they are what is agreed then."""
+    page_choice, frequency = request.GET.get("choice", ""), request.GET.get("frequency", "monthly")
+    if page_choice not in NEEDS_CODE or at.arrangement is not None:
+        return None
+    try:
+        cents = read_cents(request.GET.get("amount", ""))
+    except InvalidAmount:
+        return None
+    wish = Wish(SERVICE_CHOICE[page_choice], frequency=frequency, amount_cents=cents)
+    found = quotes.answer(at.offered, wish, currency=at.account.currency)
+    return None if found.refusals else Asked(page_choice, frequency, found.lines)
+
+
+def _chosen(
+    request: HttpRequest, at: Standing, form: ChooseForm, begun: Checkout | None, asked: Asked | None
+) -> HttpResponse | None:
     """Write the choice down and lead on; None with the refusals in the form."""
     page_choice = form.cleaned_data["choice"]
     if page_choice == "promise":
         return redirect("payments:promise", at.account.pk)
     choice = SERVICE_CHOICE[page_choice]
     lines: tuple[Line, ...] = ()
+    named = asked if asked is not None and asked.choice == page_choice else None
     if page_choice in NEEDS_CODE:
         if request.visit.level < Visit.Level.CONFIRMED:
-            return step_up_required(request, onward=f"{request.path}?choice={page_choice}")
-        lines = proposed_parts(at, choice=choice)
+            here = request.get_full_path() if named else f"{request.path}?choice={page_choice}"
+            return step_up_required(request, onward=here)
+        lines = named.lines if named else proposed_parts(at, choice=choice)
     elif page_choice == "any":
         lines = (Line(at.today, form.cleaned_data["amount_cents"]),)
     checkout = begun or services.begin(visit=request.visit, account=at.account, now=request.now)
     checkout.account, checkout.visit, checkout.consumer = at.account, request.visit, at.account.consumer
-    found = services.choose(checkout=checkout, choice=choice, lines=lines, now=request.now)
+    how = {"by_amount": True, "frequency": named.frequency} if named else {}
+    found = services.choose(checkout=checkout, choice=choice, lines=lines, now=request.now, **how)
     if found:
         form.refuse(found)
         return None
     return redirect("payments:schedule" if page_choice in NEEDS_CODE else "payments:method", checkout.pk)
 
 
-def _age_notice_due(request: HttpRequest, at: Standing) -> bool:
-    return gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, at.account)
-
-
 @require_http_methods(["GET", "POST"])
 @identified
 def age_notice(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    """Say that the debt may be too old to sue for, before any payment page, once in each visit (SOL-02)."""
+    """Say that the debt may be too old to sue for, before any payment page, once in each visit (SOL-02).
+
+    Whoever has read it goes on where they were.
+    """
     account = own_account(request, account_id)
+    onward = local_path(request, fallback=reverse("payments:choose", args=[account_id]))
     if request.method == "POST":
         age_notices.read_in_visit(visit=request.visit, account=account, language=request.LANGUAGE_CODE, now=request.now)
-        return _after_age_notice(request, account)
-    context = {"account": shown(account, level=request.visit.level), "plan": request.GET.get("plan", "")[:36]}
+        return redirect(onward)
+    context = {"account": shown(account, level=request.visit.level), "next": onward}
     return render(request, "payments/age_notice.html", context)
-
-
-def _after_age_notice(request: HttpRequest, account: Account) -> HttpResponse:
-    """Go on to what the notice came before: the payment, or the plan that was about to be changed."""
-    try:
-        plan = Arrangement.objects.filter(pk=UUID(request.POST.get("plan", "")), account=account).first()
-    except ValueError:
-        plan = None
-    return redirect("payments:plan", plan.pk) if plan else redirect("payments:choose", account.pk)
 
 
 @require_http_methods(["GET", "POST"])

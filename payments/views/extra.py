@@ -7,7 +7,6 @@ from uuid import UUID
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
@@ -25,8 +24,9 @@ from payments.services.extra import Added
 from payments.services.means import means_of_method
 from payments.services.preview import Preview, Wish, facts_of, preview
 from payments.services.sign import Refused
-from payments.sight import language, problems, say
+from payments.sight import language, problems, say, shut
 from payments.views.own import own_arrangement
+from payments.views.way import to_age_notice
 
 
 class ExtraForm(RefusableForm):
@@ -55,8 +55,8 @@ def pay(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
     """Show what can be paid on a plan today, each with its effect, before anything is begun."""
     row = own_arrangement(request, arrangement_id)
     at = gate.standing(row.account, now=request.now)
-    if gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, row.account):
-        return redirect(reverse("payments:age_notice", args=[row.account_id]) + f"?plan={row.pk}")
+    if notice := to_age_notice(request, at):
+        return notice
     by = f"consumer:{request.visit.consumer_id}"
     ahead = extra.ahead(arrangement=row, by=by, now=request.now)
     what = request.POST.get("what", "")
@@ -78,6 +78,8 @@ def pay(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
     context = {
         "account": shown(row.account, level=request.visit.level),
         "plan": {"id": row.pk, "kind": row.kind, "status": row.status},
+        # What is sent all the same is refused with its codes, like any payment.
+        "cannot_pay": "" if what else shut(at, now=request.now),
         "missing": _option(ahead.missing, ahead.missing_cents),
         "off": _option(ahead.off, ahead.left_cents),
         "linked": _linked(row, request, by),

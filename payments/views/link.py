@@ -31,10 +31,10 @@ from payments.services import ask, by_link, gate, methods, papers, pay, pay_link
 from payments.services.means import card_policy
 from payments.services.sign import Refused
 from payments.sight import language, problems, say
-from payments.views.checkout import PAGE_CHOICE
 from payments.views.outcome import pdf, state_of
 from payments.views.own import of_own
 from payments.views.paying import with_processor
+from payments.views.way import to_age_notice
 
 CARD_REFUSED = ("visa_credit_not_accepted", "card_funding_unknown", "visa_not_accepted", "card_brand_not_accepted")
 """Their own sentences speak of a debt: a helper reads that another card is needed."""
@@ -70,8 +70,8 @@ def helper(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Make a link for somebody else, see what became of the others, take one back."""
     account = own_account(request, account_id)
     at = gate.standing(account, now=request.now)
-    if gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, account):
-        return redirect("payments:age_notice", account_id)
+    if notice := to_age_notice(request, at):
+        return notice
     if request.method == "POST" and request.POST.get("action") == "revoke":
         return _taken_back(request, account_id)
     form = HelperForm(request.POST or None, initial={"amount": f"{from_cents(at.owed.single_most_cents)}"})
@@ -151,8 +151,8 @@ def prepared(request: HttpRequest, link_id: UUID) -> HttpResponse:
         if needs_code:
             return step_up_required(request)
         at = gate.standing(link.account, now=request.now)
-        if gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, link.account):
-            return redirect("payments:age_notice", link.account_id)
+        if notice := to_age_notice(request, at):
+            return notice
         begun = by_link.begin_prepared(link=link, visit=request.visit, now=request.now)
         if isinstance(begun, Checkout):
             return redirect("payments:schedule" if link.choice in gate.SCHEDULED else "payments:method", begun.pk)
@@ -160,9 +160,6 @@ def prepared(request: HttpRequest, link_id: UUID) -> HttpResponse:
     context = {
         "account": shown(link.account, level=request.visit.level),
         "link": link,
-        "choice": PAGE_CHOICE.get(link.choice, link.choice),
-        "parts": len(link.lines),
-        "total_cents": sum(cents for _on, cents in link.lines) or link.amount_cents,
         "state": state,
         "needs_code": needs_code,
         "refusals": problems(found),

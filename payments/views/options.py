@@ -1,5 +1,7 @@
 """What is open to an account today, as the choose page shows it: the gentlest first, each with its numbers."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from accounts.models import Visit
@@ -7,16 +9,38 @@ from payments.forms import SMALLEST_CENTS
 from payments.services import gate
 from payments.services.gate import Standing
 from payments.sight import promise_until, proposed_parts, say, time_barred, why
+from settlements.rules.schedules import Line
 
 WORTH_SAYING = ("settlement_not_yet",)
 """A closed settlement is shown with its reason only where waiting opens it; nobody is shown what is gone."""
 
 
-def options_of(at: Standing, *, level: int) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Hold the payments of one choice that the consumer was shown before, instead of our proposal."""
+
+    choice: str
+    frequency: str
+    lines: tuple[Line, ...]
+
+
+def options_of(at: Standing, *, level: int, asked: Asked | None = None) -> list[dict[str, Any]]:
     """List everything that can be chosen, and what cannot where its reason helps."""
     needs_code = {"needs_code": level < Visit.Level.CONFIRMED}
-    found = [*_settlements(at, needs_code), *_plan(at, needs_code), *_amount(at), *_promise(at, needs_code)]
+    found = [*_settlements(at, needs_code), *_plan(at, needs_code)]
+    found = [one | _named(asked.lines) if asked and asked.choice == one["code"] else one for one in found]
+    found = [*found, *_amount(at), *_promise(at, needs_code)]
     return [*found, *_full(at)]
+
+
+def _named(lines: Sequence[Line]) -> dict[str, Any]:
+    return {
+        "named": True,
+        "parts": len(lines),
+        "part_cents": lines[0].amount_cents,
+        "last_cents": lines[-1].amount_cents,
+        "last_on": lines[-1].due_on,
+    }
 
 
 def _settlements(at: Standing, needs_code: dict[str, bool]) -> list[dict[str, Any]]:
@@ -57,7 +81,8 @@ def _plan(at: Standing, needs_code: dict[str, bool]) -> list[dict[str, Any]]:
 
 def _amount(at: Standing) -> list[dict[str, Any]]:
     low = min(max(at.allowed.minimum_single_cents, SMALLEST_CENTS), at.owed.single_most_cents)
-    if low >= at.owed.single_most_cents:
+    if low >= at.owed.single_most_cents and not at.owed.scheduled_cents:
+        # Then it is the full balance; beside what is planned that is closed, and this is all there is.
         return []
     limits = {"minimum_cents": low, "maximum_cents": at.owed.single_most_cents, "why": why(at, "amount")}
     return [{"code": "any", "available": True} | limits]

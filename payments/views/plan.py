@@ -1,13 +1,14 @@
 """The page of an arrangement: how far it is, what comes next, every date with its state."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.access import confirmed
@@ -17,10 +18,11 @@ from accounts.money import from_cents
 from accounts.sight import shown
 from payments.models import Arrangement, Payment, Postdate
 from payments.rules.life import Due, covered
+from payments.services import gate, life
 from payments.services.gate import Standing
 from payments.services.means import means_of_method
 from payments.services.received import Received, received
-from payments.sight import breach, language, progress
+from payments.sight import breach, cannot_pay_next, language, progress, shut
 from payments.views import changing
 from payments.views.own import own_arrangement
 
@@ -51,10 +53,11 @@ def plan(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
     """Show an arrangement of one's own; anybody else's does not exist."""
     row = own_arrangement(request, arrangement_id)
     today = local_date(request.now, row.account.consumer.time_zone)
+    at = gate.standing(row.account, now=request.now) if row.status in life.WATCHED else None
     planned, got = _postdates(row.pk), received([row])[row.pk]
     context = {
         "account": shown(row.account, level=request.visit.level),
-        "plan": _about(row, today, paid_cents=got.counted_cents + got.under_way_cents(planned))
+        "plan": _about(row, today, paid_cents=got.counted_cents + got.under_way_cents(planned), at=at, now=request.now)
         | {
             "method": means_of_method(row.method).label(language()) if row.method else "",
             "authorization_id": row.authorization_id,
@@ -63,38 +66,74 @@ def plan(request: HttpRequest, arrangement_id: UUID) -> HttpResponse:
         "items": _items(row, planned, got, today),
         "asked": _asked(planned),
         "changes": changing.possible(row, today=today),
-        "done": done if (done := request.GET.get("done", "")) in changing.KINDS else "",
+        "done": done if (done := request.GET.get("done", "")) in (*changing.KINDS, "payment") else "",
         "breach": breach(row.terms | {"kind": row.kind}),
     }
     return render(request, "payments/plan.html", context)
 
 
-def summary(at: Standing) -> dict[str, Any] | None:
+def summary(at: Standing, *, now: datetime) -> dict[str, Any] | None:
     """Give what the account page shows of the arrangement that runs, if one does."""
     row = at.arrangement
     if row is None:
         return None
     row.account = at.account
-    paid_cents = received([row])[row.pk].counted_cents if at.paid_cents is None else at.paid_cents
-    return _about(row, at.today, paid_cents=paid_cents)
+    return _about(row, at.today, paid_cents=_paid_cents(at, row), at=at, now=now)
 
 
-def _about(row: Arrangement, today: date, *, paid_cents: int) -> dict[str, Any]:
-    """Find the first payment of the schedule that is not covered by what was paid and what is on its way."""
+def _paid_cents(at: Standing, row: Arrangement) -> int:
+    return received([row])[row.pk].counted_cents if at.paid_cents is None else at.paid_cents
+
+
+def is_late(at: Standing) -> bool:
+    """Tell whether the arrangement that runs is late, as its own page says it; one paid by hand after its grace."""
+    row = at.arrangement
+    if row is None or row.authorization_id is None:
+        return row is not None and row.status == Arrangement.Status.LATE
+    row.account = at.account
+    return _late(row, _left(row, _paid_cents(at, row))[0], at.today)
+
+
+def _left(row: Arrangement, paid_cents: int) -> tuple[list[Due], int]:
+    """Find what of the schedule is not covered by what was paid and is on its way, and the first payment's rest."""
     due = [Due(date.fromisoformat(on), cents) for on, cents in row.due or row.schedule]
     paid = covered(due, paid_cents)
-    left, rest_cents = due[paid:], sum(one.amount_cents for one in due[: paid + 1]) - paid_cents
+    return due[paid:], sum(one.amount_cents for one in due[: paid + 1]) - paid_cents
+
+
+def _late(row: Arrangement, left: Sequence[Due], today: date) -> bool:
+    """Tell whether a payment should have been made; nothing is late while the arrangement rests."""
+    if row.status in (Arrangement.Status.PAUSED, Arrangement.Status.REVIEW):
+        return False
+    return row.status == Arrangement.Status.LATE or (bool(left) and left[0].due_on < today)
+
+
+def _about(row: Arrangement, today: date, *, paid_cents: int, at: Standing | None, now: datetime) -> dict[str, Any]:
+    """Say how far an arrangement is, what comes next, and where that is paid by hand or why it cannot be.
+
+    :param at: where the account stands; without it nothing is paid any more.
+    """
+    left, rest_cents = _left(row, paid_cents)
     settling = row.kind == Arrangement.Kind.SETTLEMENT
-    return progress(row, paid_cents) | {
+    linked, late = row.authorization_id is not None, _late(row, left, today)
+    about = progress(row, paid_cents) | {
         "saving_cents": row.saving_cents if settling else 0,
-        "linked": row.authorization_id is not None,
-        "next": _next(left[0].due_on, rest_cents) if left else None,
-        "late": bool(left) and left[0].due_on < today,
+        "linked": linked,
+        "next": {"on": left[0].due_on, "amount_cents": rest_cents} if left else None,
+        "late": late,
     }
+    if at is None:
+        return about | {"pay": "", "cannot_pay": ""}
+    by_hand = late or (row.status == Arrangement.Status.PERFORMING and not linked)
+    cause = (cannot_pay_next if by_hand else shut)(at, now=now)
+    return about | {"pay": _pay(row, rest_cents) if left and by_hand and not cause else "", "cannot_pay": cause}
 
 
-def _next(on: date, cents: int) -> dict[str, Any]:
-    return {"on": on, "amount_cents": cents, "amount": f"{from_cents(cents)}"}
+def _pay(row: Arrangement, cents: int) -> str:
+    """Give the address where what comes next is paid; what a card or bank account should have paid is made up there."""
+    if row.authorization_id is not None:
+        return reverse("payments:plan_pay", args=[row.pk])
+    return reverse("payments:choose", args=[row.account_id]) + f"?choice=any&amount={from_cents(cents)}"
 
 
 @known

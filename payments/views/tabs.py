@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -17,7 +18,8 @@ from payments.models import HostItem, Notice, Payment, Postdate
 from payments.services import postdates as services
 from payments.services import visible
 from payments.services.means import means_of_method
-from payments.sight import language
+from payments.services.sign import Refused
+from payments.sight import language, problems
 from payments.views.own import of_own
 
 ROWS = 200
@@ -133,18 +135,27 @@ def _postdate_of(consumer_id: UUID, postdate_id: UUID) -> QuerySet[Postdate]:
 @require_http_methods(["GET", "POST"])
 @confirmed
 def cancel_postdate(request: HttpRequest, postdate_id: UUID) -> HttpResponse:
-    """Ask once more, then hold the post-date here and ask its host to cancel it (PDC-07)."""
+    """Ask once more, then hold the post-date here and ask its host to cancel it (PDC-07); or say why it cannot be."""
     row = _postdate_of.first(request.visit.consumer_id, postdate_id)
     if row is None:
         raise Http404
+    found = services.against_cancel(row)
     if request.method == "POST":
-        services.request_cancel(postdate=row, now=request.now)
-    if row.status not in (Postdate.Status.SCHEDULED, Postdate.Status.HELD) or request.method == "POST":
-        return redirect("payments:postdates", row.account_id)
+        try:
+            services.request_cancel(postdate=row, now=request.now)
+        except Refused as refused:
+            found = refused.refusals
+        else:
+            return redirect(_listed(row) + ("" if row.executor == "host" else "?done=payment"))
+    elif row.status == Postdate.Status.CANCEL_REQUESTED and not found:
+        return redirect(_listed(row))
     context = {
         "account": shown(row.account, level=request.visit.level),
+        "back": _listed(row),
+        "refusals": problems(found),
         "postdate": {
             "id": row.pk,
+            "plan": row.arrangement_id,
             "on": row.due_on,
             "amount_cents": row.amount_cents,
             # What its consumer pays by themselves has none.
@@ -155,4 +166,11 @@ def cancel_postdate(request: HttpRequest, postdate_id: UUID) -> HttpResponse:
         "breaks_settlement": row.arrangement.kind == "settlement",
         "cure_days": None,
     }
-    return render(request, "payments/cancel_postdate.html", context)
+    return render(request, "payments/cancel_postdate.html", context, status=422 if found else 200)
+
+
+def _listed(row: Postdate) -> str:
+    """Give the page on which a post-date is seen: the host's list, or its plan where no host executes it."""
+    if row.executor == "host":
+        return reverse("payments:postdates", args=[row.account_id])
+    return reverse("payments:plan", args=[row.arrangement_id])

@@ -1,4 +1,4 @@
-"""What the steps of a checkout share: which checkout, which step of how many, and where to go on."""
+"""What the steps of a checkout share: which checkout, which step of how many, what is read first, where to go on."""
 
 import functools
 from collections.abc import Callable
@@ -7,6 +7,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from accounts.access import own_account
 from accounts.known import known
@@ -64,6 +66,14 @@ def to_payment_of(checkout: Checkout) -> HttpResponse:
     if (arrangement_id := _arrangement.first(checkout.pk)) is not None:
         return redirect("payments:plan", arrangement_id)
     return redirect("payments:card", checkout.pk)
+
+
+def to_age_notice(request: HttpRequest, at: Standing) -> HttpResponse | None:
+    """Lead to the notice about the age of the debt where it must be read first, and from there back here (SOL-02)."""
+    if not gate.sol_needed(at) or gate.sol_acknowledged(request.visit.pk, at.account):
+        return None
+    back = urlencode({"next": request.get_full_path()})
+    return redirect(reverse("payments:age_notice", args=[at.account.pk]) + f"?{back}")
 
 
 def asks_for_paper(checkout: Checkout, at: Standing) -> bool:

@@ -19,7 +19,7 @@ from settlements.rules import quotes
 from settlements.rules.affordability import Budget, Decision
 from settlements.rules.budget_forms import Form, check_answers
 from settlements.rules.offers import SMALLEST_CENTS, HostSettlement
-from settlements.rules.quotes import Wish
+from settlements.rules.quotes import Answer, Wish
 from settlements.services import budget_forms, individual, offers
 
 DRAFT_DAYS = 30
@@ -212,18 +212,34 @@ def _decided(
     now: datetime,
 ) -> Decision:
     here = where[account.pk]
-    against = []
-    if here.arranged:
-        against.append(_no("arrangement_active"))
-    if not statuses.may(account.status, "payment"):
-        against.append(_no("not_payable"))
     return rules.decide(
         surplus_cents=sums.surplus_cents,
         offered=offers.offered_to(due={account: (here.owed_cents, today)}, now=now)[account.pk],
         others_cents=[*(where[one.pk].owed_cents for one in others), *(cents for _code, cents in sums.debts)],
-        against=against,
+        against=_against(account, here),
         currency=account.currency,
     )
+
+
+def _against(account: Account, here: Stand) -> list[Refusal]:
+    """Say what is against any plan, whatever it comes to."""
+    found = [_no("arrangement_active")] if here.arranged else []
+    return found if statuses.may(account.status, "payment") else [*found, _no("not_payable")]
+
+
+def payments_of(budget: Affordability, *, account: Account, now: datetime) -> Answer | None:
+    """Work out what a budget came to as it would be agreed today, or say why it cannot be; None: it came to no plan.
+
+    Time goes on after a budget was submitted: what is shown is what is set up, to the cent and the day.
+    """
+    choice = "parts" if budget.status == Status.ACCEPTED else worked_out(budget).get("choice", "")
+    if not choice or not budget.monthly_cents:
+        return None
+    here, today = stands([account])[account.pk], local_date(now, account.consumer.time_zone)
+    if found := _against(account, here):
+        return Answer((), 0, 0, None, tuple(found))
+    offered = offers.offered_to(due={account: (here.owed_cents, today)}, now=now)[account.pk]
+    return quotes.answer(offered, Wish(choice, amount_cents=budget.monthly_cents), currency=account.currency)
 
 
 def _facts(sums: Budget, decision: Decision, others: list[int]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from settlements.forms import read_section, rows_of
 from settlements.models import Affordability
 from settlements.rules import affordability as rules
 from settlements.rules.budget_forms import Form, Section, check_answers, say
+from settlements.rules.quotes import Answer
 from settlements.services import affordability as services
 from settlements.services import budget_forms, budget_papers, hardship
 from settlements.views import language, problems, spoken
@@ -230,7 +231,7 @@ def result(request: HttpRequest, account_id: UUID) -> HttpResponse:
     if budget is None:
         return redirect("settlements:budget", account_id)
     facts = services.worked_out(budget)
-    lines = [(date.fromisoformat(on), cents) for on, cents in facts.get("plan", [])]
+    found = services.payments_of(budget, account=account, now=request.now)
     context = {
         "account": shown(account, level=request.visit.level),
         "budget": {
@@ -247,17 +248,8 @@ def result(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "facts": facts,
         "shared": len(facts.get("balances_cents", [])) > 1,
         "elsewhere_cents": sum(facts.get("balances_cents", [])[1:]),
-        "plan": {
-            "count": len(lines),
-            "first_on": lines[0][0],
-            "last_on": lines[-1][0],
-            "last_cents": lines[-1][1],
-            "total_cents": facts.get("total_cents"),
-            "saving_cents": facts.get("saving_cents"),
-            "settles": facts.get("choice") == "parts",
-        }
-        if lines
-        else None,
+        "plan": _plan(found) if found and found.lines else None,
+        "refusals": problems(list(found.refusals)) if found else [],
         "onward": _onward(account, budget, facts),
         "advice": advice_links(),
         "pause": hardship.active(consumer=account.consumer, today=_today(request, account)),
@@ -265,8 +257,20 @@ def result(request: HttpRequest, account_id: UUID) -> HttpResponse:
     return render(request, "settlements/budget_result.html", context)
 
 
+def _plan(found: Answer) -> dict[str, Any]:
+    return {
+        "count": len(found.lines),
+        "part_cents": found.lines[0].amount_cents,
+        "first_on": found.lines[0].due_on,
+        "last_on": found.lines[-1].due_on,
+        "last_cents": found.lines[-1].amount_cents,
+        "total_cents": found.total_cents,
+        "saving_cents": found.saving_cents,
+    }
+
+
 def _onward(account: Account, budget: Affordability, facts: dict[str, Any]) -> str:
-    """Give the address of the plan checkout with what was worked out filled in; that floor reads it as it likes."""
+    """Give the address of the plan checkout with the wish that `payments_of` answered: it sets up the same payments."""
     asked: dict[str, str] = {}
     if budget.status == Affordability.Status.ACCEPTED:
         asked["choice"] = "settlement_parts"

@@ -2,14 +2,18 @@
 
 import datetime as dt
 import json
+import re
 
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts.models import Consumer, Event
+from accounts.models import Account, Consumer, Event
 from accounts.tenancy import acting_for
+from payments.models import Checkout
+from payments.services import agree
 from settlements.models import Affordability, AffordabilityForm, Evidence, Hardship, HardshipPolicy, RuleSet
+from settlements.rules.quotes import Wish
 from settlements.services import affordability
 from tests.conftest import NOW, make_account
 from tests.visitor import Visitor, text
@@ -90,6 +94,58 @@ def test_a_budget_leads_to_a_plan_of_the_accounts_share(sure, account, rules, ag
         50_00,
         50_00,
     )
+
+
+def onward(who: Visitor, page):
+    """Press the button below the payments of a budget."""
+    return who.get(re.search(r'href="([^"]+)">Set up this plan<', page.content.decode())[1].replace("&amp;", "&"))
+
+
+@pytest.mark.parametrize("later", [0, 3])
+def test_the_plan_that_is_set_up_is_the_one_that_was_shown_to_the_cent_and_the_day(
+    sure, account, agency, rules, clock, later
+):
+    fill_in(sure, account, income={"pay": "462", "pay_every": "week"})
+    submit(sure, account)
+    clock.shift(dt.timedelta(days=later))
+    with acting_for(agency):
+        Account.objects.filter(pk=account.pk).update(as_of=NOW + dt.timedelta(days=later))
+    again = Visitor(agency).sign_in(account, level=2)
+    page = again.get(f"/accounts/{account.pk}/budget/result/")
+    first = f"December {1 + later}, 2026"
+    assert f"$63.00 a month, in 16 payments from {first} to March {1 + later}, 2028. The last payment $55.00" in text(
+        page
+    )
+    chosen = onward(again, page)
+    assert chosen.context["chosen"] == "plan"
+    assert f"16 payments of $63.00: the first today, the last on March {1 + later}, 2028. The last one is $55.00." in (
+        text(chosen)
+    )
+    schedule = again.follow(again.submit(chosen, having="choice", choice="plan"))
+    days = [dt.date(2026 + (11 + month) // 12, (11 + month) % 12 + 1, 1 + later) for month in range(16)]
+    seen = [(line["on"], line["amount_cents"]) for line in schedule.context["preview"]["lines"]]
+    assert seen == list(zip(days, [63_00] * 15 + [55_00], strict=True))
+    with acting_for(agency):
+        assert Checkout.objects.get().lines == [[day.isoformat(), cents] for day, cents in seen]
+
+
+def test_a_budget_whose_plan_is_set_up_already_says_so_and_leads_to_the_account(sure, account, agency, rules):
+    fill_in(sure, account)
+    submit(sure, account)
+    wish = Wish("plan", amount_cents=50_00)
+    with acting_for(agency):
+        quote = agree.quote(account=account, wish=wish, by="test", now=NOW)
+        agree.accept(quote=quote, by="test", now=NOW, ip=None, language="en")
+    page = sure.get(f"/accounts/{account.pk}/budget/result/")
+    assert "Payments are already planned for this account." in text(page)
+    assert "Set up this plan" not in text(page)
+    assert f'href="/accounts/{account.pk}/">Open this account<' in page.content.decode()
+
+
+@pytest.mark.parametrize("amount", ["", "lots", "-5.00", "20.00", "1e3"])
+def test_payments_that_are_not_possible_are_not_taken_from_an_address(sure, account, rules, amount):
+    page = sure.get(f"/accounts/{account.pk}/pay/?choice=plan&amount={amount}&frequency=monthly")
+    assert "For example 40 payments of $25.00" in text(page)
 
 
 def test_the_host_hears_sums_and_codes_and_not_a_word_of_the_answers(sure, account, rules, agency):

@@ -18,7 +18,7 @@ from payments.rules.spoken import harmless_name
 from payments.services import by_link, pay_links
 from payments.services.sign import Refused
 from tests.conftest import NOW
-from tests.flows.test_pay_once import MASTERCARD_3DS, give_card
+from tests.flows.test_pay_once import MASTERCARD_3DS, give_card, read_on
 from tests.payments.conftest import DECLINED_MASTERCARD, MASTERCARD, VISA_CREDIT, VISA_DEBIT
 from tests.staff import member, signed_in
 from tests.visitor import Visitor, text
@@ -219,8 +219,9 @@ def test_no_link_is_made_for_too_much_for_a_disputed_account_or_without_a_code(v
 def test_in_new_york_the_notice_about_an_old_debt_is_read_before_a_link_is_made(sure, helper, shop):
     Account.objects.filter(pk=shop.account.pk).update(sol_status="expired")
     path = f"/accounts/{shop.account.pk}/helper/"
-    assert sure.get(path)["Location"] == f"/accounts/{shop.account.pk}/age-of-debt/"
-    sure.post(f"/accounts/{shop.account.pk}/age-of-debt/")
+    notice = sure.follow(sure.get(path))
+    assert "statute of limitations" in text(notice)
+    assert read_on(sure, notice)["Location"] == path
     assert pay_it(helper, shop, make(sure, shop)).context["state"] == "succeeded"
 
 
@@ -328,11 +329,21 @@ def test_what_was_prepared_is_used_up_by_the_second_card_after_the_first_one_was
     assert link.payment == Payment.objects.get(status="succeeded")
 
 
+def test_in_new_york_whoever_has_read_the_notice_goes_on_with_what_was_prepared(agent, visitor, shop):
+    take(agent, shop)
+    path = f"/prepared/{PayLink.objects.get().pk}/"
+    Account.objects.filter(pk=shop.account.pk).update(sol_status="expired")
+    assert read_on(visitor, visitor.follow(visitor.post(path)))["Location"] == path
+    assert visitor.follow(visitor.post(path)).context["today_cents"] == 125_00
+
+
 def test_a_plan_that_an_agent_prepares_is_agreed_by_the_consumer_with_a_code(agent, visitor, shop):
     take(agent, shop, choice="parts", parts="3", amount_cents="")
     link = PayLink.objects.get()
     assert [cents for _on, cents in link.lines] == [250_00, 250_00, 250_00]
     path = f"/prepared/{link.pk}/"
+    for where in (f"/accounts/{shop.account.pk}/", path):
+        assert "$750.00 In 3 payments, the first of $250.00 today. It settles this account." in text(visitor.get(where))
     assert visitor.post(path)["X-Refusal"] == "step_up_required"
     visitor.step_up(shop.account)
     answer = visitor.post(path)

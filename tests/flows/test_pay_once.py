@@ -7,9 +7,9 @@ import pytest
 
 from accounts.models import Account, Event
 from payments.models import Authorization, Checkout, Payment
-from tests.conftest import NOW
+from tests.conftest import NOW, make_account
 from tests.payments.conftest import DECLINED_MASTERCARD, MASTERCARD, VISA_CREDIT, VISA_DEBIT
-from tests.visitor import Visitor, text
+from tests.visitor import Forms, Visitor, text
 
 
 def choose(visitor: Visitor, shop, choice: str = "any", **values):
@@ -246,6 +246,30 @@ def test_in_new_york_an_old_debt_is_explained_before_any_payment_page_once_a_vis
     told = Event.objects.filter(kind="sol_notice.acknowledged").first()
     assert "may have expired" in told.data["wording"]
     assert Visitor(shop.agency).sign_in(shop.account).get(pay).status_code == 302
+
+
+def read_on(visitor: Visitor, notice):
+    """Say that the notice about the age of the debt was read."""
+    action, fields = next(form for form in Forms.of(notice) if form[0].endswith("/age-of-debt/"))
+    return visitor.post(action, fields)
+
+
+@pytest.mark.parametrize("where", ["pay/?choice=any&amount=40.00", "/pay/together/"])
+def test_whoever_has_read_the_notice_about_an_old_debt_goes_on_where_they_were_and_never_elsewhere(
+    visitor, shop, where
+):
+    account = f"/accounts/{shop.account.pk}/"
+    make_account(shop.agency, reference="2", consumer=shop.account.consumer, sol_status="live")
+    Account.objects.filter(pk=shop.account.pk).update(sol_status="expired")
+    if where == "/pay/together/":
+        link = re.search(r'href="([^"]+age-of-debt[^"]+)"', visitor.get(where).content.decode())[1]
+        notice = visitor.get(link)
+    else:
+        where = account + where
+        notice = visitor.follow(visitor.get(where))
+    assert read_on(visitor, notice)["Location"] == where
+    sent_away = visitor.post(f"{account}age-of-debt/", {"next": "https://elsewhere.example/"})
+    assert sent_away["Location"] == f"{account}pay/"
 
 
 MASTERCARD_3DS = "5200000000003225"

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import Account, Event
 from payments.models import CreditorRequest, Dispute
-from tests.conftest import NOW
+from tests.conftest import NOW, make_account
 from tests.integrations.api_caller import Caller
 from tests.visitor import Visitor, text
 
@@ -28,6 +28,18 @@ def test_both_stay_where_nothing_can_be_paid(visitor, shop):
     seen = buttons(visitor.get(f"/accounts/{shop.account.pk}/"))
     assert "Choose how to pay" not in seen
     assert {"This is wrong", "Who is the original creditor?"} <= seen.keys()
+
+
+def test_the_help_page_leads_to_the_form_of_each_account_and_names_none_before_the_log_in(visitor, shop):
+    other = make_account(shop.agency, reference="7", consumer=shop.account.consumer)
+    page = visitor.get("/help/")
+    for account in (shop.account, other):
+        for form in ("wrong", "creditor"):
+            assert f'href="/accounts/{account.pk}/{form}/"' in page.content.decode()
+    assert "what you send here counts as writing" in text(page)
+    seen = buttons(page)
+    assert seen["This is wrong"] == seen["Who is the original creditor?"] == "button second"
+    assert "/accounts/" not in Visitor(shop.agency).get("/help/").content.decode()
 
 
 def test_a_dispute_is_sent_in_a_minute_and_the_page_says_what_happens_next(visitor, shop):

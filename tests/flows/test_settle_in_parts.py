@@ -371,8 +371,38 @@ def test_a_planned_payment_that_the_consumer_makes_by_themselves_can_be_cancelle
     first = Postdate.objects.order_by("due_on").first()
     page = sure.get(f"/post-dates/{first.pk}/cancel/")
     assert (page.status_code, "Visa" in text(page)) == (200, False)
-    sure.post(f"/post-dates/{first.pk}/cancel/")
+    assert "Scheduled payments" in text(page)
+    plan = sure.follow(sure.post(f"/post-dates/{first.pk}/cancel/"))
+    assert plan.request["PATH_INFO"] == f"/plan/{first.arrangement_id}/"
+    assert "This payment is cancelled. Nothing is taken for it." in text(plan)
     assert Postdate.objects.get(pk=first.pk).status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "said"),
+    [
+        ({"status": "taken"}, "postdate_decided", "It is taken or decided already: nothing was cancelled."),
+        ({"status": "cancelled"}, "postdate_not_planned", "It is not planned any more"),
+        (
+            {"status": "cancel_req", "replacement": {"batch": "1", "lines": []}},
+            "postdate_changing",
+            "It is being changed",
+        ),
+    ],
+)
+def test_a_payment_that_cannot_be_cancelled_any_more_says_so_instead_of_the_question(
+    sure, shop, shown_by_host, values, code, said
+):
+    first = Postdate.objects.order_by("due_on").first()
+    path = f"/post-dates/{first.pk}/cancel/"
+    Postdate.objects.filter(pk=first.pk).update(**values)
+    for page in (sure.get(path), sure.post(path)):
+        assert page.status_code == 422
+        assert f'data-code="{code}"' in page.content.decode()
+        assert said in text(page)
+        assert "Yes, cancel it" not in text(page)
+    assert Postdate.objects.get(pk=first.pk).status == values["status"]
+    assert not Event.objects.filter(kind__startswith="postdate.cancel").exists()
 
 
 def test_what_the_host_does_not_show_yet_can_be_cancelled_from_the_plan(sure, shop):

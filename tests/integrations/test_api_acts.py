@@ -77,6 +77,7 @@ def test_an_arrangement_is_previewed_moved_paused_resumed_and_cancelled(caller, 
     assert caller.post(f"{at}/cancel", {"reason": "Asked for."}).json()["status"] == "cancelled"
     assert refusal(caller.post(f"{at}/changes", wish)) == (409, "arrangement_not_running")
     assert refusal(caller.post(f"{at}/pause", {"reason": "x"})) == (409, "arrangement_not_running")
+    assert refusal(caller.post(f"{at}/cancel", {"reason": "Again."})) == (409, "arrangement_not_running")
     (cancelled,) = told(account, "arrangement.cancelled")
     assert cancelled["by"] == f"key:{caller.key.pk}"
     with acting_for(account.agency_id):
@@ -93,6 +94,24 @@ def test_a_post_date_is_cancelled(caller, account, arrangement):
     first = caller.get(f"post-dates?arrangement={arrangement}").json()["items"][0]["id"]
     assert caller.post(f"post-dates/{first}/cancel").json()["status"] == "cancelled"
     assert caller.get(f"post-dates/{first}").json()["status"] == "cancelled"
+    assert refusal(caller.post(f"post-dates/{first}/cancel")) == (409, "postdate_not_planned")
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"status": "taken"}, "postdate_decided"),
+        ({"status": "failed"}, "postdate_decided"),
+        ({"status": "cancel_req", "replacement": {"batch": "1", "lines": []}}, "postdate_changing"),
+    ],
+)
+def test_a_post_date_that_cannot_be_cancelled_is_refused_by_its_code(caller, account, arrangement, values, code):
+    first = caller.get(f"post-dates?arrangement={arrangement}").json()["items"][0]["id"]
+    with acting_for(account.agency_id):
+        Postdate.objects.filter(pk=first).update(**values)
+    assert refusal(caller.post(f"post-dates/{first}/cancel")) == (409, code)
+    assert caller.get(f"post-dates/{first}").json()["status"] == values["status"]
+    assert told(account, "postdate.cancelled") == []
 
 
 def test_a_dispute_holds_what_is_planned_until_it_is_resolved(caller, account, arrangement):

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from payments.models import Arrangement, Postdate
+from tests.conftest import NOW
 from tests.payments import conftest as payments
 from tests.payments.due_cast import plan
 from tests.payments.test_arrange import agree_to_email
@@ -92,6 +93,36 @@ def test_a_payment_that_was_taken_meanwhile_is_not_told_as_cancelled(shop, row):
     assert "It is taken or decided already: nothing was cancelled." in said
     assert "Cancelled here at once" not in said
     assert not LogEntry.objects.filter(change_message__contains="Cancelled").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "ended", "success"),
+    [
+        ("cancel", "cancelled", "Cancelled. What the host holds"),
+        ("cancel", "completed", "Cancelled. What the host holds"),
+        ("pause", "completed", "Paused."),
+        ("resume", "performing", "Resumed."),
+        ("look_after", "cancelled", "Noted."),
+    ],
+)
+def test_nothing_is_told_as_done_to_an_arrangement_that_is_something_else_meanwhile(shop, row, name, ended, success):
+    ann = desk(shop)
+    Arrangement.objects.update(status=ended)
+    if ended != "performing":
+        Arrangement.objects.update(ended_at=NOW)
+    said = act(ann, row, name, reason="Asked on the phone").content.decode()
+    assert "This arrangement cannot be changed now." in said
+    assert success not in said
+    assert (Arrangement.objects.get().status, LogEntry.objects.filter(user__username="ann").count()) == (ended, 0)
+
+
+def test_a_payment_that_was_cancelled_before_is_not_told_as_cancelled_now(shop, row):
+    ann, item = desk(shop), Postdate.objects.get(number=1)
+    act(ann, item, "stop", reason="Asked on the phone")
+    said = act(ann, item, "stop", reason="Asked again").content.decode()
+    assert "It is not planned any more: it was cancelled or moved before." in said
+    assert "Cancelled here at once" not in said
+    assert LogEntry.objects.filter(change_message__contains="Cancelled").count() == 1
 
 
 def test_a_pause_that_outlives_the_look_of_a_person_is_not_told_as_resumed(shop, row):
