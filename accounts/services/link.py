@@ -51,7 +51,7 @@ class People:
         self.moved: set[UUID] = set()
         self.touched: dict[UUID, Consumer] = {}
         self.points_touched: dict[UUID, ContactPoint] = {}
-        told = [(placement, account, is_new) for placement, account, is_new in chunk if _tells_of_people(placement)]
+        told = [(placement, account, is_new) for placement, account, is_new in chunk if tells_of_people(placement)]
         named = {account.consumer_id for placement, account, _is_new in told if placement.part}
         # Of whom an update names a part, the rest is what the host said before, what is sealed too.
         self.before = Consumer.objects.in_bulk(named) if named else {}
@@ -81,7 +81,7 @@ class People:
 
     def link(self, placement: Placement, account: Account, *, is_new: bool) -> set[str]:
         """Set the account's consumer, as the placement tells it; return what changed: `person`, `contacts`."""
-        if not _tells_of_people(placement):
+        if not tells_of_people(placement):
             return set()
         person = self.people[id(placement)]
         keys = self.keys[id(person)]
@@ -269,7 +269,8 @@ class People:
         return bool(changed)
 
 
-def _tells_of_people(placement: Placement) -> bool:
+def tells_of_people(placement: Placement) -> bool:
+    """Tell whether a placement may make or change a person or an address."""
     return placement.part is None or bool(placement.part.person or placement.part.contacts)
 
 

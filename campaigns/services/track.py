@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from accounts.bulk import blank, write_rows
 from accounts.known import Known, known
-from accounts.models import ContactPoint
+from accounts.models import Account, ContactPoint
 from accounts.services import consent
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels
@@ -132,9 +132,11 @@ def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
         return f"{news.kind}: no message of ours"
     # The provider's word for when; a clock ahead of ours must not date a fact into the future.
     at = min(news.at, now)
+    # What moves an address locks everyone's rows, and this message's after them.
     if news.kind == "unsubscribed":
-        # Before the account, as everybody who writes down a wish locks them.
-        consent.hold(Message.objects.select_related("contact_point").get(pk=message_id).contact_point)
+        consent.hold(_point(message_id))
+    elif news.kind == "complained" or (news.lost and news.bad_address):
+        _hold_accounts(_point(message_id))
     message = outbox.locked(message_id)
     outbox.taken(message, provider_id=news.provider_id, at=at, now=at)
     if news.lost:
@@ -162,6 +164,10 @@ def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
         case _:
             return f"{news.kind}: known"
     return news.outcome
+
+
+def _point(message_id: UUID) -> ContactPoint:
+    return Message.objects.select_related("contact_point").get(pk=message_id).contact_point
 
 
 @known
@@ -202,12 +208,25 @@ def _first(message: Message, what: str, *, at: datetime, **more: str) -> None:
     outbox.tell(f"message.{what}", message, now=at, **more)
 
 
+def _listed(point: ContactPoint) -> QuerySet[ContactPoint]:
+    return ContactPoint.objects.filter(agency_id=point.agency_id, kind=point.kind, value_key=point.value_key)
+
+
+def _hold_accounts(point: ContactPoint) -> None:
+    """Lock the accounts of everyone for whom an address is listed, in the order of their ids as everybody does."""
+    consent.addresses_alone(point.agency_id)
+    theirs = Account.objects.filter(consumer__in=_listed(point).values("consumer")).order_by("pk")
+    list(theirs.select_for_update(no_key=True).values_list("pk"))
+
+
+@transaction.atomic
 def given_up(point: ContactPoint, *, reason: str, at: datetime, now: datetime) -> None:
     """Stop using an address (EML-05), for everyone of the agency for whom it is listed.
 
     What is still due by e-mail to a consumer without another becomes letters.
     """
-    same = ContactPoint.objects.filter(agency_id=point.agency_id, kind=point.kind, value_key=point.value_key)
+    _hold_accounts(point)
+    same = _listed(point)
     same.filter(bad_at=None).update(bad_at=at)
     point.refresh_from_db()
     for row in same.select_related("consumer").order_by("consumer_id"):
