@@ -142,11 +142,9 @@ def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
         return f"{news.kind}: no message of ours"
     # The provider's word for when; a clock ahead of ours must not date a fact into the future.
     at = min(news.at, now)
-    # What moves an address locks everyone's rows, and this message's after them.
-    if news.kind == "unsubscribed":
-        consent.hold(_point(message_id))
-    elif news.kind == "complained" or (news.lost and news.bad_address):
-        _hold_accounts(_point(message_id))
+    if news.kind in ("complained", "unsubscribed") or (news.lost and news.bad_address):
+        # It moves an address: everyone's accounts first, this message's among them.
+        _hold_accounts(Message.objects.select_related("contact_point").get(pk=message_id).contact_point)
     message = outbox.locked(message_id)
     outbox.taken(message, provider_id=news.provider_id, at=at, now=at)
     if news.lost:
@@ -174,10 +172,6 @@ def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
         case _:
             return f"{news.kind}: known"
     return news.outcome
-
-
-def _point(message_id: UUID) -> ContactPoint:
-    return Message.objects.select_related("contact_point").get(pk=message_id).contact_point
 
 
 @known

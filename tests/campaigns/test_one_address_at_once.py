@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from accounts.models import ContactPoint, Suppression, Visit
-from accounts.services import contacts, record_consent, streams
+from accounts.services import codes, contacts, record_consent, streams
 from accounts.tenancy import acting_for
 from campaigns.channels import MailReply
 from campaigns.channels.texts import Reply
@@ -159,6 +159,12 @@ def told(provider, message, event: str) -> UUID:
     return MailEvent.objects.latest("pk").pk
 
 
+def stop_by(point, *, answers) -> MailReply:
+    """Be the reader of a mail who writes back."""
+    said = {"sender": point.value, "to": "", "answers": answers.provider_id, "subject": "", "text": "Stop"}
+    return MailReply(external_id="<1@mail.example>", **said)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize(
     ("one", "other"), [("bounced", "bounced"), ("bounced", "complained"), ("unsubscribed", "bounced")]
@@ -181,10 +187,10 @@ def test_a_stop_by_mail_and_a_bounce_at_once_do_not_wait_for_each_other(
     key = told(provider, make_mail(twin, provider, now=NOW, cause="theirs"), "bounced")
     both_wait("campaigns.services.hear_mail._whose")
     both_wait("campaigns.services.outbox.locked")
-    said = MailReply(
-        external_id="<1@mail.example>", sender=point.value, to="", answers=mail.provider_id, subject="", text="Stop"
-    )
-    calls = [partial(hear_mail.hear, said=said, now=NOW), partial(track._apply_once, MailEvent, key, now=NOW)]
+    calls = [
+        partial(hear_mail.hear, said=stop_by(point, answers=mail), now=NOW),
+        partial(track._apply_once, MailEvent, key, now=NOW),
+    ]
     assert at_once(acting, *calls) == [True, True]
     assert all(one.opted_out_at and one.bad_at for one in ContactPoint.objects.all())
 
@@ -202,6 +208,27 @@ def test_a_stop_by_text_and_a_number_that_is_given_up_at_once_do_not_wait_for_ea
     assert at_once(acting, partial(hear.hear, provider=texting, said=said, now=NOW), give_up) == [True, None]
     mobile.refresh_from_db()
     assert (mobile.opted_out_at, mobile.bad_at) == (NOW, NOW)
+
+
+@pytest.mark.parametrize("way", ["mail", "provider"])
+def test_who_asks_for_a_code_while_their_stop_is_written_down_gets_it(
+    acting, account, point, mail, provider, both_wait, way
+):
+    visit = Visit.objects.create(account=account, consumer=account.consumer, started_at=NOW, seen_at=NOW)
+    if way == "mail":
+        said = stop_by(point, answers=mail)
+        stop = partial(hear_mail.hear, said=said, now=NOW)
+        both_wait("campaigns.services.hear_mail._whose", seconds=0.3)
+    else:
+        stop = partial(track._apply_once, MailEvent, told(provider, mail, "unsubscribed"), now=NOW)
+        both_wait("accounts.services.consent.hold", seconds=0.3)
+
+    def ask():
+        both_wait.meet(10)
+        return codes.send(visit=visit, contact_point=point, purpose="step_up", now=NOW)
+
+    stopped, code = at_once(acting, stop, ask)
+    assert (stopped, code.contact_point, is_stopped(point)) == (True, point, True)
 
 
 def test_a_click_and_what_staff_write_down_at_once_do_not_wait_for_each_other_rf_07(
