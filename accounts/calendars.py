@@ -4,8 +4,6 @@ A legal period is never a bare timedelta (CAL-05); a day is a `date` in the cons
 is an aware `datetime`.
 """
 
-from array import array
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,7 +11,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-ZIP_ZONES = Path(__file__).with_name("zip_zones.txt")  # written by tests/accounts/zip_zones.py
+from accounts.zips import look_up
+
+ZIP_ZONES = Path(__file__).with_name("zip_zones.txt")  # written by tests/accounts/zip_tables.py
 _ONE_DAY = timedelta(days=1)
 _MONTHS = {
     "en": "January February March April May June July August September October November December",
@@ -122,28 +122,7 @@ def zone_of_zip(zip_code: str) -> str | None:
 
     The state is never a substitute: many states have two zones (RF-03).
     """
-    digits = zip_code.strip()[:5]
-    if len(digits) != 5 or not digits.isascii() or not digits.isdigit():
-        return None
-    starts, ends, zones = _zip_runs()
-    code = int(digits)
-    run = bisect_right(starts, code) - 1
-    return zones[run] if run >= 0 and code <= ends[run] else None
-
-
-@lru_cache(maxsize=1)
-def _zip_runs() -> tuple[array, array, list[str]]:
-    """Read runs of ZIP codes of one zone: a table of the zipcodes package takes 23 MB and is read row by row."""
-    runs = []
-    for line in ZIP_ZONES.read_text().splitlines():
-        zone, *steps = line.split()
-        code = 0
-        for step in steps:
-            start, _plus, more = step.partition("+")
-            runs.append((code + int(start), code + int(start) + int(more or 0), zone))
-            code = runs[-1][1]
-    starts, ends, zones = zip(*sorted(runs), strict=True)
-    return array("I", starts), array("I", ends), list(zones)
+    return look_up(ZIP_ZONES, zip_code)
 
 
 def consumer_zone(zip_code: str, *, fallback: str) -> str:

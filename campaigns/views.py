@@ -15,12 +15,12 @@ from accounts.calendars import format_date, local_date
 from accounts.forms import FactorForm
 from accounts.models import Account
 from accounts.services import fresh, visits
-from accounts.services.identify import LockedOut, confirm
+from accounts.services.identify import LockedOut, confirm, line_of
 from campaigns.models import Recipient
 from campaigns.services import links
 
 PROOFS_PER_HOUR = 30
-"""Codes that one address may ask about; there are more codes than it could try in a thousand years."""
+"""Codes that may be asked about from one line; there are more codes than it could try in a thousand years."""
 
 
 class CheckForm(forms.Form):
@@ -112,8 +112,8 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 
 def _too_many(request: HttpRequest) -> bool:
-    """Count tries per address and hour; without a cache none is counted."""
-    name = f"message-check:{request.agency.pk}:{request.ip}:{int(request.now.timestamp()) // 3600}"
+    """Count tries per line and hour; without a cache none is counted."""
+    name = f"message-check:{request.agency.pk}:{line_of(request.ip)}:{int(request.now.timestamp()) // 3600}"
     cache.add(name, 0, timeout=7200)
     try:
         return cache.incr(name) > PROOFS_PER_HOUR

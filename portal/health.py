@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from accounts.tenancy import ALL_AGENCIES, acting_for
+from integrations.services.health import MINUTE, earliest_id
 
 REDIS_PATIENCE = 0.5  # seconds
 COUNTED_TO = 100_000  # what waits is counted up to here: a scrape must not read a table of millions
@@ -33,6 +34,16 @@ WAITING_SQL = " UNION ALL ".join(
     f"""SELECT '{what}', count(*), coalesce(extract(epoch FROM now() - min(since)), 0)::float
     FROM (SELECT {since} AS since FROM {table} WHERE {rows} LIMIT {COUNTED_TO}) AS {what}"""  # noqa: S608 - all ours
     for what, (table, since, rows) in QUEUES.items()
+)
+LAST_MINUTE = {
+    "delivery_added": "integrations_delivery WHERE id >= %s",
+    "delivery_told": "integrations_deliveryattempt WHERE id >= %s AND status BETWEEN 200 AND 299",
+}
+"""What moved in the last minute: a queue that shrinks is told faster than it grows."""
+
+LAST_MINUTE_SQL = " UNION ALL ".join(
+    f"SELECT '{what}', count(*), NULL FROM (SELECT FROM {rows} LIMIT {COUNTED_TO}) AS {what}"  # noqa: S608 - all ours
+    for what, rows in LAST_MINUTE.items()
 )
 
 
@@ -77,25 +88,29 @@ class Queues:
         """Give the gauges; without an answer in settings.METRICS_TIMEOUT only that there is none."""
         waiting = GaugeMetricFamily("quittance_waiting", f"Rows that wait, counted to {COUNTED_TO}", labels=["what"])
         oldest = GaugeMetricFamily("quittance_oldest_seconds", "How long the oldest one waits", labels=["what"])
+        moved = GaugeMetricFamily("quittance_last_minute", f"Rows of the last minute, to {COUNTED_TO}", labels=["what"])
         known = GaugeMetricFamily("quittance_queues_known", "Whether the database answered this scrape")
         try:
             for what, count, seconds in _waiting():
+                if what in LAST_MINUTE:
+                    moved.add_metric([what], count)
+                    continue
                 waiting.add_metric([what], count)
                 oldest.add_metric([what], seconds)
             known.add_metric([], 1)
         except Error:
             known.add_metric([], 0)
-        yield from (waiting, oldest, known)
+        yield from (waiting, oldest, moved, known)
 
     def describe(self) -> list:
         """Describe nothing: the database is not asked at import."""
         return []
 
 
-def _waiting() -> list[tuple[str, int, float]]:
+def _waiting() -> list[tuple[str, int, float | None]]:
     with acting_for(ALL_AGENCIES), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(int(settings.METRICS_TIMEOUT * 1000))])
-        cursor.execute(WAITING_SQL)
+        cursor.execute(f"{WAITING_SQL} UNION ALL {LAST_MINUTE_SQL}", [earliest_id(MINUTE)] * len(LAST_MINUTE))
         return cursor.fetchall()
 
 

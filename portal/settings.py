@@ -239,6 +239,7 @@ CELERY_BEAT_SCHEDULE = {
     "ended-pauses": {"task": "settlements.tasks.end_pauses", "schedule": 300.0},
     "expired-budgets": {"task": "settlements.tasks.expire_budgets", "schedule": 3600.0},
     "compared-books": {"task": "portal.tasks.reconcile", "schedule": crontab(hour=3, minute=10)},
+    "contacts-of-hosts": {"task": "portal.tasks.tell_contacts", "schedule": 300.0},  # and one mail at most in each
     "abandoned-visits": {"task": "portal.tasks.end_idle_visits", "schedule": 60.0},
 }
 # After an outage or behind long work one of each is enough: what came too late is dropped, the next one does it all.

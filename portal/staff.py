@@ -21,6 +21,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts.crypto import seal, unseal
 from accounts.models import Agency, User
 from accounts.refusals import Refusal
+from accounts.services.identify import line_of
 
 
 class UnknownRole(LookupError):
@@ -335,7 +336,8 @@ class NoSignUp(DefaultAccountAdapter):
         return False
 
     def get_client_ip(self, request) -> str:
-        return request.ip
+        """Give the line by which wrong passwords are counted, as consumers' tries are."""
+        return line_of(request.ip)
 
     def send_mail(self, template_prefix, email, context) -> None:
         """Send nothing: a forgotten password is set anew by the agency's administrator."""

@@ -11,6 +11,7 @@ from accounts.services import visits
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.services import reconcile as books
 from payments.services import watch
+from portal import host_contacts
 
 log = logging.getLogger("quittance.portal")
 
@@ -20,6 +21,12 @@ def end_idle_visits() -> int:
     """End visits that were left alone; abandoned payments are told to the host here."""
     with acting_for(ALL_AGENCIES):
         return visits.end_idle(now=clock.now())
+
+
+@shared_task
+def tell_contacts() -> int:
+    """Write to the contacts of hosts that cannot be reached, and of those that can again."""
+    return host_contacts.tell(now=clock.now())
 
 
 @shared_task

@@ -93,7 +93,7 @@ def send(*, visit: Visit, contact_point: ContactPoint, purpose: str, now: dateti
     assert contact_point.consumer_id == visit.consumer_id
     text = f"{secrets.randbelow(10**6):06d}"
     with transaction.atomic():
-        _lock(visit)
+        lock(visit)
         recent = _recent(visit.consumer_id, now - timedelta(hours=1))
         mine = [at for at, kind, visit_id in recent if kind == purpose and visit_id == visit.pk]
         if mine and (wait := settings.CODE_RESEND_SECONDS - (now - mine[0]).total_seconds()) > 0:
@@ -126,7 +126,7 @@ def check(*, visit: Visit, purpose: str, text: str, now: datetime, then: Callabl
     :raises CodeExpired: there is no live code.
     """
     with transaction.atomic():
-        _lock(visit)
+        lock(visit)
         if (code := _live.first(visit.pk, purpose, now)) is None:
             raise CodeExpired
         right = same(code.code_hash, _hash(code, digits(text)))
@@ -159,13 +159,14 @@ def _account(key: UUID) -> QuerySet[Account]:
     return Account.objects.select_for_update(no_key=True).only("pk").filter(pk=key)
 
 
-def _lock(visit: Visit) -> None:
+def lock(visit: Visit) -> None:
     """Let one of the consumer's codes at a time be made or spent: they are counted over all visits.
 
-    Then the account, before any code: whoever writes down that a code's message went locks them in this order too.
+    Before the consumer their account, as hosts that place it and whoever hears the consumer do; and both before any
+    code, as whoever writes down that a code's message went.
     """
-    _consumer.get(visit.consumer_id)
     _account.get(visit.account_id)
+    _consumer.get(visit.consumer_id)
 
 
 def _hash(code: Code, text: str) -> str:

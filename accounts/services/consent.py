@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.core import signing
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts import events
@@ -16,6 +16,8 @@ from accounts.models import Code, Consent, Consumer, ContactPoint, Visit
 
 ESIGN_VERSION = "2026-11"
 """A material change bumps this; consents to older wording then lead to letters (ES-03)."""
+
+ADDRESSES = "SELECT pg_advisory_xact_lock{way}(hashtextextended(%s, 0))"
 
 STOP_SALT = "stop-messages"
 STOP_VERSION = "2026-11"
@@ -111,19 +113,40 @@ def contact_of_stop_token(token: str, *, agency_id) -> ContactPoint | None:
     return ContactPoint.objects.select_related("consumer").filter(pk=key).first()
 
 
+def addresses_alone(agency_id: UUID | str) -> None:
+    """Let nobody else of an agency stop, open or list an address until this transaction is over (RF-07, EML-05).
+
+    One lock for all of them, before any row: what is said about one address goes on to the accounts and consumers of
+    everyone who shares it, and of all their other addresses, so no order of rows would keep two such apart.
+    """
+    _addresses(agency_id, "")
+
+
+def addresses_together(agency_id: UUID | str) -> None:
+    """Let nobody stop an address until this transaction is over: it lists some, as they stand now (RF-07)."""
+    _addresses(agency_id, "_shared")
+
+
+def _addresses(agency_id: UUID | str, way: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(ADDRESSES.format(way=way), [f"addresses:{agency_id}"])
+
+
 def hold(contact_point: ContactPoint, *, medium: bool = False) -> list[ContactPoint]:
     """Lock everyone of the agency for whom an address is listed; give its rows, those that were removed too.
 
     A mailbox is one, whoever else of the agency it stands with: what its reader says counts for each (RF-07, RF-17).
 
+    Whoever locks a row before takes `addresses_alone` before that.
+
     :param medium: so for every address of its kind that its consumer has.
     """
+    addresses_alone(contact_point.agency_id)
     mine = ContactPoint.objects.filter(agency_id=contact_point.agency_id, kind=contact_point.kind)
     keys = [contact_point.value_key]
     if medium:
         keys = list(mine.filter(consumer_id=contact_point.consumer_id).values_list("value_key", flat=True))
     rows = mine.filter(value_key__in=keys).order_by("consumer_id", "pk")
-    # In the order of their ids, so that two who stop the same address never wait for each other.
     everyone = Consumer.objects.filter(pk__in=[row.consumer_id for row in rows]).order_by("pk")
     list(everyone.select_for_update(no_key=True).values_list("pk", flat=True))
     return list(rows.all())

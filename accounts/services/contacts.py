@@ -82,7 +82,8 @@ def propose(*, visit: Visit, address: str, now: datetime) -> Code:
     """
     address = address.strip()
     with transaction.atomic():
-        Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=visit.consumer_id)
+        consent.addresses_together(visit.agency_id)
+        codes.lock(visit)
         points = ContactPoint.objects.filter(consumer_id=visit.consumer_id, kind=EMAIL)
         point = points.filter(value_key=email_key(address)).first()
         if point is None:

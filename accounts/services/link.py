@@ -19,6 +19,7 @@ from accounts.keys import name_key, zip_key
 from accounts.models import Account, Agency, Consumer, ContactPoint, Suppression
 from accounts.placement import Contact, Person, Placement
 from accounts.services import streams
+from accounts.zips import residence, state_of_zip
 
 SEALED = ("ssn", "dob")
 PLAIN = ("first_name", "last_name", "street1", "street2", "city", "state", "zip", "language")
@@ -51,7 +52,7 @@ class People:
         self.moved: set[UUID] = set()
         self.touched: dict[UUID, Consumer] = {}
         self.points_touched: dict[UUID, ContactPoint] = {}
-        told = [(placement, account, is_new) for placement, account, is_new in chunk if _tells_of_people(placement)]
+        told = [(placement, account, is_new) for placement, account, is_new in chunk if tells_of_people(placement)]
         named = {account.consumer_id for placement, account, _is_new in told if placement.part}
         # Of whom an update names a part, the rest is what the host said before, what is sealed too.
         self.before = Consumer.objects.in_bulk(named) if named else {}
@@ -81,7 +82,7 @@ class People:
 
     def link(self, placement: Placement, account: Account, *, is_new: bool) -> set[str]:
         """Set the account's consumer, as the placement tells it; return what changed: `person`, `contacts`."""
-        if not _tells_of_people(placement):
+        if not tells_of_people(placement):
             return set()
         person = self.people[id(placement)]
         keys = self.keys[id(person)]
@@ -127,7 +128,10 @@ class People:
         stands = sealed | {name: vars(known)[name] for name in (*PLAIN, *SEALED) if name in vars(known)}
         own = known.connection_id == self.connection_id
         stands["host_consumer_id"] = known.host_consumer_id if own else ""
-        return Person(**stands | {name: getattr(placement.person, name) for name in placement.part.person})
+        said = {name: getattr(placement.person, name) for name in placement.part.person}
+        if "zip" in said and stands["state"] == state_of_zip(stands["zip"]):
+            stands["state"] = ""  # it went with the ZIP code, and does so now
+        return Person(**stands | said)
 
     def _contacts(self, placement: Placement, account: Account) -> tuple[Contact, ...]:
         """Put the kinds of contacts that an update names beside those that the account lists now."""
@@ -149,6 +153,7 @@ class People:
             "dob_index": index(person.dob, "dob"),
             "zip_index": index(zip_key(person.zip), "zip"),
             "time_zone": consumer_zone(person.zip, fallback=self.agency.time_zone),
+            "state": residence(person.state, person.zip),
         }
 
     def _remember(self, consumer: Consumer) -> None:
@@ -269,7 +274,8 @@ class People:
         return bool(changed)
 
 
-def _tells_of_people(placement: Placement) -> bool:
+def tells_of_people(placement: Placement) -> bool:
+    """Tell whether a placement may make or change a person or an address."""
     return placement.part is None or bool(placement.part.person or placement.part.contacts)
 
 

@@ -21,8 +21,8 @@ from accounts.keys import reference_key
 from accounts.known import known
 from accounts.models import Account, Agency, Client, Visit
 from accounts.placement import Part, Placement
-from accounts.services import visits
-from accounts.services.link import People
+from accounts.services import consent, visits
+from accounts.services.link import People, tells_of_people
 from accounts.tenancy import acting
 
 CHUNK = 500
@@ -186,6 +186,8 @@ class _Chunk:
         with connection.cursor() as cursor:
             # Two pushes of one connection at once would both insert the same new account.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(self.connection_id)])
+        if any(map(tells_of_people, self.placements)):
+            consent.addresses_together(self.agency.pk)
         references = in_one(placement.reference for placement in self.placements)
         held = read_rows(Account, HELD, self.agency.pk, self.connection_id, references)
         standing = {account.reference: account for account in held}

@@ -66,6 +66,8 @@ def record(
     """
     source = f"{HOST}:{how}" if how else HOST
     with transaction.atomic():
+        if not granted:
+            consent.addresses_alone(consumer.agency_id)
         Consumer.objects.select_for_update(no_key=True).only("pk").get(pk=consumer.pk)
         lines = Consent.objects.filter(consumer=consumer, kind=kind).order_by("-at", "-id")
         if found := _against(consumer, lines.first(), kind, granted, contact_point, wording, version, said_at, now):

@@ -41,7 +41,8 @@ def stop(*, contact_point: ContactPoint, stream: str, source: str, now: datetime
 def take_over(new: Sequence[ContactPoint]) -> list[Suppression]:
     """Stop rows that are about to be written as their addresses are stopped with anybody of the acting agency.
 
-    Whoever links anew, or lists an address for one more person, opens nothing by that (RF-07, EML-05, EML-06).
+    Whoever links anew, or lists an address for one more person, opens nothing by that (RF-07, EML-05, EML-06). The
+    caller holds `consent.addresses_together`: what is said meanwhile finds the new rows.
 
     :returns: the lines of suppression lists that are to be written after them.
     """

@@ -36,6 +36,8 @@ def hear(*, provider: TextProvider, said: Reply, now: datetime) -> bool:
         return False
     text = masked(said.text)[:LIMIT_TEXT]
     heard = revocation.hear(text)
+    if heard.silences or heard.wish == revocation.START:
+        consent.addresses_alone(provider.agency_id)
     points = list(
         ContactPoint.objects.select_related("consumer")
         .filter(kind=ContactPoint.Kind.PHONE, value_key=said.sender)

@@ -13,6 +13,8 @@ from django.db import transaction
 
 from accounts import events
 from accounts.models import Account, ContactPoint
+from accounts.services import consent
+from accounts.tenancy import acting
 from campaigns.channels import MailReply
 from campaigns.models import Conversation, InboundMessage, Message
 from campaigns.rules import revocation
@@ -40,6 +42,8 @@ def hear(*, said: MailReply, now: datetime) -> bool:
     if InboundMessage.objects.filter(channel="email", external_id=said.external_id).exists():
         return False
     text, heard = _understood(said)
+    if heard.silences:
+        consent.addresses_alone(acting())
     points = list(
         ContactPoint.objects.select_related("consumer")
         .filter(kind=ContactPoint.Kind.EMAIL, value_key=said.sender)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
@@ -12,9 +12,10 @@ from uuid import UUID
 from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 
+from accounts import clock
 from accounts.bulk import blank, write_rows
 from accounts.known import Known, known
-from accounts.models import ContactPoint
+from accounts.models import Account, ContactPoint
 from accounts.services import consent
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns import channels
@@ -26,6 +27,8 @@ from campaigns.services.plain_news import OUR_TOKEN, shown
 log = logging.getLogger("quittance.messages")
 
 LIMIT = 1_000
+LONGEST = timedelta(seconds=1)
+"""So long news are applied one by one before the worker looks whether a code waits to be sent."""
 Status = Message.Status
 
 
@@ -71,16 +74,23 @@ def _waiting(inbox: type[MailEvent | TextEvent], limit: int) -> Known[[], tuple[
 
 
 def apply(*, now: datetime, limit: int = LIMIT) -> int:
-    """Apply what waits in the inboxes, of all agencies, in the order it came; return how much it was."""
-    count = 0
+    """Apply what waits in the inboxes, each agency's in the order it came; return how much it was by now."""
+    count, others, present = 0, [], clock.going_on(now)
     for inbox in (MailEvent, TextEvent):
         with acting_for(ALL_AGENCIES):
             waiting = _waiting(inbox, limit)()
         for agency_id, group in groupby(sorted(waiting), key=itemgetter(0)):
+            keys = [key for _agency, key in group]
             with acting_for(agency_id):
-                keys = [key for _agency, key in group]
                 done = plain_news.apply(keys, now=now) if inbox is MailEvent else set()
-                count += len(done) + sum(_apply_once(inbox, key, now=now) for key in keys if key not in done)
+            count += len(done)
+            others += enumerate((agency_id, inbox, key) for key in keys if key not in done)
+    # One of each agency in turn: what moves an address waits for the host that lists addresses of the same agency.
+    for _turn, (agency_id, inbox, key) in sorted(others, key=itemgetter(0)):
+        with acting_for(agency_id):
+            count += _apply_once(inbox, key, now=now)
+        if present() - now >= LONGEST:
+            break
     return count
 
 
@@ -132,9 +142,9 @@ def _apply(row: MailEvent | TextEvent, *, now: datetime) -> str:
         return f"{news.kind}: no message of ours"
     # The provider's word for when; a clock ahead of ours must not date a fact into the future.
     at = min(news.at, now)
-    if news.kind == "unsubscribed":
-        # Before the account, as everybody who writes down a wish locks them.
-        consent.hold(Message.objects.select_related("contact_point").get(pk=message_id).contact_point)
+    if news.kind in ("complained", "unsubscribed") or (news.lost and news.bad_address):
+        # It moves an address: everyone's accounts first, this message's among them.
+        _hold_accounts(Message.objects.select_related("contact_point").get(pk=message_id).contact_point)
     message = outbox.locked(message_id)
     outbox.taken(message, provider_id=news.provider_id, at=at, now=at)
     if news.lost:
@@ -202,12 +212,25 @@ def _first(message: Message, what: str, *, at: datetime, **more: str) -> None:
     outbox.tell(f"message.{what}", message, now=at, **more)
 
 
+def _listed(point: ContactPoint) -> QuerySet[ContactPoint]:
+    return ContactPoint.objects.filter(agency_id=point.agency_id, kind=point.kind, value_key=point.value_key)
+
+
+def _hold_accounts(point: ContactPoint) -> None:
+    """Lock the accounts of everyone for whom an address is listed, in the order of their ids as everybody does."""
+    consent.addresses_alone(point.agency_id)
+    theirs = Account.objects.filter(consumer__in=_listed(point).values("consumer")).order_by("pk")
+    list(theirs.select_for_update(no_key=True).values_list("pk"))
+
+
+@transaction.atomic
 def given_up(point: ContactPoint, *, reason: str, at: datetime, now: datetime) -> None:
     """Stop using an address (EML-05), for everyone of the agency for whom it is listed.
 
     What is still due by e-mail to a consumer without another becomes letters.
     """
-    same = ContactPoint.objects.filter(agency_id=point.agency_id, kind=point.kind, value_key=point.value_key)
+    _hold_accounts(point)
+    same = _listed(point)
     same.filter(bad_at=None).update(bad_at=at)
     point.refresh_from_db()
     for row in same.select_related("consumer").order_by("consumer_id"):

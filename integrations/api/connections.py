@@ -52,6 +52,8 @@ class HealthShown(Shown):
     p50_ms = serializers.FloatField(allow_null=True)
     p99_ms = serializers.FloatField(allow_null=True)
     answered_at = serializers.DateTimeField(allow_null=True)
+    taken = serializers.IntegerField(help_text="Delivered in the last minute.")
+    added = serializers.IntegerField(help_text="New in the last minute; with fewer than `taken` the queue shrinks.")
 
 
 class RouteForm(Form):

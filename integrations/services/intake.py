@@ -8,9 +8,9 @@ import gc
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -25,32 +25,22 @@ from accounts.crypto import blind_index
 from accounts.services import outreach
 from accounts.services.place import Outcome
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from integrations import formats, lines, vault
-from integrations.hosts import BadRecord, FieldError
-from integrations.lines import Broken, Limits
+from integrations import lines, vault
+from integrations.hosts import FieldError
+from integrations.lines import Broken
 from integrations.models import HostConnection, HostFile, HostFileError
 from integrations.services import files, pace, receive
 from integrations.services.alone import alone, disconnected
+from integrations.services.entries import Entries, Entry
 from integrations.services.receive import VERDICTS, Row
 
 log = structlog.get_logger(__name__)
-BYTES_AHEAD = 2**23
-"""Of text in a batch; no entry unfolds to more."""
 TRIES = 3
 """Of a chunk that met a deadlock or a lock's time-out."""
 
 
 class Overtaken(RuntimeError):
     """Leave the file: it was stopped, or another worker went on with it."""
-
-
-class Entry(NamedTuple):
-    """One account record of a file, as text; or the errors that make it none."""
-
-    line: int
-    reference: str
-    text: bytes
-    errors: tuple[FieldError, ...] = ()
 
 
 def work(*, clock: Callable[[], datetime], longest: float) -> int:
@@ -103,12 +93,10 @@ class Intake:
         whole = self.file.kind == HostFile.Kind.PLACEMENT
         # A style whose host sends no files of its own still takes placements, one account an entry.
         self.read = self.adapter.read if whole else getattr(self.adapter, "read_changes", None)
-        self.unfold = getattr(self.adapter, "unfold", lambda entry: [entry])
-        one_each = getattr(self.adapter, "one_account_per_entry", True)
         self.counts: Counter[str] = Counter(self.file.counts)
         self.hash_key = self._hash_key()
         self.campaigns: set[str] | None = None
-        self.known_key = _key_reader(self.adapter.reference_field) if one_each and not self.format else None
+        self.entries = Entries(self.file, self.format, self.adapter)
 
     def run(self, *, longest: float) -> bool:
         """Go on until the end of the file or of the time, but for one batch at least; True at the end."""
@@ -121,7 +109,7 @@ class Intake:
                 events.context(actor=f"host:{self.connection.pk}", request_id=str(self.file.pk)),
                 pace.few_collections(),
             ):
-                for batch in self._batches():
+                for batch in self.entries.batches():
                     self._apply(batch)
                     if time.monotonic() > until:
                         return False
@@ -134,75 +122,6 @@ class Intake:
         else:
             self._end(HostFile.State.CHECKED if self.file.dry_run else HostFile.State.APPLIED)
         return True
-
-    # Reading --------------------------------------------------------------------------------------------------
-
-    def _batches(self) -> Iterator[list[Entry]]:
-        """Give what comes after the last finished line, no line in two batches."""
-        batch: list[Entry] = []
-        size = 0
-        for entry in self._entries():
-            full = len(batch) >= settings.FILE_READ_AHEAD or size >= BYTES_AHEAD
-            if full and entry.line != batch[-1].line:
-                yield batch
-                batch, size = [], 0
-            batch.append(entry)
-            size += len(entry.text)
-        if batch:
-            yield batch
-
-    def _entries(self) -> Iterator[Entry]:
-        limits = limits_of_files()
-        with vault.open_kept(agency_id=self.file.agency_id, file_id=self.file.pk) as source:
-            for row in self.format.rows(source, limits) if self.format else ():
-                if row.line > self.file.done_line:
-                    yield self._of_row(row)
-            for cut in (
-                () if self.format else lines.records(source, limits, list_name=getattr(self.adapter, "list_name", ""))
-            ):
-                if cut.line <= self.file.done_line:
-                    continue
-                yield from self._of_cut(cut)
-
-    def _of_cut(self, cut: lines.Cut) -> Iterator[Entry]:
-        if self.known_key is not None:
-            try:
-                yield Entry(cut.line, self.known_key(cut.text), cut.text)
-                return
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                pass  # told below
-        try:
-            said = lines.decode(cut.text)
-        except Broken as error:
-            if not cut.whole:
-                raise Broken("truncated", "The file ends in the middle of a record.", cut.line) from None
-            yield Entry(cut.line, "", b"", (FieldError("", error.code, error.message),))
-            return
-        if not isinstance(said, dict):
-            yield Entry(cut.line, "", b"", (FieldError("", "invalid_record", "A record is an object."),))
-            return
-        try:
-            yield from self._unfolded(cut, said)
-        except BadRecord as error:
-            yield Entry(cut.line, "", b"", tuple(error.errors))
-
-    def _unfolded(self, cut: lines.Cut, said: dict) -> list[Entry]:
-        """Give the entries of one record.
-
-        :raises BadRecord: it is more than an entry may have.
-        """
-        entries, size = [], 0
-        for record in self.unfold(said):
-            text = cut.text if record is said else lines.encode(record)
-            if (size := size + len(text)) > BYTES_AHEAD:
-                raise BadRecord([FieldError("", "unfolds_too_far", f"An entry has at most {BYTES_AHEAD:,} bytes.")])
-            entries.append(Entry(cut.line, _reference(record.get(self.adapter.reference_field)), text))
-        return entries
-
-    def _of_row(self, row: formats.Read) -> Entry:
-        record, errors = self.format.record(row)
-        reference = _reference(record.get("FileNumber"))
-        return Entry(row.line, reference, lines.encode(record), tuple(errors))
 
     # Applying -------------------------------------------------------------------------------------------------
 
@@ -223,9 +142,6 @@ class Intake:
             else:
                 chunk.append((entry, hashes[index]))
         self._chunk(chunk, received=received, unchanged=unchanged, last=batch[-1].line)
-
-    def _hash(self, text: bytes) -> UUID:
-        return UUID(bytes=hashlib.blake2b(text, digest_size=16, key=self.hash_key).digest())
 
     def _unchanged(self, batch: list[Entry], hashes: list[UUID]) -> set[int]:
         """Find the lines that made their accounts what they are; an account that comes twice is read each time."""
@@ -386,22 +302,6 @@ def named_campaign(record: dict) -> str:
     """Give the campaign that a record names for its account, in canonical words or SmartCollect's; else nothing."""
     said = record.get("Campaign") or record.get("messaging")
     return said.strip()[:120] if isinstance(said, str) else ""
-
-
-def limits_of_files() -> Limits:
-    """Give the limits of a file (settings)."""
-    return Limits(settings.FILE_RECORD_LIMIT, settings.FILE_UNPACKED_LIMIT, settings.FILE_RATIO)
-
-
-def _key_reader(name: str) -> Callable[[bytes], str]:
-    """Make a reader of nothing but the reference."""
-    key = msgspec.defstruct("Key", [("reference", str | int | None, None)], rename={"reference": name})
-    decode = msgspec.json.Decoder(key).decode
-    return lambda text: _reference(decode(text).reference)
-
-
-def _reference(value: Any) -> str:
-    return str(value).strip() if isinstance(value, str | int) else ""
 
 
 def _changes(rows: list[tuple[Entry, Row]], outcomes: list[Outcome], room: int) -> list[dict]:

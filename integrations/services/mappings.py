@@ -10,7 +10,7 @@ from accounts.refusals import Refusal
 from integrations import formats
 from integrations.formats.check import check
 from integrations.models import FileFormat, HostConnection
-from integrations.services.intake import limits_of_files
+from integrations.services.entries import limits_of_files
 
 SAMPLE = 2**20
 """Bytes read of a sample."""

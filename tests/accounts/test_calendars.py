@@ -8,7 +8,7 @@ import zipcodes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import calendars
+from accounts import calendars, zips
 from accounts.calendars import (
     add_business_days,
     add_months,
@@ -25,7 +25,9 @@ from accounts.calendars import (
     valid_5d,
     zone_of_zip,
 )
-from tests.accounts import zip_zones
+from accounts.licensing import STATES
+from accounts.zips import residence, state_of_zip
+from tests.accounts import zip_tables
 
 FED_CLOSED = {
     2026: "01-01 01-19 02-16 05-25 06-19 09-07 10-12 11-11 11-26 12-25",
@@ -168,10 +170,46 @@ def test_the_zip_code_names_the_zone_and_not_the_state_rf_03(zip_code, zone):
 
 
 def test_the_table_of_zip_codes_says_what_the_zipcodes_package_says():
-    assert calendars.ZIP_ZONES.read_text() == zip_zones.written()
+    assert calendars.ZIP_ZONES.read_text() == zip_tables.zones()
     known = {row["zip_code"]: row["timezone"] for row in reversed(zipcodes.list_all())}
     assert [code for code, zone in known.items() if zone_of_zip(code) != (zone or None)] == []
     assert zone_of_zip("99999") is None
+
+
+def test_the_table_of_states_says_what_the_zipcodes_package_says_and_nothing_of_soldiers():
+    assert zips.ZIP_STATES.read_text() == zip_tables.states()
+    known = {row["zip_code"]: row["state"] for row in reversed(zipcodes.list_all())}
+    wrong = [code for code, state in known.items() if state_of_zip(code) != (state if state in STATES else "")]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("zip_code", "state"),
+    [
+        ("12207-1234", "NY"),
+        ("06390", "NY"),
+        ("06385", "CT"),
+        ("00501", "NY"),
+        ("20001", "DC"),
+        ("00901", "PR"),
+        ("09012", ""),
+        ("34004", ""),
+        ("00000", ""),
+        ("99999", ""),
+        ("", ""),
+        ("M5V 2T6", ""),
+    ],
+)
+def test_the_zip_code_names_the_state_st_02(zip_code, state):
+    assert state_of_zip(zip_code) == state
+
+
+@pytest.mark.parametrize(
+    ("said", "zip_code", "state"),
+    [("", "12207", "NY"), ("NJ", "12207", "NJ"), ("ny", "", "NY"), ("--", "12207", "NY"), ("ON", "M5V 2T6", "ON")],
+)
+def test_the_hosts_word_for_a_state_comes_first_then_the_zip_code(said, zip_code, state):
+    assert residence(said, zip_code) == state
 
 
 @pytest.mark.parametrize("zip_code", ["", "0", "00000", "ABCDE", "09012", "١٢٣٤٥"])

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.crypto import blind_index
 from accounts.models import Account, Consumer, ContactPoint, Event, Visit
-from accounts.placement import Contact, Person, Placement
+from accounts.placement import Contact, Part, Person, Placement
 from accounts.services.place import place_accounts
 from accounts.tenancy import acting_for
 from integrations.models import HostConnection
@@ -64,6 +64,43 @@ def place(*placements, now, host=None) -> list[str]:
 
 def kinds() -> list[tuple[str, int]]:
     return list(Event.objects.order_by("account_seq").values_list("kind", "account_seq"))
+
+
+def lives(**values) -> Person:
+    return msgspec.structs.replace(ADA, **values)
+
+
+def names(field: str) -> Part:
+    """Be an update that names one field of the person."""
+    return Part(frozenset(), frozenset({field}), frozenset())
+
+
+def state() -> str:
+    return Consumer.objects.get().state
+
+
+@pytest.mark.parametrize(
+    ("said", "zip_code", "kept"),
+    [("", "12207-0001", "NY"), ("NJ", "12207", "NJ"), ("ny", "07302", "NY"), ("??", "12207", "NY"), ("", "", "")],
+)
+def test_who_is_placed_without_a_state_has_that_of_the_zip_code_st_02_sol_01(acting, now, said, zip_code, kept):
+    for verdict, told in (("placed", placement(body_hash="0")), ("updated", newer(placement()))):
+        who = lives(state=said, zip=zip_code)
+        assert place(msgspec.structs.replace(told, person=who), now=now) == [verdict]
+        assert state() == kept
+
+
+def test_who_moves_takes_the_state_of_the_new_zip_code_unless_the_host_says_one(acting, now):
+    place(placement(person=lives(state="", zip="12207")), now=now)
+    told = newer(placement(person=lives(state="", zip="07302"), part=names("zip")))
+    place(told, now=now)
+    assert state() == "NJ"
+    told = newer(msgspec.structs.replace(told, person=lives(state="PA"), part=names("state")))
+    place(told, now=now)
+    assert state() == "PA"
+    told = newer(msgspec.structs.replace(told, person=lives(zip="07030"), part=names("zip")))
+    place(told, now=now)
+    assert state() == "PA"
 
 
 def test_a_new_account_lands_with_its_person_contacts_and_one_event(acting, now):

@@ -133,8 +133,13 @@ def point(acting, account) -> ContactPoint:
 @pytest.fixture
 def mail(account, point, others_account, provider, now) -> Message:
     """A mail about the account, as it stands when the provider has taken it."""
+    return make_mail(account, provider, now=now)
+
+
+def make_mail(account, provider, *, now, cause="x") -> Message:
+    point = account.consumer.contact_points.get(kind="email")
     made = outbox.queue(
-        template="payment_failed", consumer=account.consumer, contact_point=point, account=account, cause="x",
+        template="payment_failed", consumer=account.consumer, contact_point=point, account=account, cause=cause,
         language="en", facts={"name": "Jane", "outcome": "declined", "amount": "$1", "rows": []}, now=now,
     )  # fmt: skip
     Message.objects.filter(pk=made.pk).update(provider_id=f"<{made.pk.hex}@{provider.domain}>", status="sent")

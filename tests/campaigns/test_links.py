@@ -140,3 +140,14 @@ def test_codes_are_asked_about_so_often_and_no_more(reader):
     answers = {visitor.post("/verify/", {"code": "AAAA-AAAA"}).status_code for _time in range(PROOFS_PER_HOUR)}
     assert answers == {200}
     assert visitor.post("/verify/", {"code": "AAAA-AAAA"}).status_code == 429
+
+
+def test_codes_tried_from_the_addresses_of_one_ipv6_line_count_as_one(reader):
+    from campaigns.views import PROOFS_PER_HOUR
+
+    def tried(address: str) -> int:
+        return Visitor(reader.agency, REMOTE_ADDR=address).post("/verify/", {"code": "AAAA-AAAA"}).status_code
+
+    assert {tried(f"2001:db8:7:7::{number + 1:x}") for number in range(PROOFS_PER_HOUR)} == {200}
+    assert tried("2001:db8:7:7:ffff::1") == 429
+    assert tried("2001:db8:7:8::1") == 200

@@ -11,11 +11,11 @@ from django.test import Client
 
 from accounts import clock
 from accounts.models import Event
-from accounts.tenancy import acting_for
+from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns.models import MailEvent, MailProvider, Message
 from campaigns.services import send, track
 from payments.models import Notice
-from tests.campaigns.conftest import make_plan, run, told, wait_for
+from tests.campaigns.conftest import make_mail, make_plan, run, told, wait_for
 from tests.campaigns.test_send import queue
 from tests.staff import member, signed_in
 
@@ -66,6 +66,25 @@ def tell(provider, message, event, now, **more) -> None:
     assert post(provider, signed(provider, message, event, **more)).status_code == 200
     track.apply(now=now + dt.timedelta(hours=1))
     message.refresh_from_db()
+
+
+def test_a_code_waits_for_a_second_of_news_at_most_and_each_agency_has_its_turn(
+    agency, others_account, provider, others_provider, account, now, monkeypatch
+):
+    for one, its in ((account, provider), (others_account, others_provider)):
+        with acting_for(one.agency):
+            for cause in ("1", "2"):
+                assert (
+                    post(its, signed(its, make_mail(one, its, now=now, cause=cause), "failed", **BOUNCE)).status_code
+                    == 200
+                )
+    seconds = iter((0, 0, 1))
+    monkeypatch.setattr("accounts.clock.monotonic", lambda: next(seconds))
+    assert track.apply(now=now) == 2
+    with acting_for(ALL_AGENCIES):
+        applied = MailEvent.objects.exclude(applied_at=None)
+        assert set(applied.values_list("agency_id", flat=True)) == {account.agency_id, others_account.agency_id}
+        assert MailEvent.objects.filter(applied_at=None).count() == 2
 
 
 def test_a_delivered_message_is_told_once_however_often_the_webhook_comes(sent, provider, now):

@@ -142,6 +142,7 @@ def test_the_health_of_a_connection_is_its_queue_and_its_answers(caller, account
     found = caller.get(f"{at}/health").json()
     assert (found["is_active"], found["waiting"], found["parked"], found["answers"]) == (True, 1, 0, 0)
     assert found["oldest_at"] == "2026-12-01T15:00:00Z"
+    assert (found["taken"], found["added"]) == (0, 1)
 
 
 def test_a_connection_that_is_off_gets_no_deliveries_and_executes_nothing_and_on_again_hears_what_it_missed(

@@ -52,6 +52,14 @@ FORMS = {
 }
 
 
+def test_a_record_without_a_state_has_that_of_its_zip_code_st_02_sol_01(host, acting):
+    host.send(record("1", Address={"Zip": "12207"}), record("2", Address={"Zip": "12207", "State": "NJ"}))
+    states = Consumer.objects.order_by("host_consumer_id").values_list("state", flat=True)
+    assert list(states) == ["NY", "NJ"]
+    host.send(change("1", Address={"Zip": "02108"}), change("2", Address={"Zip": "02108"}), kind="update")
+    assert list(states.all()) == ["MA", "NJ"]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_placement_file_lands_in_every_form(host, acting, form):
     write, packed = FORMS[form]

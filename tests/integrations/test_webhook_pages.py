@@ -1,12 +1,16 @@
 """Staff keep webhook endpoints, watch the stream and the health of receivers, and see nothing of another agency."""
 
 import ipaddress
+import uuid
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.tenancy import acting_for
-from integrations.models import Delivery, HostConnection, WebhookEndpoint
+from accounts import events
+from accounts.tenancy import acting_for, uuid7
+from integrations.models import Delivery, DeliveryAttempt, HostConnection, WebhookEndpoint
 from integrations.services import redeliver
 from integrations.services.drain import Drain
 from tests.integrations.test_drain import Clock, tell
@@ -94,6 +98,42 @@ def test_the_stream_and_the_health_show_ones_own_agency_only(desk, account, othe
     assert rows["SCollect"].waiting == 1
     with acting_for(account.agency):
         assert redeliver.dead_letters(HostConnection.objects.get()).count() == 0
+
+
+def backlog(account, *, waiting: int, told: int) -> None:
+    """Let deliveries to the host wait that were made a while ago, and one that is new; tell so many just now."""
+    with acting_for(account.agency):
+        host = HostConnection.objects.get()
+        for number in range(waiting + told + 1):
+            with transaction.atomic():
+                event = events.record("page.viewed", account=account, now=timezone.now())
+            is_old, is_told = number < waiting + told, waiting <= number < waiting + told
+            row = Delivery.objects.create(
+                id=uuid.UUID(int=uuid7().int - ((90_000 if is_old else 0) << 80)),  # in milliseconds
+                connection=host, event=event, account=account, sequence=number, lane=0,
+                status="delivered" if is_told else "waiting", next_at=timezone.now(), created_at=timezone.now(),
+            )  # fmt: skip
+            for status in (503, 200) if is_told else (503,):
+                DeliveryAttempt.objects.create(
+                    delivery=row, at=timezone.now(), duration_ms=1, status=status, request={}, request_sha256=""
+                )
+
+
+def test_the_health_says_when_a_queue_will_be_empty_that_is_told_faster_than_it_grows(desk, account, others_account):
+    backlog(account, waiting=6, told=3)
+    backlog(others_account, waiting=20, told=9)
+    answer = desk.get(reverse("admin:integrations_delivery_health"))
+    (row,) = (row["one"] for row in answer.context["rows"])
+    assert (row.waiting, row.taken, row.added, row.minutes_left) == (7, 3, 1, 4)
+    assert "empty in about 4 min" in answer.content.decode()
+
+
+def test_a_queue_that_does_not_shrink_has_no_end_in_sight(desk, account):
+    backlog(account, waiting=6, told=1)
+    answer = desk.get(reverse("admin:integrations_delivery_health"))
+    (row,) = (row["one"] for row in answer.context["rows"])
+    assert (row.waiting, row.taken, row.added, row.minutes_left) == (7, 1, 1, None)
+    assert "empty in about" not in answer.content.decode()
 
 
 def test_who_may_not_see_deliveries_sees_neither_page(agency):

@@ -3,6 +3,7 @@
 import datetime as dt
 import socket
 import time
+import uuid
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -12,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from accounts import events
 from accounts.tenancy import acting_for
-from integrations.models import Delivery, HostConnection
+from integrations.models import Delivery, DeliveryAttempt, HostConnection
 from payments.models import Method, Payment
 
 SITE = {"HTTP_HOST": "localhost"}
@@ -147,6 +148,22 @@ def test_metrics_count_what_waits_in_all_agencies_and_since_when(client, account
     assert 90 <= oldest["host_unreachable"] < 150
 
 
+def test_metrics_tell_whether_a_queue_shrinks_in_all_agencies(client, account, others_account):
+    for one, statuses in ((account, (200, 503)), (others_account, (200, 204))):
+        with acting_for(one.agency_id):
+            row = delivery(one, status="waiting", minutes=10)
+            for status in statuses:
+                DeliveryAttempt.objects.create(
+                    delivery=row, at=timezone.now(), duration_ms=1, status=status, request={}, request_sha256=""
+                )
+            old = uuid.UUID(int=row.pk.int - (90_000 << 80))  # made a minute and a half before
+            Delivery.objects.create(
+                id=old, connection=row.connection, event=row.event, account=None, sequence=1, lane=0,
+                next_at=row.next_at, created_at=row.created_at,
+            )  # fmt: skip
+    assert gauges(client)["quittance_last_minute"] == {"delivery_told": 3, "delivery_added": 2}
+
+
 def test_a_scrape_asks_the_database_few_questions(client, db, django_assert_max_num_queries):
     with django_assert_max_num_queries(4):  # savepoint, time-out, the one question, release
         gauges(client)
@@ -157,6 +174,7 @@ def test_metrics_are_given_without_the_queues_when_the_database_is_gone(client, 
     assert gauges(client) == {
         "quittance_waiting": {},
         "quittance_oldest_seconds": {},
+        "quittance_last_minute": {},
         "quittance_queues_known": {"": 0},
     }
 

@@ -75,6 +75,20 @@ def test_after_five_wrong_passwords_the_right_one_waits_too(user, visitor):
     assert "_auth_user_id" not in visitor.session
 
 
+def test_wrong_passwords_are_counted_by_line_and_shut_out_nobody_elses(user, agency, visitor):
+    def enters(address: str, name: str) -> bool:
+        here = Client(HTTP_HOST="localhost", REMOTE_ADDR=address)
+        return enter(here, name, PASSWORD if name == user.username else "wrong").status_code == 302
+
+    for line in ("::ffff:198.51.100.1", "2001:db8:7:7::1"):
+        assert not any(enters(line, f"nobody{number}") for number in range(20))
+        assert not enters(line, user.username)
+    assert not enters("2001:db8:7:7:ffff::2", user.username)
+    # A server that listens on both kinds of addresses sees those of the fourth version so.
+    assert enters("::ffff:198.51.100.2", user.username)
+    assert enters("2001:db8:7:8::1", user.username)
+
+
 @pytest.mark.parametrize("name", ["account_signup", "account_reset_password", "account_email"])
 def test_there_is_no_sign_up_and_no_password_by_mail(name):
     with pytest.raises(NoReverseMatch):
