@@ -41,7 +41,7 @@ def once(
     :raises Refuse: 400 without a usable key; 409 `idempotency_running`; 422 `idempotency_mismatch`.
     """
     name = _name(request)
-    digest = _digest(request, body)
+    digest = digest_of(request, body)
     with transaction.atomic():
         if not _alone(key.pk, name):
             raise _running()
@@ -75,7 +75,7 @@ def in_steps(
     :raises Refuse: as `once`.
     """
     name = _name(request)
-    digest = _digest(request, body)
+    digest = digest_of(request, body)
     with _holding(key.pk, name) as alone:
         if not alone:
             raise _running()
@@ -111,7 +111,8 @@ def _running() -> Refuse:
     return Refuse(409, "idempotency_running", said, wait=1)
 
 
-def _digest(request: HttpRequest, body: bytes) -> str:
+def digest_of(request: HttpRequest, body: bytes) -> str:
+    """Tell one request from another: its method, its whole address, its body."""
     return hashlib.sha256(b"\n".join([request.method.encode(), request.get_full_path().encode(), body])).hexdigest()
 
 

@@ -25,7 +25,7 @@ from accounts.known import Known, known
 from accounts.refusals import Refusal
 from accounts.tenancy import Row, acting_for
 from integrations import keys
-from integrations.api.again import once
+from integrations.api.again import HEADER, digest_of, once
 from integrations.api.bodies import Form, Refuse, decode, read_body
 from integrations.models import ApiKey
 
@@ -148,8 +148,12 @@ class Endpoint(APIView):
 
     @property
     def asked_as(self) -> uuid.UUID:
-        """Give the id of what this write makes, where a service takes one: the same for the same Idempotency-Key."""
-        return uuid.uuid5(self.key.pk, self.request.headers.get("Idempotency-Key", ""))
+        """Give the id of what this write makes, where a service takes one: the same for the same request and its name.
+
+        What is written outlives the answer that is kept: a name that is used again later means what it says then.
+        """
+        http = self.request._request
+        return uuid.uuid5(self.key.pk, f"{http.headers.get(HEADER, '')}\n{digest_of(http, self.body)}")
 
     # What was sent ----------------------------------------------------------------------------------------------
 

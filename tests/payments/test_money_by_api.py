@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from accounts.models import Event
+from integrations.models import IdempotencyKey
 from payments.models import LedgerEntry, Method, Payment, Postdate, Refund
 from payments.rules import routing
 from payments.services import meters, route
@@ -13,7 +14,7 @@ from tests.conftest import NOW
 from tests.integrations.api_caller import Caller, codes, refusal
 from tests.payments.test_batches import DUE, serve
 from tests.payments.test_mirror import debited
-from tests.payments.test_settle import undecided
+from tests.payments.test_settle import LATER, undecided
 
 OURS = {routing.RouteKey("ach", "immediate"): routing.Route("portal", "portal")}
 
@@ -47,6 +48,28 @@ def test_a_small_refund_is_given_back_at_once_and_once(open_shop):
     assert sum(LedgerEntry.objects.filter(payment=payment).values_list("amount_cents", flat=True)) == 0
     assert codes(caller.post(at, wish)) == [("/amount_cents", "refund_too_much")]
     assert caller.get(f"accounts/{open_shop.account.pk}").json()["owed_cents"] == 975_00
+
+
+def test_a_refunds_key_used_again_when_its_answer_is_forgotten_means_what_it_says_then(shop):
+    caller, payment = Caller(shop.agency), shop.confirm(shop.checkout())
+    second = shop.confirm(shop.checkout(now=LATER), now=LATER)
+    wish = {"amount_cents": 60_00, "reason": "Paid twice."}
+
+    def a_week_later(row: Payment, **values) -> dict:
+        IdempotencyKey.objects.update(expires_at=NOW)
+        answer = caller.post(f"payments/{row.pk}/refunds", wish | values, Idempotency_Key="back-1")
+        assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (201, False)
+        return answer.json()
+
+    first = a_week_later(payment)
+    less, there = a_week_later(payment, amount_cents=40_00), a_week_later(second)
+    assert a_week_later(payment)["id"] == first["id"], "the very same is not given back twice"
+    assert [(one["payment"], one["amount_cents"], one["status"]) for one in (first, less, there)] == [
+        (str(payment.pk), 60_00, "done"),
+        (str(payment.pk), 40_00, "done"),
+        (str(second.pk), 60_00, "done"),
+    ]
+    assert given_back(shop) == [60_00, 40_00, 60_00]
 
 
 def test_above_the_limit_another_key_approves_or_rejects(shop):
