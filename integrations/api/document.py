@@ -1,6 +1,7 @@
 """One decorator that says what an operation needs and answers: the document is made of it, and so is the check."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -85,6 +86,7 @@ def operation(
     examples: Sequence[OpenApiExample] = (),
     once: bool = False,
     steps: bool = False,
+    goes_on: bool = False,
     found: bool = True,
 ) -> Callable:
     """Describe a handler and give it its scope.
@@ -92,9 +94,10 @@ def operation(
     :param answers: the serializer of the answer, or a map of media types.
     :param once: a write: an Idempotency-Key is needed, and the same one gives the same answer.
     :param steps: such a write that commits in several steps or uses the network.
+    :param goes_on: one in steps that may be begun again: where the answer was lost, asking again does what is left.
     :param found: an address with an id, which may not be there.
     """
-    once = once or steps
+    once = once or steps or goes_on
     texts: dict[int, list[str]] = {}
     given = [ALWAYS, {404: NOT_FOUND} if found else {}, QUERY, FORM if form is not None or once else {}]
     for more in [*given, WRITTEN if once else {}, STEPS if steps else {}, problems or {}]:
@@ -131,7 +134,9 @@ def operation(
     )
 
     def decorate(handler: Callable) -> Callable:
-        run = (written(handler, how=in_steps) if steps else written(handler)) if once else handler
+        run = written(handler) if once else handler
+        if steps or goes_on:
+            run = written(handler, how=partial(in_steps, goes_on=goes_on))
         run.scope, run.once = scope, once
         return document(run)
 

@@ -93,7 +93,7 @@ class PlaceAccounts(Accounts):
         ),
         form=RecordsForm,
         answers=Placed,
-        once=True,
+        goes_on=True,
         examples=[
             example("One record", {"connection": "0193825e-6ac0-7c1f-8a3e-5b1f0c9d2a02", "records": [RECORD]}),
             example("It landed", ANSWER, status=200),

@@ -1,18 +1,22 @@
 """Money given back, stopped and sent in batches by API: two keys where two people are needed, once if repeated."""
 
 import hashlib
+import time
 
 import pytest
 import time_machine
+from django.db import transaction
 
-from accounts.models import Event
+from accounts.models import Account, Event
 from integrations.models import IdempotencyKey
-from payments.models import LedgerEntry, Method, Payment, Postdate, Refund
+from payments.models import BatchItem, LedgerEntry, Method, Payment, PaymentBatch, Postdate, Refund
 from payments.rules import routing
-from payments.services import meters, route
-from tests.conftest import NOW
+from payments.services import batch_posting, batches, meters, route
+from payments.services.locks import lock_account
+from tests.conftest import NOW, make_account
 from tests.integrations.api_caller import Caller, codes, refusal
 from tests.payments.test_batches import DUE, serve
+from tests.payments.test_due_races import in_thread
 from tests.payments.test_mirror import debited
 from tests.payments.test_settle import LATER, undecided
 
@@ -162,6 +166,66 @@ def test_a_batch_is_collected_edited_approved_exported_and_posted(shop, monkeypa
     assert [one["amount_cents"] for one in paid] == [125_00, 125_00]
     assert {one["status"] for one in paid} == {"succeeded"}
     assert Event.objects.filter(kind="batch.posted").count() == 1
+
+
+def exported(shop, monkeypatch, clock) -> tuple[Caller, str, list[BatchItem]]:
+    """Export a batch of three accounts and more by API; give who posts it, where, and its items in their order."""
+    first = shop.account
+    for reference in ("B", "C"):
+        shop.account = make_account(shop.agency, reference=reference, sol_status="live")
+        shop.confirm(shop.checkout(bank="000123456789"))
+    shop.account = first
+    serve(shop, monkeypatch)
+    clock.move_to(DUE)
+    clerk, approver = Caller(shop.agency), Caller(shop.agency)
+    batch = clerk.post("batches", {"method": "ach", "until": "2027-01-04"}).json()
+    at = f"batches/{batch['id']}"
+    assert approver.post(f"{at}/approve").json()["status"] == "approved"
+    assert approver.post(f"{at}/export", {"format": "csv"}).json()["status"] == "exported"
+    items = list(batches.standing_items(PaymentBatch.objects.get()))
+    assert [item.account.reference for item in items[:3]] == ["100234", "B", "C"]
+    return clerk, at, items
+
+
+def posted() -> list[str]:
+    return [one.account.reference for one in batches.standing_items(PaymentBatch.objects.get()).filter(status="posted")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_posting_that_breaks_off_keeps_what_it_posted_and_the_same_request_goes_on(open_shop, monkeypatch, clock):
+    clerk, at, items = exported(open_shop, monkeypatch, clock)
+    real, third = batch_posting._post_item, items[2].pk
+
+    def dies(pk, now):
+        if pk == third:
+            raise RuntimeError("power cut")
+        real(pk, now)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_posting, "_post_item", dies)
+        assert clerk.post(f"{at}/post", Idempotency_Key="post").status_code == 500
+    assert posted() == ["100234", "B"]
+    again = clerk.post(f"{at}/post", Idempotency_Key="post")
+    assert (again.status_code, again.json()["status"]) == (200, "posted")
+    assert clerk.post(f"{at}/post", Idempotency_Key="post").content == again.content
+    assert len(posted()) == len(items) == Payment.objects.filter(status="succeeded").count()
+    assert Event.objects.filter(kind="batch.posted").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_posting_holds_no_account_longer_than_its_own_item(open_shop, monkeypatch, clock):
+    clerk, at, items = exported(open_shop, monkeypatch, clock)
+    with transaction.atomic():
+        lock_account(items[2].account_id)
+        posting, answers = in_thread(lambda: clerk.post(f"{at}/post"))
+        for _look in range(200):
+            if len(posted()) == 2:
+                break
+            time.sleep(0.05)
+        assert posted() == ["100234", "B"]
+        Account.objects.select_for_update(nowait=True).get(pk=items[0].account_id)
+    posting.join(20)
+    assert answers[0].json()["status"] == "posted"
 
 
 def test_what_is_taken_out_of_a_batch_leaves_one_that_can_be_cancelled_when_empty(shop, monkeypatch, clock):
