@@ -13,6 +13,7 @@ from integrations import keys
 from integrations.api import samples
 from integrations.api.again import HEADER, in_steps
 from integrations.api.base import written
+from integrations.api.bodies import LENGTH_REQUIRED
 
 assert HEADER == "Idempotency-Key", "the document names it"
 
@@ -59,6 +60,7 @@ ALWAYS = {
 NOT_FOUND = "`not_found`: none of yours; another agency's is not there either."
 FORM = {
     400: "`malformed_json`, `duplicate_field`.",
+    411: LENGTH_REQUIRED,
     413: "`too_large`: more than 1 MB, unpacked.",
     415: "`unsupported_media_type`: send application/json.",
     422: "`invalid`: fields are not right, each with its code: `unknown_field`, `required`, `not_an_integer` ...",

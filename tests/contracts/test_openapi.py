@@ -45,7 +45,7 @@ def test_openapi_document_is_of_version_3_1_and_names_every_refusal_as_a_problem
     document = read(generated)
     assert document["openapi"] == "3.1.0"
     answers = document["paths"][PUSH]["post"]["responses"]
-    assert sorted(answers) == ["200", "400", "401", "403", "404", "413"]
+    assert sorted(answers) == ["200", "400", "401", "403", "404", "411", "413"]
     assert {kind for status, answer in answers.items() if status != "200" for kind in answer["content"]} == {
         "application/problem+json"
     }
