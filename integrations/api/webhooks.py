@@ -258,5 +258,5 @@ class TryEndpoint(Endpoint):
         row = stored(endpoint_id)
         self.read(Nothing)
         if row.removed_at is not None:
-            raise Refuse(409, "endpoint_removed", "This endpoint was removed: make another one.")
+            made([endpoints.removed()])
         return answer(endpoints.test(endpoint=row, now=self.now)._asdict())

@@ -351,6 +351,30 @@ def test_a_removed_endpoint_has_no_secret_and_what_waited_for_it_is_skipped(hook
     assert statuses(endpoint) == ["skipped"]
 
 
+def test_a_removed_endpoint_is_told_nothing_again(hook, other_hook, account, acting, no_hosts, clock):
+    gone, other = listen(acting, hook.url, clock.now), listen(acting, other_hook.url, clock.now, name="Other")
+    for _ in range(3):
+        tell("page.viewed", account=account, now=clock.now)
+    drain(clock)
+    stretches = [redeliver.redeliver(to=to, first=1, last=None, by="staff:1", now=clock.now) for to in (gone, other)]
+    assert endpoints.remove(endpoint=gone, by="staff:1", now=clock.now)
+    clock.pass_(2)
+    drain(clock)
+    assert [row.done_at for row in Redelivery.objects.order_by("pk")] == [clock.now, clock.now]
+    assert [row.told for row in Redelivery.objects.filter(pk__in=[one.pk for one in stretches]).order_by("pk")] == [
+        0,
+        3,
+    ]
+    assert redeliver.replay_all(Delivery.objects.all(), now=clock.now) == 3
+    (refusal,) = redeliver.replay(fresh(gone).deliveries.first(), now=clock.now)
+    assert refusal.code == "endpoint_removed"
+    (refusal,) = redeliver.redeliver(to=fresh(gone), first=1, last=None, by="staff:1", now=clock.now)
+    assert refusal.code == "endpoint_removed"
+    drain(clock)
+    assert statuses(gone) == ["delivered"] * 3
+    assert (len(hook.requests), len(other_hook.requests)) == (3, 9)
+
+
 # Where an address may lead --------------------------------------------------------------------------------------
 
 OUTSIDE = ["8.8.8.8", "2606:4700::1111"]
