@@ -191,7 +191,10 @@ class DeliverAgain(Endpoint):
         "deliver_again",
         "Deliver again",
         scope="webhooks:write",
-        said="The same event with the same id; what waited behind it follows.",
+        said=(
+            "The same event with the same id; what waited behind it follows. One that waits for its next try goes at "
+            "once, and a receiver that is down is probed by it."
+        ),
         form=Nothing,
         answers=DeliveryShown,
         once=True,

@@ -41,19 +41,24 @@ def replay(delivery: Delivery, *, now: datetime) -> list[Refusal]:
 
 
 def replay_all(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
-    """Send these again, each with the same event id; those that wait already go on waiting.
+    """Send these again now, each with the same event id, also those that wait for their next try.
 
-    What an endpoint that was removed was told stays as it is: it would wait for ever.
+    Whoever is down is probed now. What an endpoint that was removed was told stays as it is: it would wait for ever.
     """
     with transaction.atomic():
-        of = WebhookEndpoint.objects.filter(pk__in=deliveries.order_by().values("endpoint"), removed_at=None)
-        there = [row.pk for row in of.select_for_update(no_key=True)]
-        told = deliveries.filter(Q(endpoint=None) | Q(endpoint__in=there))
-        count = told.exclude(status=Delivery.Status.WAITING).update(
-            status=Delivery.Status.WAITING, next_at=now, decided_at=None, attempts=0, reason=""
-        )
+        for model, name in ((HostConnection, "connection"), (WebhookEndpoint, "endpoint")):
+            theirs = model.objects.filter(pk__in=deliveries.order_by().values(name))
+            theirs.exclude(unreachable_since=None).update(probe_at=now)
+        count = _again(deliveries, now)
         transaction.on_commit(events.nudge)
     return count
+
+
+def _again(deliveries: QuerySet[Delivery], now: datetime) -> int:
+    of = WebhookEndpoint.objects.filter(pk__in=deliveries.order_by().values("endpoint"), removed_at=None)
+    there = [row.pk for row in of.select_for_update(no_key=True)]
+    told = deliveries.filter(Q(endpoint=None) | Q(endpoint__in=there))
+    return told.update(status=Delivery.Status.WAITING, next_at=now, decided_at=None, attempts=0, reason="")
 
 
 def skip(delivery: Delivery, *, reason: str, actor: str, now: datetime) -> bool:
@@ -185,7 +190,7 @@ def _advance(row: Redelivery, now: datetime, limit: int) -> set[int]:
     known = Delivery.objects.filter(
         connection_id=row.connection_id, endpoint_id=row.endpoint_id, event__in=[event.pk for event in found]
     )
-    replay_all(known, now=now)
+    _again(known, now)
     write_rows(Delivery, again, skip_known=True)
     row.position = found[-1].sequence if len(found) == limit else min(row.last, end)
     row.told += len(again)

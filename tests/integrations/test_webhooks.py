@@ -14,8 +14,9 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import http
 from integrations.hosts import Request
 from integrations.models import Delivery, DeliveryAttempt, HostConnection, Redelivery, WebhookEndpoint
-from integrations.services import endpoints, judge, redeliver
+from integrations.services import endpoints, judge, parcels, redeliver
 from integrations.services.drain import Drain
+from integrations.services.route import LANES, route
 from payments.models import Method
 from tests.conftest import make_account
 from tests.integrations.test_drain import PAYMENT, Clock, bank_method, tell
@@ -284,6 +285,47 @@ def test_what_an_endpoint_refuses_is_parked_with_its_answer(hook, account, no_ho
         parked = endpoint.deliveries.get()
         assert parked.log.get().status == 422
     assert (parked.status, parked.reason) == ("parked", "HTTP 422")
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_what_waits_for_its_next_try_goes_at_once_when_it_is_asked_for_again(
+    hook, account, acting, no_hosts, clock, down
+):
+    """With the circuit open and, where the others of the endpoint are fine, closed."""
+    endpoint = listen(acting, hook.url, clock.now, kinds=["page.*"])
+    other = make_account(acting, consumer=account.consumer, reference="X1")
+    hook.refuse = lambda body: 500 if b"poison" in body else None
+    tell("page.viewed", account=account, now=clock.now, page="poison")
+    while True:
+        if not down:
+            tell("page.viewed", account=other, now=clock.now)
+        drain(clock)
+        first, row = endpoint.deliveries.order_by("sequence").first(), fresh(endpoint)
+        if first.next_at - clock.now > dt.timedelta(minutes=45):
+            break
+        clock.now = max(first.next_at, row.probe_at or first.next_at) + dt.timedelta(seconds=1)
+    assert ((row.unreachable_since is not None), first.status) == (down, "waiting")
+    hook.refuse = lambda body: None
+    assert redeliver.replay(first, now=clock.now) == []
+    drain(clock)
+    assert set(statuses(endpoint)) == {"delivered"}
+    assert fresh(endpoint).unreachable_since is None
+
+
+@pytest.mark.parametrize("status", ["waiting", "parked"])
+def test_what_is_asked_for_again_while_it_fails_is_due_again_at_once(account, acting, no_hosts, clock, status):
+    endpoint = listen(acting, "http://127.0.0.1:9/", clock.now)
+    tell("page.viewed", account=account, now=clock.now)
+    route(now=clock.now)
+    endpoint.deliveries.update(attempts=6, next_at=clock.now)
+    (parcel,) = parcels.claim(range(LANES), known=[], blocked=[], now=clock.now, limit=10)
+    redeliver.replay(endpoint.deliveries.get(), now=clock.now)
+    tried = parcels.Attempt(parcel, status, clock.now + dt.timedelta(hours=1), "HTTP 500", 500, 1.0, "")
+    parcels.settle([tried], now=clock.now)
+    row = endpoint.deliveries.get()
+    assert (row.status, row.attempts, row.next_at) == ("waiting", 0, clock.now)
+    parcels.settle([tried._replace(status="delivered", http_status=200)], now=clock.now)
+    assert statuses(endpoint) == ["delivered"]
 
 
 def test_a_stretch_is_told_again_from_a_position_also_what_was_never_told(hook, account, no_hosts, clock, monkeypatch):
