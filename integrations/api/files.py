@@ -96,7 +96,7 @@ def refusals(*codes: int) -> dict:
         401: "`invalid_credentials`: not the connection's key.",
         403: "`address_not_allowed`: the key is right, the address is not.",
         404: "`not_found`: no such connection or file.",
-        409: "`already_claimed`: a file is given out once.",
+        409: "`already_claimed`: more than 24 hours ago.",
         410: "`gone`: the content was removed.",
         411: LENGTH_REQUIRED,
         413: "`too_large`: more bytes than a file may have.",
@@ -243,12 +243,15 @@ class FileErrors(HostEndpoint):
 
 
 class ClaimFile(HostEndpoint):
-    """Give a file out, once."""
+    """Give a file out."""
 
     @extend_schema(
         operation_id="claim_file",
         summary="Claim an outgoing file",
-        description="Its content, once: whoever comes second gets `already_claimed`.",
+        description=(
+            "Its content; `bytes` and `sha256` of the file say whether all of it came. For 24 hours after the first"
+            " claim it may be claimed again, the same bytes with the same event ids; then it is `already_claimed`."
+        ),
         request=None,
         responses={**NDJSON, **refusals(401, 403, 404, 409, 410, 411)},
     )
