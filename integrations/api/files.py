@@ -99,7 +99,8 @@ def refusals(*codes: int) -> dict:
         409: "`already_claimed`: more than 24 hours ago.",
         410: "`gone`: the content was removed.",
         411: LENGTH_REQUIRED,
-        413: "`too_large`: more bytes than a file may have.",
+        413: "`too_large`: more bytes than a file, or a body, may have.",
+        422: "`invalid`: fields are not right, each with its code.",
         507: "`no_room`: the portal's disk is nearly full; try later.",
     }
     return {
@@ -282,7 +283,7 @@ class Extractions(HostEndpoint):
             " claim it. No new activity: an empty file."
         ),
         request=ExtractionAsked,
-        responses={201: FileShown, **refusals(400, 401, 403, 404, 411)},
+        responses={201: FileShown, **refusals(400, 401, 403, 404, 411, 413, 422)},
     )
     def post(self, request: Request, connection_id: UUID) -> Response:
         form = ExtractionAsked(data=decode(read_body(request._request, limit=SMALL) or b"{}"))

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.tenancy import acting_for
+from integrations.api.base import OneKind
 from integrations.api.bodies import LENGTH_REQUIRED, Refuse, read_body
 from integrations.models import HostConnection
 from integrations.services import receive
@@ -138,6 +139,7 @@ class PushAccounts(APIView):
 
     authentication_classes = [InboundKey]
     permission_classes = [IsAuthenticated]
+    content_negotiation_class = OneKind
 
     @extend_schema(
         operation_id="push_accounts",

@@ -244,7 +244,7 @@ class TryEndpoint(Endpoint):
         "test_webhook_endpoint",
         "Send a signed test to a webhook endpoint",
         scope="webhooks:write",
-        said="`webhook.tested`, which is no event; the answer says what came back.",
+        said="`webhook.tested`, which is no event, in the form of events; the answer says what came back.",
         form=Nothing,
         answers=TriedShown,
         steps=True,

@@ -124,8 +124,7 @@ def remove(*, endpoint: WebhookEndpoint, by: str, now: datetime) -> bool:
 def test(*, endpoint: WebhookEndpoint, now: datetime) -> Tested:
     """Send a signed `webhook.tested` that is no event, and say what came back."""
     speaker = endpoint_of(endpoint, lambda: now)
-    body = webhooks.tested(endpoint.pk, now)
-    request = speaker.request(f"test-{endpoint.pk}-{int(now.timestamp())}", body)
+    request = speaker.request(f"test-{endpoint.pk}-{int(now.timestamp())}", [webhooks.tested(endpoint.pk, now)])
     heard = http.ask(request, timeout=settings.HOST_TIMEOUT, answer_limit=settings.WEBHOOK_ANSWER_LIMIT)
     return Tested(200 <= heard.status < 300, heard.status, heard.error, heard.duration_ms)
 

@@ -15,6 +15,7 @@ from integrations.models import FileFormat, HostConnection, HostFile
 from integrations.services import extract, files, intake, receive
 from payments.models import HostItem
 from settlements.models import IndividualOffer
+from tests.contracts.documented import differences
 from tests.integrations.file_cast import FileHost, change, ndjson, record
 
 pytestmark = pytest.mark.django_db
@@ -410,6 +411,17 @@ def test_activity_is_extracted_once_and_claimed_for_a_day(host, other_host, acti
     ranged = extract(since="2020-01-01T00:00:00Z", until="2099-01-01T00:00:00Z")[1]
     assert len(ranged) == 3
     assert extract()[1] == []
+
+
+def test_what_is_wrong_with_an_asked_extraction_is_said_as_the_document_says(host):
+    address = host.path.removesuffix("/files") + "/extractions"
+    for body, said in (
+        (b'{"since": "yesterday"}', (422, "invalid")),
+        (b'{"since": "' + b"x" * 20_000 + b'"}', (413, "too_large")),
+    ):
+        answer = host.client.post(address, body, content_type="application/json", headers=host.headers())
+        assert (answer.status_code, answer.json()["code"]) == said
+        assert differences("POST", address, answer) == []
 
 
 def test_a_file_whose_download_broke_off_is_claimed_again_whole(host, acting, now, settings):

@@ -276,6 +276,30 @@ def test_an_endpoint_that_says_gone_is_suspended_at_once_and_nothing_is_parked(h
     assert statuses(endpoint)[0] == "waiting"
 
 
+def test_a_yes_with_a_long_body_is_a_yes_and_a_long_no_stays_one(hook, account, acting, no_hosts, clock, settings):
+    settings.WEBHOOK_ANSWER_LIMIT = 1_000
+    endpoint = listen(acting, hook.url, clock.now)
+    hook.say = lambda body: b"x" * 3_000_000
+    hook.answers = [200, 201, 422]
+    assert endpoints.test(endpoint=endpoint, now=clock.now)[:3] == (True, 200, "")
+    for _ in range(2):
+        tell("page.viewed", account=account, now=clock.now)
+    drain(clock)
+    assert statuses(endpoint) == ["delivered", "parked"]
+    log = DeliveryAttempt.objects.order_by("id")
+    assert [(one.status, one.answer[:5]) for one in log] == [(201, "xxxxx"), (422, "xxxxx")]
+    assert fresh(endpoint).failures == 0
+
+
+@pytest.mark.parametrize(("most", "form"), [(1, "webhook.tested"), (2, "events")])
+def test_a_test_has_the_form_that_the_endpoints_events_have(hook, account, acting, clock, most, form):
+    endpoint = listen(acting, hook.url, clock.now, most=most)
+    assert endpoints.test(endpoint=endpoint, now=clock.now).ok
+    assert hook.verified(endpoint.secret_text)["type"] == form
+    (said,) = hook.events()
+    assert (said["type"], said["data"]) == ("webhook.tested", {"endpoint": str(endpoint.pk)})
+
+
 def test_what_an_endpoint_refuses_is_parked_with_its_answer(hook, account, no_hosts, clock):
     endpoint = listen(account.agency, hook.url, clock.now)
     hook.answers = [422]
