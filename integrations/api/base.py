@@ -196,11 +196,22 @@ class Endpoint(APIView):
             raise Refuse(400, "invalid_parameter", "Some parameters of the address are not right.", errors=wrong)
         return made.validated_data
 
-    def listed(self, form: type[Form], rows: QuerySet, show: Callable[[Any], dict]) -> HttpResponse:
-        """Answer a page of rows; what the query has beside its cursor and limit are columns to choose by."""
+    def listed(
+        self,
+        form: type[Form],
+        rows: QuerySet,
+        show: Callable[[Any], dict] | None = None,
+        *,
+        show_all: Callable[[list], list[dict]] | None = None,
+    ) -> HttpResponse:
+        """Answer a page of rows; what the query has beside its cursor and limit are columns to choose by.
+
+        :param show_all: instead of `show`, where what is told beside a row is read of the whole page at once.
+        """
         asked = self.asked(form)
         after, limit = asked.pop("cursor", None), asked.pop("limit", settings.API_PAGE)
-        return answer(page(rows.filter(**asked), after=after, limit=limit, show=show))
+        found = page(rows.filter(**asked), after=after, limit=limit, show=show or (lambda row: row))
+        return answer(found | {"items": show_all(found["items"])} if show_all else found)
 
 
 # What is answered -----------------------------------------------------------------------------------------------
