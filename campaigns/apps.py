@@ -35,6 +35,7 @@ class CampaignsConfig(AppConfig):
         writing.make_template, writing.save_words = hosted_templates.make, hosted_templates.save
         writing.publish = hosted_templates.publish
         writing.campaigns, writing.campaign = hosted_drafts.rows, hosted.shown
+        writing.all_campaigns, talk.all_shown = hosted.all_shown, hosted_texts.all_shown
         writing.draft_campaign, writing.change_campaign = hosted_drafts.draft, hosted_drafts.change
         writing.audience, writing.submit, writing.take_back = (
             hosted_drafts.chosen,

@@ -42,7 +42,7 @@ class _Call:
     def __init__(
         self, easy: pycurl.Curl, key: Hashable, request: Request, timeout: float, limit: int, inner: Networks
     ) -> None:
-        self.easy, self.key, self.limit = easy, key, limit
+        self.easy, self.key, self.limit, self.cuts = easy, key, limit, request.status_counts
         self.body, self.headers, self.started = bytearray(), [], time.perf_counter()
         easy.reset()
         easy.setopt(pycurl.URL, request.url)
@@ -76,13 +76,14 @@ class _Call:
 
     def heard(self, error: str) -> Heard:
         too_long = len(self.body) > self.limit
-        status = 0 if error or too_long else self.easy.getinfo(pycurl.RESPONSE_CODE)
+        if too_long:
+            error = "" if self.cuts else f"The answer is longer than {self.limit} bytes."
+        status = 0 if error else self.easy.getinfo(pycurl.RESPONSE_CODE)
         retry_after = ""
         for line in self.headers:
             name, _colon, value = line.partition(b":")
             if name.strip().lower() == b"retry-after":
                 retry_after = value.decode("latin-1").strip()
-        error = f"The answer is longer than {self.limit} bytes." if too_long else error
         duration_ms = round((time.perf_counter() - self.started) * 1000, 3)
         return Heard(status, bytes(self.body[: self.limit]), retry_after, error, duration_ms)
 

@@ -45,16 +45,13 @@ class Endpoint:
     def events_request(self, messages: list[bytes]) -> Request:
         """Put written events into one signed request."""
         ids = [json.loads(message)["data"]["id"] for message in messages]
-        if self.most == 1:
-            (message_id,), (body,) = ids, messages
-        else:
-            message_id = str(uuid5(BATCH, ",".join(ids)))
-            body = b'{"type":"events","data":[' + b",".join(messages) + b"]}"
-        return self.request(message_id, body)
+        message_id = ids[0] if self.most == 1 else str(uuid5(BATCH, ",".join(ids)))
+        return self.request(message_id, messages)
 
-    def request(self, message_id: str, body: bytes) -> Request:
-        """Sign a body now; a try is signed anew, its id stays."""
+    def request(self, message_id: str, messages: list[bytes]) -> Request:
+        """Sign what is said now; a try is signed anew, its id stays."""
         now = self.clock()
+        body = messages[0] if self.most == 1 else b'{"type":"events","data":[' + b",".join(messages) + b"]}"
         signatures = " ".join(key.sign(message_id, now, body.decode()) for key in self.keys)
         headers = (
             "Content-Type: application/json",
@@ -62,7 +59,7 @@ class Endpoint:
             f"webhook-timestamp: {int(now.timestamp())}",
             f"webhook-signature: {signatures}",
         )
-        return Request(self.url, headers, body, guarded=True)
+        return Request(self.url, headers, body, guarded=True, status_counts=True)
 
     def read_results(self, body: Any) -> dict[str, Result]:
         """Read nothing: the status is the answer (`judge.WEBHOOKS`)."""

@@ -17,6 +17,7 @@ from accounts.known import known
 from accounts.models import Agency
 from accounts.services import visits
 from accounts.tenancy import ALL_AGENCIES, acting_for
+from portal.problems import plain_problem
 
 STAFF_PATHS = ("/admin/", "/staff/")
 SITE_PATHS = (*STAFF_PATHS, "/api/", "/health/", "/metrics", "/hooks/", "/static/")
@@ -39,6 +40,18 @@ class RequestId:
         response = self.get_response(request)
         response["X-Request-ID"] = request.id
         return response
+
+
+class KnownLength:
+    """Refuse a body of unknown length (chunked): Django reads none of it, and no body may mean something else."""
+
+    def __init__(self, get_response) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return plain_problem(411, "length_required", "Send the body whole, with its Content-Length.")
+        return self.get_response(request)
 
 
 def client_ip(request) -> str:

@@ -113,6 +113,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.middleware.KnownLength",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -265,6 +266,7 @@ FILE_CHUNK = env.int(
 FILE_ERRORS_KEPT = 100_000  # line errors of one file; more are counted only
 FILE_PREVIEW = 100  # changes that a dry run shows
 FILE_SECONDS = 240.0  # of one task; the next one goes on where it stopped
+FILE_CLAIM_HOURS = 24  # how long a file may be claimed again: a download that broke off would else lose it
 FILE_KEEP_DAYS = 30  # how long the content stays after it was applied
 FILE_ROOM = 1 * 2**30  # bytes that stay free on the disk; a file that would use them is refused
 API_BODY_LIMIT = 1 * 2**20  # bytes of one request of the public API; the largest rule set has a tenth of it

@@ -16,6 +16,9 @@ conversations: Callable[[], QuerySet] | None = None
 shown: Callable[[Any], dict[str, Any]] | None = None
 """Port: `shown(row)`: one conversation with its texts, the oldest first."""
 
+all_shown: Callable[[Any], list[dict[str, Any]]] | None = None
+"""Port: `all_shown(rows)`: some conversations, each as `shown` gives it, read at once."""
+
 ways: Callable[..., list[dict[str, Any]]] | None = None
 """Port: `ways(row, now=)`: by which media a conversation can be answered now, and what is against each."""
 

@@ -41,6 +41,9 @@ campaigns: Callable[[], QuerySet] | None = None
 campaign: Callable[[Any], dict[str, Any]] | None = None
 """Port: `campaign(row)`: one campaign, with its audience, its offer and what became of it."""
 
+all_campaigns: Callable[[Any], list[dict[str, Any]]] | None = None
+"""Port: `all_campaigns(rows)`: some campaigns, each as `campaign` tells it, counted at once."""
+
 draft_campaign: Callable[..., Made] | None = None
 """Port: `draft_campaign(values=, references=, by=, now=)`: begin one; nobody gets it before it is complete, handed on
 and approved."""

@@ -87,7 +87,20 @@ def stop(*, campaign_id: UUID, reason: str, now: datetime) -> list[Refusal] | No
 
 def shown(row: Campaign) -> dict[str, Any]:
     """Give a campaign as the API tells it."""
-    found = results.outcomes(row) if row.started_at else []
+    return all_shown([row])[0]
+
+
+def all_shown(rows: Sequence[Campaign]) -> list[dict[str, Any]]:
+    """Give campaigns as the API tells them, counted at once."""
+    ids = [row.pk for row in rows]
+    found = results.outcomes_of([row.pk for row in rows if row.started_at])
+    progress, left_out = results.progress_of(ids), results.left_out_of(ids)
+    return [_shown(row, found[row.pk], progress[row.pk], left_out[row.pk]) for row in rows]
+
+
+def _shown(
+    row: Campaign, found: list[results.Outcome], progress: dict[str, int], left_out: dict[str, int]
+) -> dict[str, Any]:
     steps = {step: sum(outcome.steps[step] for outcome in found) for step in results.STEPS}
     return {
         "id": row.pk,
@@ -108,8 +121,8 @@ def shown(row: Campaign) -> dict[str, Any]:
         "started_at": row.started_at,
         "ended_at": row.ended_at,
         "reason": row.reason,
-        "progress": results.progress(row),
-        "left_out": results.left_out(row),
+        "progress": progress,
+        "left_out": left_out,
         "results": steps | {"paid_cents": sum(outcome.paid_cents for outcome in found)},
     }
 

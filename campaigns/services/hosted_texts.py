@@ -1,6 +1,6 @@
 """The inbox and the carrier as hosts see them through the API (the ports of accounts/services/talk.py)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts.models import Account
 from accounts.refusals import Refusal
 from accounts.scope import acting
 from campaigns.models import Conversation, MessageTemplate, TextProvider
@@ -26,7 +27,16 @@ def conversations() -> QuerySet:
 
 def shown(row: Conversation) -> dict[str, Any]:
     """Give a conversation with its texts."""
-    account = inbox.account_of(row)
+    return all_shown([row])[0]
+
+
+def all_shown(rows: Sequence[Conversation]) -> list[dict[str, Any]]:
+    """Give conversations with their texts, read at once."""
+    accounts, lines = inbox.accounts_of(rows), inbox.lines_of(rows)
+    return [_shown(row, accounts.get(row.pk), lines[row.pk]) for row in rows]
+
+
+def _shown(row: Conversation, account: Account | None, lines: list[inbox.Line]) -> dict[str, Any]:
     return {
         "id": row.pk,
         "consumer": row.consumer_id,
@@ -45,7 +55,7 @@ def shown(row: Conversation) -> dict[str, Any]:
                 "text": one.text,
                 "status": one.status,
             }
-            for one in inbox.lines(row)
+            for one in lines
         ],
     }
 

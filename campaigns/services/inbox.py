@@ -4,14 +4,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from accounts import events
 from accounts.models import Account, Agency, ContactPoint
 from accounts.refusals import Refusal, gettext_noop, refuse
-from campaigns.models import Conversation, Message, MessageTemplate, TemplateVersion
+from campaigns.models import Conversation, InboundMessage, Message, MessageTemplate, TemplateVersion
 from campaigns.rules import fields, revocation
 from campaigns.rules.contact import Judgement
 from campaigns.services import gate, letters, links, mails, outbox, silence, texts, writer
@@ -73,16 +75,30 @@ class Way:
 
 def lines(conversation: Conversation) -> list[Line]:
     """Give a conversation, the oldest first; codes are not shown, links are left out."""
-    theirs = conversation.inbound.order_by("-received_at", "-id")[:LINES]
-    found = [Line(one.received_at, True, one.text, one.wish, one.pk, one.channel) for one in theirs]
-    if conversation.consumer_id is not None:
-        shown = Q(channel="text") | Q(template__in=(mails.REPLY, mails.STOPPED))
-        ours = Message.objects.filter(shown, consumer_id=conversation.consumer_id).exclude(stream="security")
-        found += [
-            Line(one.sent_at or one.queued_at, False, _said(one), one.status, one.pk, one.channel)
-            for one in ours.order_by("-queued_at", "-id")[:LINES]
-        ]
-    return sorted(found, key=lambda line: (line.at, not line.theirs, str(line.id)))[-LINES:]
+    return lines_of([conversation])[conversation.pk]
+
+
+def lines_of(conversations: Sequence[Conversation]) -> dict[UUID, list[Line]]:
+    """Give conversations, read at once."""
+    found: dict[UUID, list[Line]] = {one.pk: [] for one in conversations}
+    of = {one.consumer_id: one.pk for one in conversations if one.consumer_id is not None}
+    theirs = InboundMessage.objects.filter(conversation_id__in=list(found))
+    for one in _newest(theirs, of="conversation_id", by="received_at"):
+        line = Line(one.received_at, True, one.text, one.wish, one.pk, one.channel)
+        found[one.conversation_id].append(line)
+    shown = Q(channel="text") | Q(template__in=(mails.REPLY, mails.STOPPED))
+    ours = Message.objects.filter(shown, consumer_id__in=list(of)).exclude(stream="security")
+    for one in _newest(ours, of="consumer_id", by="queued_at"):
+        line = Line(one.sent_at or one.queued_at, False, _said(one), one.status, one.pk, one.channel)
+        found[of[one.consumer_id]].append(line)
+    in_order = {pk: sorted(said, key=lambda one: (one.at, not one.theirs, str(one.id))) for pk, said in found.items()}
+    return {pk: said[-LINES:] for pk, said in in_order.items()}
+
+
+def _newest(rows: QuerySet, *, of: str, by: str) -> QuerySet:
+    """Give the newest LINES of each."""
+    place = Window(RowNumber(), partition_by=of, order_by=(f"-{by}", "-id"))
+    return rows.annotate(place=place).filter(place__lte=LINES)
 
 
 def _said(message: Message) -> str:
@@ -136,8 +152,14 @@ def point_of(conversation: Conversation, channel: str = "text") -> ContactPoint 
 
 def account_of(conversation: Conversation) -> Account | None:
     """Give the account that the conversation is about, as far as that can be known."""
-    known = conversation.inbound.exclude(account=None).order_by("-received_at").select_related("account__client")
-    return known.first().account if known else None
+    return accounts_of([conversation]).get(conversation.pk)
+
+
+def accounts_of(conversations: Sequence[Conversation]) -> dict[UUID, Account]:
+    """Give the accounts that conversations are about, of those of which one is known, read at once."""
+    known = InboundMessage.objects.filter(conversation_id__in=[one.pk for one in conversations]).exclude(account=None)
+    latest = known.order_by("conversation_id", "-received_at").distinct("conversation_id")
+    return {one.conversation_id: one.account for one in latest.select_related("account__client")}
 
 
 def ways(*, conversation: Conversation, now: datetime) -> list[Way]:

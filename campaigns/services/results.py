@@ -1,6 +1,7 @@
 """What became of a campaign, step by step and by variant: sent, read, identified, offer seen, paid."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,7 +17,7 @@ PAID_WITHIN = timedelta(days=30)
 """A payment counts for a campaign when it is made so long after the message."""
 
 RESULTS = """
-SELECT r.variant,
+SELECT r.campaign_id, r.variant,
   count(*) AS chosen,
   count(m.sent_at) AS sent,
   count(*) FILTER (WHERE m.status = 'delivered' OR m.opened_at IS NOT NULL OR m.status = 'complained') AS delivered,
@@ -40,8 +41,8 @@ LEFT JOIN LATERAL (
     SELECT sum(y.amount_cents) AS cents FROM payments_payment y WHERE y.account_id = r.account_id
       AND y.status = 'succeeded' AND y.intended_at >= m.sent_at AND y.intended_at < m.sent_at + %(within)s
 ) p ON true
-WHERE r.campaign_id = %(campaign)s AND r.status <> 'left_out'
-GROUP BY r.variant ORDER BY r.variant
+WHERE r.campaign_id = ANY(%(campaigns)s::uuid[]) AND r.status <> 'left_out'
+GROUP BY r.campaign_id, r.variant ORDER BY r.variant
 """
 
 WHERE_IT_IS = """
@@ -76,12 +77,18 @@ class Outcome:
 
 def outcomes(campaign: Campaign) -> list[Outcome]:
     """Count a campaign's results, a line per variant."""
+    return outcomes_of([campaign.pk])[campaign.pk]
+
+
+def outcomes_of(ids: Collection[UUID]) -> dict[UUID, list[Outcome]]:
+    """Count the results of campaigns, all at once."""
     with connection.cursor() as cursor:
-        cursor.execute(RESULTS, {"campaign": campaign.pk, "within": PAID_WITHIN})
+        cursor.execute(RESULTS, {"campaigns": list(ids), "within": PAID_WITHIN})
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return [
-        Outcome(
+    found = defaultdict(list)
+    for row in rows:
+        outcome = Outcome(
             variant=row["variant"],
             steps={step: row[step] for step in STEPS},
             paid_cents=row["paid_cents"],
@@ -89,20 +96,38 @@ def outcomes(campaign: Campaign) -> list[Outcome]:
             complained=row["complained"],
             failed=row["failed"],
         )
-        for row in rows
-    ]
+        found[row["campaign_id"]].append(outcome)
+    return found
 
 
 def left_out(campaign: Campaign) -> dict[str, int]:
     """Count the accounts that got no message, by reason."""
-    rows = Recipient.objects.filter(campaign=campaign, status=Recipient.Status.LEFT_OUT)
-    return dict(rows.values_list("reason").annotate(number=Count("pk")).order_by("-number"))
+    return left_out_of([campaign.pk])[campaign.pk]
+
+
+def left_out_of(ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
+    """Count the accounts that got no message of campaigns, all at once."""
+    rows = Recipient.objects.filter(campaign__in=ids, status=Recipient.Status.LEFT_OUT)
+    found = defaultdict(dict)
+    for pk, reason, number in (
+        rows.values_list("campaign_id", "reason").annotate(number=Count("pk")).order_by("-number")
+    ):
+        found[pk][reason] = number
+    return found
 
 
 def progress(campaign: Campaign) -> dict[str, int]:
     """Count recipients by where they are."""
-    rows = Recipient.objects.filter(campaign=campaign).values_list("status").annotate(number=Count("pk"))
-    return {"waiting": 0, "left_out": 0, "leaving": 0} | dict(rows)
+    return progress_of([campaign.pk])[campaign.pk]
+
+
+def progress_of(ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
+    """Count the recipients of campaigns, all at once."""
+    rows = Recipient.objects.filter(campaign__in=ids).values_list("campaign_id", "status").annotate(number=Count("pk"))
+    found = defaultdict(lambda: {"waiting": 0, "left_out": 0, "leaving": 0})
+    for pk, status, number in rows:
+        found[pk][status] = number
+    return found
 
 
 def whereabouts(campaign: Campaign) -> dict[str, int]:

@@ -315,9 +315,14 @@ class DeliveryAdmin(Watch, FactAdmin):
             title=_("Deliver again"),
             text=_("The host gets the same event with the same id; a host that has it already answers duplicate."),
             button=_("Deliver again"),
-            do=lambda form: redeliver.replay(delivery, now=request.now),
-            done=_("It is on its way."),
+            do=lambda form: self._again(request, delivery),
         )
+
+    def _again(self, request, delivery) -> str:
+        if found := redeliver.replay(delivery, now=request.now):
+            messages.error(request, found[0].sentence)
+            return ""
+        return _("It is on its way.")
 
     @action(description=_("Skip"), permissions=["skip"], icon="skip_next")
     def skip(self, request, object_id):

@@ -41,7 +41,7 @@ def once(
     :raises Refuse: 400 without a usable key; 409 `idempotency_running`; 422 `idempotency_mismatch`.
     """
     name = _name(request)
-    digest = _digest(request, body)
+    digest = digest_of(request, body)
     with transaction.atomic():
         if not _alone(key.pk, name):
             raise _running()
@@ -65,26 +65,35 @@ def once(
 
 
 def in_steps(
-    *, request: HttpRequest, key: ApiKey, body: bytes, now: datetime, write: Callable[[], HttpResponse]
+    *,
+    request: HttpRequest,
+    key: ApiKey,
+    body: bytes,
+    now: datetime,
+    write: Callable[[], HttpResponse],
+    goes_on: bool = False,
 ) -> HttpResponse:
     """Do the same for a write that commits in several steps, or uses the network, which no transaction may hold.
 
     Its key is kept before it begins. Where the answer was lost with the process, asking again writes nothing: 409
     `idempotency_unknown` says to look what became of it.
 
+    :param goes_on: it may be begun again: where its answer was lost, the same request does what is left of it.
     :raises Refuse: as `once`.
     """
     name = _name(request)
-    digest = _digest(request, body)
+    digest = digest_of(request, body)
     with _holding(key.pk, name) as alone:
         if not alone:
             raise _running()
         kept = _kept.first(key.pk, name)
         if kept is not None and kept.expires_at > now:
-            if kept.status == BEGUN and kept.request_sha256 == digest:
+            lost = kept.status == BEGUN and kept.request_sha256 == digest
+            if lost and not goes_on:
                 said = "The first request with this key ended without an answer: look what became of it."
                 raise Refuse(409, "idempotency_unknown", said)
-            return _again(kept, digest)
+            if not lost:
+                return _again(kept, digest)
         _forget(now, kept)
         begun = IdempotencyKey.objects.create(
             api_key=key,
@@ -111,7 +120,8 @@ def _running() -> Refuse:
     return Refuse(409, "idempotency_running", said, wait=1)
 
 
-def _digest(request: HttpRequest, body: bytes) -> str:
+def digest_of(request: HttpRequest, body: bytes) -> str:
+    """Tell one request from another: its method, its whole address, its body."""
     return hashlib.sha256(b"\n".join([request.method.encode(), request.get_full_path().encode(), body])).hexdigest()
 
 

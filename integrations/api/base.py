@@ -25,7 +25,7 @@ from accounts.known import Known, known
 from accounts.refusals import Refusal
 from accounts.tenancy import Row, acting_for
 from integrations import keys
-from integrations.api.again import once
+from integrations.api.again import HEADER, digest_of, once
 from integrations.api.bodies import Form, Refuse, decode, read_body
 from integrations.models import ApiKey
 
@@ -152,8 +152,12 @@ class Endpoint(APIView):
 
     @property
     def asked_as(self) -> uuid.UUID:
-        """Give the id of what this write makes, where a service takes one: the same for the same Idempotency-Key."""
-        return uuid.uuid5(self.key.pk, self.request.headers.get("Idempotency-Key", ""))
+        """Give the id of what this write makes, where a service takes one: the same for the same request and its name.
+
+        What is written outlives the answer that is kept: a name that is used again later means what it says then.
+        """
+        http = self.request._request
+        return uuid.uuid5(self.key.pk, f"{http.headers.get(HEADER, '')}\n{digest_of(http, self.body)}")
 
     # What was sent ----------------------------------------------------------------------------------------------
 
@@ -196,11 +200,22 @@ class Endpoint(APIView):
             raise Refuse(400, "invalid_parameter", "Some parameters of the address are not right.", errors=wrong)
         return made.validated_data
 
-    def listed(self, form: type[Form], rows: QuerySet, show: Callable[[Any], dict]) -> HttpResponse:
-        """Answer a page of rows; what the query has beside its cursor and limit are columns to choose by."""
+    def listed(
+        self,
+        form: type[Form],
+        rows: QuerySet,
+        show: Callable[[Any], dict] | None = None,
+        *,
+        show_all: Callable[[list], list[dict]] | None = None,
+    ) -> HttpResponse:
+        """Answer a page of rows; what the query has beside its cursor and limit are columns to choose by.
+
+        :param show_all: instead of `show`, where what is told beside a row is read of the whole page at once.
+        """
         asked = self.asked(form)
         after, limit = asked.pop("cursor", None), asked.pop("limit", settings.API_PAGE)
-        return answer(page(rows.filter(**asked), after=after, limit=limit, show=show))
+        found = page(rows.filter(**asked), after=after, limit=limit, show=show or (lambda row: row))
+        return answer(found | {"items": show_all(found["items"])} if show_all else found)
 
 
 # What is answered -----------------------------------------------------------------------------------------------

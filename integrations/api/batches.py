@@ -246,7 +246,7 @@ class PostBatch(Endpoint):
         said="Payments, ledger, post-dates; interrupted, it goes on where it stopped.",
         form=Nothing,
         answers=BatchShown,
-        once=True,
+        goes_on=True,
         problems={409: "`batch_not_exported`."},
     )
     def post(self, request: Request, batch_id: UUID) -> HttpResponse:

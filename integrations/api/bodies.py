@@ -14,6 +14,8 @@ from rest_framework.exceptions import APIException, ParseError
 
 from settlements.rules.bands import HIGHEST_CENTS
 
+LENGTH_REQUIRED = "`length_required`: the body came in chunks; send it whole, with its Content-Length."
+"""What the edge answers (portal/middleware.py), for the document."""
 LATEST_YEAR = 2199
 """A later date is a typing error, and months counted from it could leave the calendar."""
 

@@ -149,7 +149,7 @@ class Campaigns(Endpoint):
         problems={503: "`campaigns_unavailable`."},
     )
     def get(self, request: Request) -> HttpResponse:
-        return self.listed(CampaignQuery, _port(writing.campaigns)(), _port(writing.campaign))
+        return self.listed(CampaignQuery, _port(writing.campaigns)(), show_all=_port(writing.all_campaigns))
 
     @operation(
         "start_campaign",

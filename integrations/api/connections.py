@@ -35,7 +35,7 @@ class ConnectionShown(Shown):
 
 class TestedShown(Shown):
     ok = serializers.BooleanField()
-    code = serializers.CharField(help_text="ok, key_refused, no_answer, unexpected.")
+    code = serializers.CharField(help_text="ok, key_refused, no_answer, unexpected, requirements_missing.")
     sentence = serializers.CharField()
     duration_ms = serializers.FloatField()
 

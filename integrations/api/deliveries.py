@@ -14,7 +14,7 @@ from integrations.api.document import example, operation
 from integrations.api.terms import Shown
 from integrations.api.webhooks import Nothing, stored
 from integrations.models import Delivery, HostConnection, Redelivery
-from integrations.services import redeliver
+from integrations.services import endpoints, redeliver
 
 MOST_ATTEMPTS = 100
 
@@ -89,7 +89,7 @@ class RedeliveryShown(Shown):
     told = serializers.IntegerField(help_text="Deliveries on their way so far.")
     asked_at = serializers.DateTimeField()
     asked_by = serializers.CharField()
-    done_at = serializers.DateTimeField(allow_null=True, help_text="All of it is on its way since.")
+    done_at = serializers.DateTimeField(allow_null=True, help_text="On its way since, or its endpoint is gone.")
 
 
 class Again(Shown):
@@ -132,6 +132,7 @@ REDELIVERY = {
     "done_at": None,
 }
 CONNECTION = "0193825e-6ac0-7c1f-8a3e-5b1f0c9d2a02"
+REMOVED = "`endpoint_removed`."
 OUT = "`refused`: `stretch_out_of_range`: the newest event is said."
 AGAIN = {"count": 3}
 
@@ -190,16 +191,20 @@ class DeliverAgain(Endpoint):
         "deliver_again",
         "Deliver again",
         scope="webhooks:write",
-        said="The same event with the same id; what waited behind it follows.",
+        said=(
+            "The same event with the same id; what waited behind it follows. One that waits for its next try goes at "
+            "once, and a receiver that is down is probed by it."
+        ),
         form=Nothing,
         answers=DeliveryShown,
         once=True,
+        problems={409: REMOVED},
         examples=[example("Nothing to say", {}), example("On its way", DELIVERY | {"status": "waiting"}, status=200)],
     )
     def post(self, request: Request, delivery_id: UUID) -> HttpResponse:
         row = one(deliveries(), delivery_id)
         self.read(Nothing)
-        redeliver.replay(row, now=self.now)
+        made(redeliver.replay(row, now=self.now))
         row.refresh_from_db()
         return answer(delivery_shown(row))
 
@@ -251,7 +256,7 @@ class EndpointStretch(_Stretch):
         answers=RedeliveryShown,
         status=201,
         once=True,
-        problems={422: OUT},
+        problems={409: REMOVED, 422: OUT},
         examples=[example("From a position", {"first": 4000}), example("Asked", REDELIVERY, status=201)],
     )
     def post(self, request: Request, endpoint_id: UUID) -> HttpResponse:
@@ -308,9 +313,12 @@ class DeadLettersAgain(Endpoint):
         form=Nothing,
         answers=Again,
         once=True,
+        problems={409: REMOVED},
         examples=[example("Nothing to say", {}), example("On their way", AGAIN, status=200)],
     )
     def post(self, request: Request, endpoint_id: UUID) -> HttpResponse:
         row = stored(endpoint_id)
         self.read(Nothing)
+        if row.removed_at is not None:
+            made([endpoints.removed()])
         return answer({"count": redeliver.replay_all(redeliver.dead_letters(row), now=self.now)})

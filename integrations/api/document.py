@@ -1,6 +1,7 @@
 """One decorator that says what an operation needs and answers: the document is made of it, and so is the check."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -12,6 +13,7 @@ from integrations import keys
 from integrations.api import samples
 from integrations.api.again import HEADER, in_steps
 from integrations.api.base import written
+from integrations.api.bodies import LENGTH_REQUIRED
 
 assert HEADER == "Idempotency-Key", "the document names it"
 
@@ -58,6 +60,7 @@ ALWAYS = {
 NOT_FOUND = "`not_found`: none of yours; another agency's is not there either."
 FORM = {
     400: "`malformed_json`, `duplicate_field`.",
+    411: LENGTH_REQUIRED,
     413: "`too_large`: more than 1 MB, unpacked.",
     415: "`unsupported_media_type`: send application/json.",
     422: "`invalid`: fields are not right, each with its code: `unknown_field`, `required`, `not_an_integer` ...",
@@ -85,6 +88,7 @@ def operation(
     examples: Sequence[OpenApiExample] = (),
     once: bool = False,
     steps: bool = False,
+    goes_on: bool = False,
     found: bool = True,
 ) -> Callable:
     """Describe a handler and give it its scope.
@@ -92,9 +96,10 @@ def operation(
     :param answers: the serializer of the answer, or a map of media types.
     :param once: a write: an Idempotency-Key is needed, and the same one gives the same answer.
     :param steps: such a write that commits in several steps or uses the network.
+    :param goes_on: one in steps that may be begun again: where the answer was lost, asking again does what is left.
     :param found: an address with an id, which may not be there.
     """
-    once = once or steps
+    once = once or steps or goes_on
     texts: dict[int, list[str]] = {}
     given = [ALWAYS, {404: NOT_FOUND} if found else {}, QUERY, FORM if form is not None or once else {}]
     for more in [*given, WRITTEN if once else {}, STEPS if steps else {}, problems or {}]:
@@ -131,7 +136,9 @@ def operation(
     )
 
     def decorate(handler: Callable) -> Callable:
-        run = (written(handler, how=in_steps) if steps else written(handler)) if once else handler
+        run = written(handler) if once else handler
+        if steps or goes_on:
+            run = written(handler, how=partial(in_steps, goes_on=goes_on))
         run.scope, run.once = scope, once
         return document(run)
 

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from accounts.tenancy import acting_for
 from integrations import vault
 from integrations.api.base import OneKind
-from integrations.api.bodies import Form, Moment, Refuse, decode, read_body
+from integrations.api.bodies import LENGTH_REQUIRED, Form, Moment, Refuse, decode, read_body
 from integrations.api.hosts import InboundKey, Problem
 from integrations.models import HostConnection, HostFile
 from integrations.services import extract, files
@@ -96,9 +96,11 @@ def refusals(*codes: int) -> dict:
         401: "`invalid_credentials`: not the connection's key.",
         403: "`address_not_allowed`: the key is right, the address is not.",
         404: "`not_found`: no such connection or file.",
-        409: "`already_claimed`: a file is given out once.",
+        409: "`already_claimed`: more than 24 hours ago.",
         410: "`gone`: the content was removed.",
-        413: "`too_large`: more bytes than a file may have.",
+        411: LENGTH_REQUIRED,
+        413: "`too_large`: more bytes than a file, or a body, may have.",
+        422: "`invalid`: fields are not right, each with its code.",
         507: "`no_room`: the portal's disk is nearly full; try later.",
     }
     return {
@@ -152,7 +154,7 @@ class Files(HostEndpoint):
         ),
         parameters=[KIND, NAME, DRY_RUN, SHA256],
         request=SENT,
-        responses={202: FileShown, 200: FileShown, **refusals(400, 401, 403, 404, 413, 507)},
+        responses={202: FileShown, 200: FileShown, **refusals(400, 401, 403, 404, 411, 413, 507)},
     )
     def post(self, request: Request, connection_id: UUID) -> Response:
         http = request._request
@@ -242,14 +244,17 @@ class FileErrors(HostEndpoint):
 
 
 class ClaimFile(HostEndpoint):
-    """Give a file out, once."""
+    """Give a file out."""
 
     @extend_schema(
         operation_id="claim_file",
         summary="Claim an outgoing file",
-        description="Its content, once: whoever comes second gets `already_claimed`.",
+        description=(
+            "Its content; `bytes` and `sha256` of the file say whether all of it came. For 24 hours after the first"
+            " claim it may be claimed again, the same bytes with the same event ids; then it is `already_claimed`."
+        ),
         request=None,
-        responses={**NDJSON, **refusals(401, 403, 404, 409, 410)},
+        responses={**NDJSON, **refusals(401, 403, 404, 409, 410, 411)},
     )
     def post(self, request: Request, connection_id: UUID, file_id: UUID) -> StreamingHttpResponse:
         agency_id = self.connection(request).agency_id
@@ -278,7 +283,7 @@ class Extractions(HostEndpoint):
             " claim it. No new activity: an empty file."
         ),
         request=ExtractionAsked,
-        responses={201: FileShown, **refusals(400, 401, 403, 404)},
+        responses={201: FileShown, **refusals(400, 401, 403, 404, 411, 413, 422)},
     )
     def post(self, request: Request, connection_id: UUID) -> Response:
         form = ExtractionAsked(data=decode(read_body(request._request, limit=SMALL) or b"{}"))

@@ -14,7 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.tenancy import acting_for
-from integrations.api.bodies import Refuse, read_body
+from integrations.api.base import OneKind
+from integrations.api.bodies import LENGTH_REQUIRED, Refuse, read_body
 from integrations.models import HostConnection
 from integrations.services import receive
 
@@ -128,6 +129,7 @@ REFUSALS = {
     401: "`invalid_credentials`: not the connection's key.",
     403: "`address_not_allowed`: the key is right, the address is not.",
     404: "`not_found`: no such connection.",
+    411: LENGTH_REQUIRED,
     413: "`too_large`: more than 20 MB, unpacked, or more accounts or objects than one request takes.",
 }
 
@@ -137,6 +139,7 @@ class PushAccounts(APIView):
 
     authentication_classes = [InboundKey]
     permission_classes = [IsAuthenticated]
+    content_negotiation_class = OneKind
 
     @extend_schema(
         operation_id="push_accounts",

@@ -94,7 +94,7 @@ class PlaceAccounts(Accounts):
         ),
         form=RecordsForm,
         answers=Placed,
-        once=True,
+        goes_on=True,
         examples=[
             example("One record", {"connection": "0193825e-6ac0-7c1f-8a3e-5b1f0c9d2a02", "records": [RECORD]}),
             example("It landed", ANSWER, status=200),
@@ -117,7 +117,7 @@ class PlaceAccount(OneAccount):
         answers=Placed,
         problems={
             409: "`account_without_host`: no host connection keeps it.",
-            422: "`refused`: `another_account`: the record is of another one.",
+            422: "`refused`: `another_account`: the record is of another one, or of several.",
         },
         examples=[example("Its record", {"record": RECORD}), example("It landed", ANSWER, status=200)],
     )
@@ -127,9 +127,10 @@ class PlaceAccount(OneAccount):
         connection = HostConnection.objects.filter(pk=account.connection_id, is_active=True).first()
         if connection is None:
             raise Refuse(409, "account_without_host", "No host connection keeps this account.")
-        field = receive.adapter_for(connection).reference_field
-        if str(given["record"].get(field, "")) != account.reference:
-            wrong = {"pointer": f"/record/{field}", "code": "another_account", "message": "Write this account's own."}
+        reader = receive.adapter_for(connection)
+        if not receive.is_of(account, given["record"], reader):
+            at = f"/record/{reader.reference_field}"
+            wrong = {"pointer": at, "code": "another_account", "message": "Write this account's own, and no other."}
             raise Refuse(422, "refused", "This is not possible.", errors=[wrong])
         return answer(placed(connection, [given["record"]], self.now))
 

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from accounts.calendars import local_date
 from accounts.refusals import Refusal
 from integrations.api.accounts import LineShown, PageQuery, Reason
 from integrations.api.base import Endpoint, answer, made, one, refusing, told
@@ -236,7 +237,7 @@ class PauseArrangement(Endpoint):
     def post(self, request: Request, arrangement_id: UUID) -> HttpResponse:
         row = stored(arrangement_id)
         given = self.read(PauseForm)
-        if given.get("until") and given["until"] < self.now.date():
+        if given.get("until") and given["until"] < local_date(self.now, row.account.consumer.time_zone):
             made([Refusal("pause_ends_in_past", "Write a day that is not over.", "until")])
         running(row)
         done = life.pause(account=row.account, until=given.get("until"), reason=given["reason"], now=self.now)

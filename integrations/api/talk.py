@@ -162,7 +162,7 @@ class Conversations(Endpoint):
         problems={503: "`texts_unavailable`."},
     )
     def get(self, request: Request) -> HttpResponse:
-        return self.listed(ConversationQuery, _port(talk.conversations)(), _port(talk.shown))
+        return self.listed(ConversationQuery, _port(talk.conversations)(), show_all=_port(talk.all_shown))
 
 
 class OneConversation(Endpoint):

@@ -244,7 +244,7 @@ class TryEndpoint(Endpoint):
         "test_webhook_endpoint",
         "Send a signed test to a webhook endpoint",
         scope="webhooks:write",
-        said="`webhook.tested`, which is no event; the answer says what came back.",
+        said="`webhook.tested`, which is no event, in the form of events; the answer says what came back.",
         form=Nothing,
         answers=TriedShown,
         steps=True,
@@ -258,5 +258,5 @@ class TryEndpoint(Endpoint):
         row = stored(endpoint_id)
         self.read(Nothing)
         if row.removed_at is not None:
-            raise Refuse(409, "endpoint_removed", "This endpoint was removed: make another one.")
+            made([endpoints.removed()])
         return answer(endpoints.test(endpoint=row, now=self.now)._asdict())

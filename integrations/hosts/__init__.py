@@ -159,13 +159,14 @@ class Request(NamedTuple):
     """An HTTP request as a value; a body makes it a POST.
 
     None leads into our own network but where the settings say so: a host's into HOST_NETWORKS; a `guarded` one, whose
-    address anybody with a key may write, into WEBHOOK_NETWORKS.
+    address anybody with a key may write, into WEBHOOK_NETWORKS. Where `status_counts` alone, a long answer is cut.
     """
 
     url: str
     headers: tuple[str, ...]
     body: bytes | None = None
     guarded: bool = False
+    status_counts: bool = False
 
 
 class Receiver(Protocol):

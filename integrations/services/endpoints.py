@@ -67,7 +67,7 @@ def change(
 ) -> list[Refusal]:
     """Change what an endpoint hears and where; what waits goes to the new address."""
     if endpoint.removed_at is not None:
-        return [_removed()]
+        return [removed()]
     if found := wrong(url=url, kinds=kinds, most=most):
         return found
     endpoint.name, endpoint.url, endpoint.most, endpoint.is_active = name, url, most, is_active
@@ -83,7 +83,7 @@ def rotate(*, endpoint: WebhookEndpoint, keep_old: timedelta, now: datetime) -> 
     """Give the endpoint a new secret and return it; the one it had signs beside it for `keep_old`, older ones end."""
     row = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
     if row.removed_at is not None:
-        return [_removed()]
+        return [removed()]
     row.old_secret, row.old_until = row.secret, now + min(keep_old, KEEP_OLD_MOST)
     row.secret = webhooks.new_secret()
     row.save(update_fields=["secret", "old_secret", "old_until"])
@@ -124,8 +124,7 @@ def remove(*, endpoint: WebhookEndpoint, by: str, now: datetime) -> bool:
 def test(*, endpoint: WebhookEndpoint, now: datetime) -> Tested:
     """Send a signed `webhook.tested` that is no event, and say what came back."""
     speaker = endpoint_of(endpoint, lambda: now)
-    body = webhooks.tested(endpoint.pk, now)
-    request = speaker.request(f"test-{endpoint.pk}-{int(now.timestamp())}", body)
+    request = speaker.request(f"test-{endpoint.pk}-{int(now.timestamp())}", [webhooks.tested(endpoint.pk, now)])
     heard = http.ask(request, timeout=settings.HOST_TIMEOUT, answer_limit=settings.WEBHOOK_ANSWER_LIMIT)
     return Tested(200 <= heard.status < 300, heard.status, heard.error, heard.duration_ms)
 
@@ -133,5 +132,6 @@ def test(*, endpoint: WebhookEndpoint, now: datetime) -> Tested:
 test.__test__ = False
 
 
-def _removed() -> Refusal:
+def removed() -> Refusal:
+    """Refuse what an endpoint that was removed cannot do any more."""
     return Refusal("endpoint_removed", _("This endpoint was removed: make another one."))

@@ -1,4 +1,4 @@
-"""Take files of hosts in, once each, and give files out, once each; `intake` applies them, `extract` makes them."""
+"""Take files of hosts in, once each, and give files out, for a day each; `intake` applies, `extract` makes them."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ class NoRoom(OSError):
 
 
 class Claimed(ValueError):
-    """Answer 409: this file was given out already, or is none to give."""
+    """Answer 409: this file was given out long ago, or is none to give."""
 
 
 class Busy(ValueError):
@@ -182,16 +182,22 @@ def stop(*, file: HostFile) -> None:
 
 @transaction.atomic
 def claim(*, file: HostFile, now: datetime) -> HostFile:
-    """Give a file out, for the one time it is given out.
+    """Give a file out; again, the same, within settings.FILE_CLAIM_HOURS: nobody knows whether it came to its end.
 
-    :raises Claimed: it was, or it is none to give.
+    :raises Claimed: that time is over, or it is none to give.
     """
     row = HostFile.objects.select_for_update().get(pk=file.pk)
-    if not row.outgoing or row.state != HostFile.State.READY:
+    if row.outgoing and row.state == HostFile.State.READY:
+        row.state, row.claimed_at = HostFile.State.CLAIMED, now
+        row.save(update_fields=["state", "claimed_at"])
+    elif row.claimed_at is None or row.claimed_at <= _given_since(now):
         raise Claimed("This file was given out already.")
-    row.state, row.claimed_at = HostFile.State.CLAIMED, now
-    row.save(update_fields=["state", "claimed_at"])
     return row
+
+
+def _given_since(now: datetime) -> datetime:
+    """Give since when files were claimed that may be claimed again."""
+    return now - timedelta(hours=settings.FILE_CLAIM_HOURS)
 
 
 def content(file: HostFile) -> Iterator[bytes]:
@@ -229,6 +235,7 @@ def forget_old(*, now: datetime) -> int:
     before, removed = now - timedelta(days=settings.FILE_KEEP_DAYS), 0
     with acting_for(ALL_AGENCIES):
         over = HostFile.objects.filter(forgotten_at=None).exclude(state__in=("received", "working", "ready"))
+        over = over.exclude(claimed_at__gt=_given_since(now))
         old = list(over.filter(made_at__lt=before).values_list("agency_id", "pk")[:1_000])
     for agency_id, pk in old:
         _forget(agency_id, pk, now)

@@ -121,8 +121,9 @@ SETTLE = """
 UPDATE integrations_delivery AS d
 SET status = given.status, attempts = d.attempts + 1, next_at = given.next_at, reason = given.reason,
     decided_at = CASE WHEN given.status = 'waiting' THEN NULL ELSE %s END
-FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[]) AS given(id, status, next_at, reason)
-WHERE d.id = given.id AND d.status = 'waiting'
+FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::int[])
+    AS given(id, status, next_at, reason, attempts)
+WHERE d.id = given.id AND d.status = 'waiting' AND (given.status = 'delivered' OR d.attempts = given.attempts)
 """
 LOG = """
 INSERT INTO integrations_deliveryattempt
@@ -231,7 +232,10 @@ def commit_lazily() -> None:
 
 
 def settle(attempts: list[Attempt], *, now: datetime) -> None:
-    """Write what became of many deliveries: one UPDATE, one INSERT. Staff's decision meanwhile stands."""
+    """Write what became of many deliveries: one UPDATE, one INSERT. Staff's decision meanwhile stands.
+
+    What was asked for again while it was tried in vain is due again at once.
+    """
     of = [attempt.parcel for attempt in attempts]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -242,6 +246,7 @@ def settle(attempts: list[Attempt], *, now: datetime) -> None:
                 in_one(attempt.status for attempt in attempts),
                 in_one(attempt.next_at for attempt in attempts),
                 in_one(attempt.reason[:300] for attempt in attempts),
+                in_one(parcel.attempts for parcel in of),
             ],
         )
         cursor.execute(

@@ -166,15 +166,29 @@ def take(*, connection: HostConnection, records: list, now: datetime) -> dict:
 
 def _rows(reader: Adapter, records: list, agency_id: UUID) -> Iterator[Row]:
     """Read records one by one, each account of an entry with several apart."""
-    unfold = getattr(reader, "unfold", None)
     for index, record in enumerate(records):
         try:
-            ones = unfold(record) if unfold and isinstance(record, dict) else [record]
+            ones = _unfolded(reader, record)
         except BadRecord as error:
             yield Row(record, None, error.errors, index)
             continue
         for one in ones:
             yield read_row(reader.read, one, agency_id, index=index)
+
+
+def _unfolded(reader: Adapter, record: Any) -> list:
+    unfold = getattr(reader, "unfold", None)
+    return unfold(record) if unfold and isinstance(record, dict) else [record]
+
+
+def is_of(account: Account, record: Any, reader: Adapter) -> bool:
+    """Tell whether what a host says tells of this account, and of no other one."""
+    try:
+        ones = _unfolded(reader, record)
+    except BadRecord:
+        return False
+    told = [str(one.get(reader.reference_field, "")).strip() for one in ones if isinstance(one, dict)]
+    return told == [account.reference]
 
 
 def place_rows(*, connection: HostConnection, rows: list[Row], now: datetime, at_once: int = CHUNK) -> list[Outcome]:
@@ -227,7 +241,7 @@ def fetch(account: Account, now: datetime) -> bool:
         return False
     try:
         record = _decoder.decode(heard.body)
-        if not isinstance(record, dict) or str(record.get(reader.reference_field, "")).strip() != account.reference:
+        if not is_of(account, record, reader):
             return False
         if not getattr(reader, "account_is_one_debt", True) and _is_out(connection, account.reference):
             record = out(record, now)

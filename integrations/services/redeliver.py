@@ -12,6 +12,7 @@ from accounts.refusals import Refusal
 from accounts.tenancy import Row, acting_for
 from integrations.models import Delivery, HostConnection, Redelivery, WebhookEndpoint
 from integrations.services import extract
+from integrations.services.endpoints import removed
 from integrations.services.route import deliveries_of
 
 AT_ONCE = 2_000
@@ -31,19 +32,33 @@ ORDER BY stretch.connection_id, stretch.endpoint_id, stretch.last < {Redelivery.
 """Of each receiver one: what it missed, else the oldest. One that is off waits, and has no part of what is told."""
 
 
-def replay(delivery: Delivery, *, now: datetime) -> None:
-    """Send a delivery again, with the same event id; what was parked behind it follows."""
+def replay(delivery: Delivery, *, now: datetime) -> list[Refusal]:
+    """Send a delivery again, with the same event id; what was parked behind it follows. Or say why not."""
+    if delivery.endpoint is not None and delivery.endpoint.removed_at is not None:
+        return [removed()]
     replay_all(Delivery.objects.filter(pk=delivery.pk), now=now)
+    return []
 
 
 def replay_all(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
-    """Send these again, each with the same event id; those that wait already go on waiting."""
+    """Send these again now, each with the same event id, also those that wait for their next try.
+
+    Whoever is down is probed now. What an endpoint that was removed was told stays as it is: it would wait for ever.
+    """
     with transaction.atomic():
-        count = deliveries.exclude(status=Delivery.Status.WAITING).update(
-            status=Delivery.Status.WAITING, next_at=now, decided_at=None, attempts=0, reason=""
-        )
+        for model, name in ((HostConnection, "connection"), (WebhookEndpoint, "endpoint")):
+            theirs = model.objects.filter(pk__in=deliveries.order_by().values(name))
+            theirs.exclude(unreachable_since=None).update(probe_at=now)
+        count = _again(deliveries, now)
         transaction.on_commit(events.nudge)
     return count
+
+
+def _again(deliveries: QuerySet[Delivery], now: datetime) -> int:
+    of = WebhookEndpoint.objects.filter(pk__in=deliveries.order_by().values("endpoint"), removed_at=None)
+    there = [row.pk for row in of.select_for_update(no_key=True)]
+    told = deliveries.filter(Q(endpoint=None) | Q(endpoint__in=there))
+    return told.update(status=Delivery.Status.WAITING, next_at=now, decided_at=None, attempts=0, reason="")
 
 
 def skip(delivery: Delivery, *, reason: str, actor: str, now: datetime) -> bool:
@@ -73,6 +88,8 @@ def redeliver(
 
     Events that the receiver was never told, because it was not there or did not hear this kind, are told too.
     """
+    if getattr(to, "removed_at", None) is not None:
+        return [removed()]
     newest = _newest(to)
     upto = newest if last is None else last
     if not 1 <= first <= upto <= newest:
@@ -139,20 +156,24 @@ def advance(*, now: datetime, limit: int = AT_ONCE) -> set[int]:
     for agency_id, pk in rows:
         with acting_for(agency_id), transaction.atomic():
             row = Redelivery.objects.select_for_update(skip_locked=True).filter(pk=pk, done_at=None).first()
-            if row is not None and _is_told(row):
+            to = _receiver(row) if row is not None else None
+            if to is not None and getattr(to, "removed_at", None) is None:
                 lanes |= _advance(row, now, max(limit // len(rows), 1))
+            elif to is not None:  # nobody is there to be told the rest
+                row.done_at = now
+                row.save(update_fields=["done_at"])
     return lanes
 
 
-def _is_told(row: Redelivery) -> bool:
-    """Tell whether the stretch goes on, and let nobody switch its receiver off meanwhile: nothing is made for one."""
+def _receiver(row: Redelivery) -> HostConnection | WebhookEndpoint | None:
+    """Give whom the stretch is told, unless it waits, and let nobody switch that one off or remove it meanwhile."""
     if row.connection_id:
         hosts = HostConnection.objects.filter(pk=row.connection_id, is_active=True)
         receivers = hosts.exclude(transport=HostConnection.Transport.FILES)
     else:
         on = Q(is_active=True) | Q(removed_at__isnull=False)
         receivers = WebhookEndpoint.objects.filter(on, pk=row.endpoint_id)
-    return receivers.select_for_update(no_key=True).first() is not None
+    return receivers.select_for_update(no_key=True).first()
 
 
 def _advance(row: Redelivery, now: datetime, limit: int) -> set[int]:
@@ -169,7 +190,7 @@ def _advance(row: Redelivery, now: datetime, limit: int) -> set[int]:
     known = Delivery.objects.filter(
         connection_id=row.connection_id, endpoint_id=row.endpoint_id, event__in=[event.pk for event in found]
     )
-    replay_all(known, now=now)
+    _again(known, now)
     write_rows(Delivery, again, skip_known=True)
     row.position = found[-1].sequence if len(found) == limit else min(row.last, end)
     row.told += len(again)

@@ -30,6 +30,7 @@ _SENTENCES = {
     "number_missing": gettext_noop("Enter the number on the check or money order."),
     "recorded_already": gettext_noop("This check or money order was written down already, as %(reference)s."),
     "attempt_undecided": gettext_noop("Another payment on this account is still being decided."),
+    "key_used": gettext_noop("This was sent before and said something else: begin again."),
     "not_by_hand": gettext_noop("Only a check or money order that was received can come back."),
 }
 
@@ -53,9 +54,11 @@ def record(
 ) -> Payment | list[Refusal]:
     """Write down a paper or cash that came; with the same key it is the same payment. Or every reason against it."""
     account = lock_account(account.pk)
-    if (known := Payment.objects.filter(idempotency_key=key, account=account).first()) is not None:
-        return known
     number = "".join(paper_number.split())[:30]
+    says = (account.pk, kind, number, amount_cents, received_on, reason[:300])
+    if (known := Payment.objects.filter(idempotency_key=key).first()) is not None:
+        said = (known.account_id, known.kind, known.paper_number, known.amount_cents, known.received_on, known.reason)
+        return known if said == says else [_no("key_used")]
     at = gate.standing(account, now=now)
     # An old debt's notice comes before it is asked for; a paper that came was sent unasked.
     facts = gate.facts_of(at, (Line(at.today, amount_cents),), None, EXECUTOR, single=False, acknowledged=True, now=now)

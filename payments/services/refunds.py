@@ -40,6 +40,7 @@ _SENTENCES = {
     "refund_at_host": gettext_noop("The host took this payment: it is given back there."),
     "refund_too_much": gettext_noop("At most %(left_cents)s of this payment can still be given back."),
     "refund_not_positive": gettext_noop("Enter an amount above zero."),
+    "key_used": gettext_noop("This was sent before and said something else: begin again."),
     "refund_open": gettext_noop("A refund of this payment is already being worked on."),
     "refund_second_person": gettext_noop("Another person than the one who asked must approve this refund."),
     "refund_decided": gettext_noop("This refund was decided already."),
@@ -71,7 +72,9 @@ def ask(*, payment: Payment, amount_cents: int, reason: str, by: str, now: datet
     reason = " ".join(reason.split())
     with transaction.atomic(durable=True):
         found_payment = _locked(payment.pk)
-        if key is not None and (known := found_payment.refunds.filter(pk=key).first()) is not None:
+        if key is not None and (known := Refund.objects.filter(pk=key).first()) is not None:
+            if (known.payment_id, known.amount_cents, known.reason) != (payment.pk, amount_cents, reason[:300]):
+                raise Refused([no("key_used")])
             return known
         found = [] if reason else [no("refund_reason_missing", "reason")]
         found += _impossible(found_payment, amount_cents)

@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+import inspect
 import io
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
+from integrations.services import check
 from tests.contracts.breaks import breaking_changes
 from tests.contracts.documented import read, wrong_examples
 
@@ -45,10 +47,17 @@ def test_openapi_document_is_of_version_3_1_and_names_every_refusal_as_a_problem
     document = read(generated)
     assert document["openapi"] == "3.1.0"
     answers = document["paths"][PUSH]["post"]["responses"]
-    assert sorted(answers) == ["200", "400", "401", "403", "404", "413"]
+    assert sorted(answers) == ["200", "400", "401", "403", "404", "411", "413"]
     assert {kind for status, answer in answers.items() if status != "200" for kind in answer["content"]} == {
         "application/problem+json"
     }
+
+
+def test_openapi_document_names_every_code_of_a_connections_test(generated):
+    said = read(generated)["components"]["schemas"]["TestedShown"]["properties"]["code"]["description"]
+    codes = re.findall(r'"([a-z_]+)", (?:_\(|sentence)', inspect.getsource(check))
+    assert sorted(codes) == sorted(["ok", "ok", "key_refused", "no_answer", "unexpected", "requirements_missing"])
+    assert [code for code in codes if code not in said] == []
 
 
 def test_openapi_examples_fit_their_schemas():

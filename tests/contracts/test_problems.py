@@ -52,6 +52,15 @@ def test_a_wrong_key_is_401_and_says_how_to_show_one(push):
     assert answer["WWW-Authenticate"] == "Bearer"
 
 
+def test_a_push_is_answered_in_json_whatever_else_is_asked_for(push):
+    answer = push(b"[]", HTTP_ACCEPT="text/html")
+    assert (answer.status_code, answer.headers["Content-Type"], answer.json()["received"]) == (
+        200,
+        "application/json",
+        0,
+    )
+
+
 def test_no_key_at_all_is_the_same(push):
     assert codes(push(HTTP_AUTHORIZATION="")) == (401, "invalid_credentials")
 

@@ -11,9 +11,9 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from campaigns.models import Message
 from campaigns.services import fulfil
 from payments.models import Arrangement, Dispute, LedgerEntry, Method, Payment
-from payments.services import life, mirror
+from payments.services import by_hand, life, mirror
 from portal.invariants import findings
-from tests.conftest import NOW
+from tests.conftest import NOW, make_account
 from tests.payments.test_mirror import Line, debited, sent_back, show
 from tests.staff import member, signed_in
 from tests.visitor import text
@@ -127,6 +127,18 @@ def test_a_form_sent_twice_and_the_same_check_typed_twice_are_one_payment(clerk,
         ("check", 150_00),
         ("order", 30_00),
     ]
+
+
+def test_a_form_that_was_sent_and_now_says_something_else_is_refused(clerk, shop):
+    key = uuid.uuid4()
+    write_down(clerk, shop, key)
+    page = write_down(clerk, shop, key, amount_cents="20.00")
+    assert "said something else" in page.content.decode()
+    second = make_account(shop.agency, reference="200", consumer=shop.account.consumer)
+    said = {"kind": "check", "amount_cents": 150_00, "received_on": NOW.date(), "paper_number": "1042"}
+    found = by_hand.record(account=second, key=key, **said, by="staff:eve", reason="In the mail of today", now=NOW)
+    assert [one.code for one in found] == ["key_used"]
+    assert Payment.objects.get().amount_cents == 150_00
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from django.db import connection
 
-from accounts.models import Account, Consent, ContactPoint, Event
+from accounts.models import Account, Consent, Consumer, ContactPoint, Event
 from accounts.tenancy import acting_for
 from integrations.models import HostConnection, IdempotencyKey
 from payments.models import Arrangement, Authorization, Dispute, Method, Postdate
@@ -82,6 +82,26 @@ def test_an_arrangement_is_previewed_moved_paused_resumed_and_cancelled(caller, 
     assert cancelled["by"] == f"key:{caller.key.pk}"
     with acting_for(account.agency_id):
         assert not Postdate.objects.filter(status="scheduled").exists()
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "over", "last"),
+    [
+        ("America/Los_Angeles", dt.datetime(2026, 12, 2, 1, tzinfo=dt.UTC), "2026-11-30", "2026-12-01"),
+        ("Pacific/Guam", dt.datetime(2026, 12, 1, 16, tzinfo=dt.UTC), "2026-12-01", "2026-12-02"),
+    ],
+)
+def test_a_pause_ends_on_a_day_that_is_not_over_where_the_consumer_lives(
+    caller, account, arrangement, clock, zone, at, over, last
+):
+    clock.move_to(at)
+    with acting_for(account.agency_id):
+        Consumer.objects.filter(pk=account.consumer_id).update(time_zone=zone)
+    pause = f"arrangements/{arrangement}/pause"
+    before = counts()
+    assert codes(caller.post(pause, {"until": over, "reason": "x"})) == [("/until", "pause_ends_in_past")]
+    assert counts() == before
+    assert caller.post(pause, {"until": last, "reason": "Asked for."}).json()["paused_until"] == last
 
 
 def test_what_a_change_needs_is_asked_for(caller, arrangement):

@@ -2,17 +2,21 @@
 
 import datetime as dt
 import threading
+import time
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
+from accounts.models import Account
 from accounts.tenancy import acting_for
 from integrations.api import again
 from integrations.models import IdempotencyKey
+from integrations.services import receive
 from settlements.models import IndividualOffer
 from tests.conftest import NOW, make_account, make_agency
 from tests.integrations.api_caller import Caller, codes, counts, refusal
+from tests.payments.test_due_races import in_thread
 
 OFFER = {"percent_bps": 8000, "reason": "Asked by telephone."}
 
@@ -164,6 +168,40 @@ def test_a_crash_after_the_write_leaves_neither_the_effect_nor_the_answer(monkey
         assert caller.post(f"accounts/{account.pk}/offers", OFFER, Idempotency_Key="one").status_code == 500
     assert counts() == before
     assert caller.post(f"accounts/{account.pk}/offers", OFFER, Idempotency_Key="one").status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_accounts_are_placed_in_pieces_that_let_others_in_and_the_same_request_goes_on(monkeypatch):
+    """A piece of hosts' lists is one account here; the second one's piece waits for whoever has it."""
+    monkeypatch.setattr(receive, "LISTED", 1)
+    first = make_account(make_agency("acme"))
+    second = make_account(first.agency, reference="200", consumer=first.consumer)
+    caller = Caller(first.agency)
+    record = {"Status": "ACTIVE", "CurrentBalance": "640.00", "LastName": "Doe", "ClientNumber": "C1"}
+    record |= {"ClientName": "Harbor Medical", "AsOf": "2026-12-01T14:30:00Z"}
+    paid = {"HostID": "H1", "Date": "2026-11-30", "Amount": "10.00", "Method": "CARD", "Status": "POSTED"}
+    paid |= {"UpdatedAt": "2026-12-01T14:00:00Z"}
+    records = [record | {"FileNumber": row.reference, "Payments": [paid]} for row in (first, second)]
+    body = {"connection": str(first.connection_id), "records": records}
+
+    def balance(row) -> int:
+        return Account.objects.values_list("balance_cents", flat=True).get(pk=row.pk)
+
+    with acting_for(first.agency), transaction.atomic():
+        Account.objects.select_for_update().get(pk=second.pk)
+        placing, answers = in_thread(lambda: caller.post("accounts", body, Idempotency_Key="one"))
+        for _look in range(200):
+            if balance(first) == 640_00:
+                break
+            time.sleep(0.05)
+        assert (balance(first), balance(second)) == (640_00, 1_000_00)
+        Account.objects.select_for_update(nowait=True).get(pk=first.pk)
+    placing.join(20)
+    assert answers[0].json()["accepted"] == 2
+    with acting_for(first.agency):
+        IdempotencyKey.objects.update(status=again.BEGUN, body="")  # as when the process dies before it answers
+    later = caller.post("accounts", body, Idempotency_Key="one")
+    assert (later.status_code, later.json()["unchanged"]) == (200, 2)
 
 
 @pytest.mark.django_db

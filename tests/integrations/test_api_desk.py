@@ -216,6 +216,28 @@ def test_a_check_is_written_down_once_lowers_what_is_owed_and_can_come_back(call
     assert len(told(account, "payment.returned")) == 1
 
 
+def test_a_key_used_again_when_its_answer_is_forgotten_writes_what_it_says_then(caller, account):
+    second = make_account(account.agency, reference="200", consumer=account.consumer)
+    at, elsewhere = f"accounts/{account.pk}/payments", f"accounts/{second.pk}/payments"
+
+    def four_days_later(path: str, **values) -> dict:
+        with acting_for(account.agency):
+            IdempotencyKey.objects.update(expires_at=NOW)
+        answer = caller.post(path, CHECK | values, Idempotency_Key="check-1042")
+        assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (201, False)
+        return answer.json()
+
+    first = caller.post(at, CHECK, Idempotency_Key="check-1042").json()
+    less = four_days_later(at, amount_cents=80_00)
+    assert (less["amount_cents"], less["account"]) == (80_00, str(account.pk))
+    assert caller.get(f"accounts/{account.pk}").json()["owed_cents"] == 795_00
+    there = four_days_later(elsewhere)
+    assert (there["amount_cents"], there["account"]) == (125_00, str(second.pk))
+    assert four_days_later(at) == caller.get(f"payments/{first['id']}").json(), "the very same is not written twice"
+    assert caller.get(f"accounts/{account.pk}").json()["owed_cents"] == 795_00
+    assert len(told(account, "payment.succeeded")) == 3
+
+
 def test_cash_keeps_a_promise_and_does_not_come_back(caller, account):
     wish = {"choice": "parts", "parts": 3, "first_on": "2026-12-04"}
     quote = caller.post(f"accounts/{account.pk}/quotes", wish).json()["id"]

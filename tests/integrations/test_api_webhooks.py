@@ -10,7 +10,7 @@ from accounts.tenancy import acting_for
 from integrations.models import Delivery, WebhookEndpoint
 from integrations.services.drain import Drain
 from tests.conftest import make_agency
-from tests.integrations.api_caller import Caller, codes, refusal
+from tests.integrations.api_caller import Caller, codes, counts, refusal
 from tests.integrations.test_drain import Clock, tell
 from tests.integrations.webhook_program import Hook
 
@@ -115,6 +115,23 @@ def test_a_dead_letter_is_seen_with_its_attempts_and_delivered_again_or_skipped(
     assert refusal(caller.post(f"deliveries/{dead['id']}/skip", {"reason": "x"})) == (409, "delivery_decided")
     Drain(clock=clock).run()
     assert [one["type"] for one in hook.events()][-2:] == ["offer.viewed", "delivery.abandoned"]
+
+
+def test_nothing_is_told_again_to_an_endpoint_that_was_removed(hook, caller, account, now):
+    endpoint = caller.post("webhook-endpoints", {"name": "IVR", "url": hook.url}).json()["endpoint"]["id"]
+    tell("page.viewed", account=account, now=now)
+    Drain(clock=Clock(now)).run()
+    (told,) = caller.get(f"deliveries?endpoint={endpoint}").json()["items"]
+    caller.ask("DELETE", f"webhook-endpoints/{endpoint}")
+    before = counts()
+    for path, body in (
+        (f"deliveries/{told['id']}/again", {}),
+        (f"webhook-endpoints/{endpoint}/redeliveries", {"first": 1}),
+        (f"webhook-endpoints/{endpoint}/dead-letters/again", {}),
+    ):
+        assert refusal(caller.post(path, body)) == (409, "endpoint_removed")
+    assert counts() == before
+    assert caller.get(f"deliveries/{told['id']}").json()["status"] == "delivered"
 
 
 def test_a_stretch_is_asked_for_again_and_its_progress_is_told(hook, caller, account, now):

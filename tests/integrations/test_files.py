@@ -15,6 +15,7 @@ from integrations.models import FileFormat, HostConnection, HostFile
 from integrations.services import extract, files, intake, receive
 from payments.models import HostItem
 from settlements.models import IndividualOffer
+from tests.contracts.documented import differences
 from tests.integrations.file_cast import FileHost, change, ndjson, record
 
 pytestmark = pytest.mark.django_db
@@ -390,7 +391,7 @@ def test_another_hosts_file_key_and_account_are_out_of_reach(host, other_host, a
         assert Account.objects.get().balance_cents == 77_00
 
 
-def test_activity_is_extracted_once_and_claimed_once(host, other_host, acting):
+def test_activity_is_extracted_once_and_claimed_for_a_day(host, other_host, acting):
     host.send(record("1"), record("2"))
     other_host.send(record("1"))
 
@@ -405,14 +406,46 @@ def test_activity_is_extracted_once_and_claimed_once(host, other_host, acting):
     file, told = extract()
     said = sorted((line["FileNumber"], line["Event"]) for line in told)
     assert said == [("1", "account.placed"), ("2", "account.placed")]
-    again = host.client.post(f"{host.path}/{file['id']}/claim", headers=host.headers())
-    assert (again.status_code, again.json()["code"]) == (409, "already_claimed")
+    claim = f"{host.path}/{file['id']}/claim"
+    again = host.client.post(claim, headers=host.headers())
+    assert [json.loads(line) for line in b"".join(again.streaming_content).splitlines()] == told
+    assert other_host.client.post(claim, headers=other_host.headers()).status_code == 401
+    HostFile.objects.filter(pk=file["id"]).update(claimed_at=clock.now() - dt.timedelta(hours=24))
+    late = host.client.post(claim, headers=host.headers())
+    assert (late.status_code, late.json()["code"]) == (409, "already_claimed")
     assert extract()[1] == []
     host.send(change("2", CurrentBalance="7.00"), kind="update")
     assert [(line["FileNumber"], line["Event"]) for line in extract()[1]] == [("2", "balance.changed")]
     ranged = extract(since="2020-01-01T00:00:00Z", until="2099-01-01T00:00:00Z")[1]
     assert len(ranged) == 3
     assert extract()[1] == []
+
+
+def test_what_is_wrong_with_an_asked_extraction_is_said_as_the_document_says(host):
+    address = host.path.removesuffix("/files") + "/extractions"
+    for body, said in (
+        (b'{"since": "yesterday"}', (422, "invalid")),
+        (b'{"since": "' + b"x" * 20_000 + b'"}', (413, "too_large")),
+    ):
+        answer = host.client.post(address, body, content_type="application/json", headers=host.headers())
+        assert (answer.status_code, answer.json()["code"]) == said
+        assert differences("POST", address, answer) == []
+
+
+def test_a_file_whose_download_broke_off_is_claimed_again_whole(host, acting, now, settings):
+    whole = b'{"EventID":"1"}\n' * 200_000
+    given = {"outgoing": True, "kind": "activity", "state": "ready", "source": "extract", "by": "schedule"}
+    file = HostFile.objects.create(connection=host.connection, name="a.ndjson", size=len(whole), made_at=now, **given)
+    vault.keep([whole], agency_id=acting.pk, file_id=file.pk)
+    claim = f"{host.path}/{file.pk}/claim"
+    broken = host.client.post(claim, headers=host.headers())
+    assert len(next(iter(broken.streaming_content))) < len(whole)
+    settings.FILE_KEEP_DAYS = 0
+    assert files.forget_old(now=clock.now() + dt.timedelta(hours=23)) == 0
+    again = host.client.post(claim, headers=host.headers())
+    assert b"".join(again.streaming_content) == whole
+    assert files.forget_old(now=clock.now() + dt.timedelta(hours=25)) == 1
+    assert host.client.post(claim, headers=host.headers()).json()["code"] == "gone"
 
 
 def test_an_old_files_content_is_removed_and_its_counts_stay(host, acting, settings):

@@ -15,12 +15,14 @@ from integrations.models import HostConnection, HostFile
 from integrations.models import HostSite as SiteRow
 from integrations.services import intake, sites
 from integrations.services.drain import Drain
-from integrations.services.receive import make_inbound_key
+from integrations.services.receive import fetch, make_inbound_key
 from settlements.models import IndividualOffer
-from tests.conftest import NOW
+from tests.conftest import NOW, make_account
+from tests.integrations.api_caller import Caller, codes
 from tests.integrations.host_program import HostProgram
 from tests.integrations.site_program import new_key
 from tests.integrations.styles import until
+from tests.integrations.webhook_program import Hook
 
 WORDS = Words("http://host", "key", hosts.defaults("smartcollect")["status_map"], "Cell Phone", "Good Number")
 ENTRY = {
@@ -123,6 +125,56 @@ def test_every_event_has_its_category(kind, category):
     message = SmartCollect(WORDS).write(event)
     assert (message["category"], message["type"]) == (category, kind.replace(".", "_").upper())
     assert ("payment" in message) == (kind == "payment.declined")
+
+
+# By an account's own address ----------------------------------------------------------------------------------------
+
+NEWS = ENTRY | {"asOf": "2026-12-01T14:30:00Z"}
+ALONE = NEWS | {"accounts": ENTRY["accounts"][:1]}
+OTHER = NEWS | {"accountNumber": "1", "accounts": ENTRY["accounts"][1:]}
+"""It is called account 1 and tells of account 2."""
+
+
+@pytest.fixture
+def one_and_two(agency, other_agency):
+    with acting_for(agency):
+        HostConnection.objects.update(style="smartcollect", status_map=WORDS.status_map)
+    first = make_account(agency, reference="1")
+    return first, make_account(agency, reference="2", consumer=first.consumer)
+
+
+def balances(one_and_two) -> list[int]:
+    for account in one_and_two:
+        account.refresh_from_db()
+    return [account.balance_cents for account in one_and_two]
+
+
+@pytest.mark.django_db
+def test_an_account_is_put_as_a_customer_with_it_alone_and_never_as_another_one(agency, one_and_two):
+    caller, at = Caller(agency), f"accounts/{one_and_two[0].pk}"
+    for told in (NEWS, OTHER, NEWS | {"accounts": []}, NEWS | {"accounts": [{}] * 501}):
+        assert codes(caller.put(at, {"record": told})) == [("/record/accountNumber", "another_account")]
+    with acting_for(agency):
+        assert balances(one_and_two) == [1_000_00, 1_000_00]
+        said = caller.put(at, {"record": ALONE}).json()
+        assert (said["accepted"], said["errors"]) == (1, [])
+        flat = {name: value for name, value in ENTRY.items() if name != "accounts"} | ENTRY["accounts"][0]
+        later = {"asOf": "2026-12-01T14:40:00Z", "balance": "90.00"}
+        assert caller.put(at, {"record": flat | later}).json()["accepted"] == 1
+        assert balances(one_and_two) == [90_00, 1_000_00]
+
+
+@pytest.mark.django_db
+def test_what_is_fetched_of_an_account_may_be_a_customer_and_is_of_nobody_else(acting, one_and_two):
+    hook = Hook()
+    HostConnection.objects.update(base_url=hook.url, fetch_at_login=True)
+    hook.pages["/api/v1/accounts/1"] = OTHER
+    assert not fetch(one_and_two[0], NOW)
+    assert balances(one_and_two) == [1_000_00, 1_000_00]
+    hook.pages["/api/v1/accounts/1"] = ALONE
+    assert fetch(one_and_two[0], NOW)
+    assert balances(one_and_two) == [100_00, 1_000_00]
+    hook.close()
 
 
 # The whole way ------------------------------------------------------------------------------------------------------

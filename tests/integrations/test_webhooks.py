@@ -14,8 +14,9 @@ from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations import http
 from integrations.hosts import Request
 from integrations.models import Delivery, DeliveryAttempt, HostConnection, Redelivery, WebhookEndpoint
-from integrations.services import endpoints, judge, redeliver
+from integrations.services import endpoints, judge, parcels, redeliver
 from integrations.services.drain import Drain
+from integrations.services.route import LANES, route
 from payments.models import Method
 from tests.conftest import make_account
 from tests.integrations.test_drain import PAYMENT, Clock, bank_method, tell
@@ -275,6 +276,30 @@ def test_an_endpoint_that_says_gone_is_suspended_at_once_and_nothing_is_parked(h
     assert statuses(endpoint)[0] == "waiting"
 
 
+def test_a_yes_with_a_long_body_is_a_yes_and_a_long_no_stays_one(hook, account, acting, no_hosts, clock, settings):
+    settings.WEBHOOK_ANSWER_LIMIT = 1_000
+    endpoint = listen(acting, hook.url, clock.now)
+    hook.say = lambda body: b"x" * 3_000_000
+    hook.answers = [200, 201, 422]
+    assert endpoints.test(endpoint=endpoint, now=clock.now)[:3] == (True, 200, "")
+    for _ in range(2):
+        tell("page.viewed", account=account, now=clock.now)
+    drain(clock)
+    assert statuses(endpoint) == ["delivered", "parked"]
+    log = DeliveryAttempt.objects.order_by("id")
+    assert [(one.status, one.answer[:5]) for one in log] == [(201, "xxxxx"), (422, "xxxxx")]
+    assert fresh(endpoint).failures == 0
+
+
+@pytest.mark.parametrize(("most", "form"), [(1, "webhook.tested"), (2, "events")])
+def test_a_test_has_the_form_that_the_endpoints_events_have(hook, account, acting, clock, most, form):
+    endpoint = listen(acting, hook.url, clock.now, most=most)
+    assert endpoints.test(endpoint=endpoint, now=clock.now).ok
+    assert hook.verified(endpoint.secret_text)["type"] == form
+    (said,) = hook.events()
+    assert (said["type"], said["data"]) == ("webhook.tested", {"endpoint": str(endpoint.pk)})
+
+
 def test_what_an_endpoint_refuses_is_parked_with_its_answer(hook, account, no_hosts, clock):
     endpoint = listen(account.agency, hook.url, clock.now)
     hook.answers = [422]
@@ -284,6 +309,47 @@ def test_what_an_endpoint_refuses_is_parked_with_its_answer(hook, account, no_ho
         parked = endpoint.deliveries.get()
         assert parked.log.get().status == 422
     assert (parked.status, parked.reason) == ("parked", "HTTP 422")
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_what_waits_for_its_next_try_goes_at_once_when_it_is_asked_for_again(
+    hook, account, acting, no_hosts, clock, down
+):
+    """With the circuit open and, where the others of the endpoint are fine, closed."""
+    endpoint = listen(acting, hook.url, clock.now, kinds=["page.*"])
+    other = make_account(acting, consumer=account.consumer, reference="X1")
+    hook.refuse = lambda body: 500 if b"poison" in body else None
+    tell("page.viewed", account=account, now=clock.now, page="poison")
+    while True:
+        if not down:
+            tell("page.viewed", account=other, now=clock.now)
+        drain(clock)
+        first, row = endpoint.deliveries.order_by("sequence").first(), fresh(endpoint)
+        if first.next_at - clock.now > dt.timedelta(minutes=45):
+            break
+        clock.now = max(first.next_at, row.probe_at or first.next_at) + dt.timedelta(seconds=1)
+    assert ((row.unreachable_since is not None), first.status) == (down, "waiting")
+    hook.refuse = lambda body: None
+    assert redeliver.replay(first, now=clock.now) == []
+    drain(clock)
+    assert set(statuses(endpoint)) == {"delivered"}
+    assert fresh(endpoint).unreachable_since is None
+
+
+@pytest.mark.parametrize("status", ["waiting", "parked"])
+def test_what_is_asked_for_again_while_it_fails_is_due_again_at_once(account, acting, no_hosts, clock, status):
+    endpoint = listen(acting, "http://127.0.0.1:9/", clock.now)
+    tell("page.viewed", account=account, now=clock.now)
+    route(now=clock.now)
+    endpoint.deliveries.update(attempts=6, next_at=clock.now)
+    (parcel,) = parcels.claim(range(LANES), known=[], blocked=[], now=clock.now, limit=10)
+    redeliver.replay(endpoint.deliveries.get(), now=clock.now)
+    tried = parcels.Attempt(parcel, status, clock.now + dt.timedelta(hours=1), "HTTP 500", 500, 1.0, "")
+    parcels.settle([tried], now=clock.now)
+    row = endpoint.deliveries.get()
+    assert (row.status, row.attempts, row.next_at) == ("waiting", 0, clock.now)
+    parcels.settle([tried._replace(status="delivered", http_status=200)], now=clock.now)
+    assert statuses(endpoint) == ["delivered"]
 
 
 def test_a_stretch_is_told_again_from_a_position_also_what_was_never_told(hook, account, no_hosts, clock, monkeypatch):
@@ -349,6 +415,30 @@ def test_a_removed_endpoint_has_no_secret_and_what_waited_for_it_is_skipped(hook
     tell("page.viewed", account=account, now=clock.now)
     drain(clock)
     assert statuses(endpoint) == ["skipped"]
+
+
+def test_a_removed_endpoint_is_told_nothing_again(hook, other_hook, account, acting, no_hosts, clock):
+    gone, other = listen(acting, hook.url, clock.now), listen(acting, other_hook.url, clock.now, name="Other")
+    for _ in range(3):
+        tell("page.viewed", account=account, now=clock.now)
+    drain(clock)
+    stretches = [redeliver.redeliver(to=to, first=1, last=None, by="staff:1", now=clock.now) for to in (gone, other)]
+    assert endpoints.remove(endpoint=gone, by="staff:1", now=clock.now)
+    clock.pass_(2)
+    drain(clock)
+    assert [row.done_at for row in Redelivery.objects.order_by("pk")] == [clock.now, clock.now]
+    assert [row.told for row in Redelivery.objects.filter(pk__in=[one.pk for one in stretches]).order_by("pk")] == [
+        0,
+        3,
+    ]
+    assert redeliver.replay_all(Delivery.objects.all(), now=clock.now) == 3
+    (refusal,) = redeliver.replay(fresh(gone).deliveries.first(), now=clock.now)
+    assert refusal.code == "endpoint_removed"
+    (refusal,) = redeliver.redeliver(to=fresh(gone), first=1, last=None, by="staff:1", now=clock.now)
+    assert refusal.code == "endpoint_removed"
+    drain(clock)
+    assert statuses(gone) == ["delivered"] * 3
+    assert (len(hook.requests), len(other_hook.requests)) == (3, 9)
 
 
 # Where an address may lead --------------------------------------------------------------------------------------

@@ -1,19 +1,24 @@
 """Money given back, stopped and sent in batches by API: keys of two people where two are needed, once if repeated."""
 
 import hashlib
+import time
 
 import pytest
 import time_machine
+from django.db import transaction
 
-from accounts.models import Event
-from payments.models import LedgerEntry, Method, Payment, Postdate, Refund
+from accounts.models import Account, Event
+from integrations.models import IdempotencyKey
+from payments.models import BatchItem, LedgerEntry, Method, Payment, PaymentBatch, Postdate, Refund
 from payments.rules import routing
-from payments.services import meters, route
-from tests.conftest import NOW
+from payments.services import batch_posting, batches, meters, route
+from payments.services.locks import lock_account
+from tests.conftest import NOW, make_account
 from tests.integrations.api_caller import Caller, codes, refusal
 from tests.payments.test_batches import DUE, serve
+from tests.payments.test_due_races import in_thread
 from tests.payments.test_mirror import debited
-from tests.payments.test_settle import undecided
+from tests.payments.test_settle import LATER, undecided
 
 OURS = {routing.RouteKey("ach", "immediate"): routing.Route("portal", "portal")}
 
@@ -47,6 +52,28 @@ def test_a_small_refund_is_given_back_at_once_and_once(open_shop):
     assert sum(LedgerEntry.objects.filter(payment=payment).values_list("amount_cents", flat=True)) == 0
     assert codes(caller.post(at, wish)) == [("/amount_cents", "refund_too_much")]
     assert caller.get(f"accounts/{open_shop.account.pk}").json()["owed_cents"] == 975_00
+
+
+def test_a_refunds_key_used_again_when_its_answer_is_forgotten_means_what_it_says_then(shop):
+    caller, payment = Caller(shop.agency), shop.confirm(shop.checkout())
+    second = shop.confirm(shop.checkout(now=LATER), now=LATER)
+    wish = {"amount_cents": 60_00, "reason": "Paid twice."}
+
+    def a_week_later(row: Payment, **values) -> dict:
+        IdempotencyKey.objects.update(expires_at=NOW)
+        answer = caller.post(f"payments/{row.pk}/refunds", wish | values, Idempotency_Key="back-1")
+        assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (201, False)
+        return answer.json()
+
+    first = a_week_later(payment)
+    less, there = a_week_later(payment, amount_cents=40_00), a_week_later(second)
+    assert a_week_later(payment)["id"] == first["id"], "the very same is not given back twice"
+    assert [(one["payment"], one["amount_cents"], one["status"]) for one in (first, less, there)] == [
+        (str(payment.pk), 60_00, "done"),
+        (str(payment.pk), 40_00, "done"),
+        (str(second.pk), 60_00, "done"),
+    ]
+    assert given_back(shop) == [60_00, 40_00, 60_00]
 
 
 def test_above_the_limit_another_persons_key_approves_or_rejects(shop):
@@ -143,6 +170,66 @@ def test_a_batch_is_collected_edited_approved_exported_and_posted(shop, monkeypa
     assert [one["amount_cents"] for one in paid] == [125_00, 125_00]
     assert {one["status"] for one in paid} == {"succeeded"}
     assert Event.objects.filter(kind="batch.posted").count() == 1
+
+
+def exported(shop, monkeypatch, clock) -> tuple[Caller, str, list[BatchItem]]:
+    """Export a batch of three accounts and more by API; give who posts it, where, and its items in their order."""
+    first = shop.account
+    for reference in ("B", "C"):
+        shop.account = make_account(shop.agency, reference=reference, sol_status="live")
+        shop.confirm(shop.checkout(bank="000123456789"))
+    shop.account = first
+    serve(shop, monkeypatch)
+    clock.move_to(DUE)
+    clerk, approver = Caller(shop.agency), Caller(shop.agency)
+    batch = clerk.post("batches", {"method": "ach", "until": "2027-01-04"}).json()
+    at = f"batches/{batch['id']}"
+    assert approver.post(f"{at}/approve").json()["status"] == "approved"
+    assert approver.post(f"{at}/export", {"format": "csv"}).json()["status"] == "exported"
+    items = list(batches.standing_items(PaymentBatch.objects.get()))
+    assert [item.account.reference for item in items[:3]] == ["100234", "B", "C"]
+    return clerk, at, items
+
+
+def posted() -> list[str]:
+    return [one.account.reference for one in batches.standing_items(PaymentBatch.objects.get()).filter(status="posted")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_posting_that_breaks_off_keeps_what_it_posted_and_the_same_request_goes_on(open_shop, monkeypatch, clock):
+    clerk, at, items = exported(open_shop, monkeypatch, clock)
+    real, third = batch_posting._post_item, items[2].pk
+
+    def dies(pk, now):
+        if pk == third:
+            raise RuntimeError("power cut")
+        real(pk, now)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_posting, "_post_item", dies)
+        assert clerk.post(f"{at}/post", Idempotency_Key="post").status_code == 500
+    assert posted() == ["100234", "B"]
+    again = clerk.post(f"{at}/post", Idempotency_Key="post")
+    assert (again.status_code, again.json()["status"]) == (200, "posted")
+    assert clerk.post(f"{at}/post", Idempotency_Key="post").content == again.content
+    assert len(posted()) == len(items) == Payment.objects.filter(status="succeeded").count()
+    assert Event.objects.filter(kind="batch.posted").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_posting_holds_no_account_longer_than_its_own_item(open_shop, monkeypatch, clock):
+    clerk, at, items = exported(open_shop, monkeypatch, clock)
+    with transaction.atomic():
+        lock_account(items[2].account_id)
+        posting, answers = in_thread(lambda: clerk.post(f"{at}/post"))
+        for _look in range(200):
+            if len(posted()) == 2:
+                break
+            time.sleep(0.05)
+        assert posted() == ["100234", "B"]
+        Account.objects.select_for_update(nowait=True).get(pk=items[0].account_id)
+    posting.join(20)
+    assert answers[0].json()["status"] == "posted"
 
 
 def test_what_is_taken_out_of_a_batch_leaves_one_that_can_be_cancelled_when_empty(shop, monkeypatch, clock):

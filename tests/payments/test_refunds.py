@@ -1,6 +1,7 @@
 """Money given back: asked, approved by another person above the limit, carried out once, whatever gets lost."""
 
 import datetime as dt
+import uuid
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -69,6 +70,16 @@ def test_a_small_refund_needs_one_person_and_raises_what_is_owed(shop, paid):
     assert sum(LedgerEntry.objects.filter(payment=paid).values_list("amount_cents", flat=True)) == 0
     event = Event.objects.get(kind="payment.refunded")
     assert (event.data["refunded_cents"], event.data["whole"]) == (100_00, False)
+
+
+def test_a_form_that_was_sent_and_now_says_something_else_is_refused(shop, paid):
+    said = {"payment": paid, "reason": "Paid twice.", "by": ANN, "now": NOW, "key": uuid.uuid4()}
+    first = refunds.ask(**said, amount_cents=60_00)
+    assert refunds.ask(**said, amount_cents=60_00) == first
+    assert codes(lambda: refunds.ask(**said, amount_cents=40_00)) == ["key_used"]
+    other = shop.confirm(shop.checkout(now=LATER), now=LATER)
+    assert codes(lambda: refunds.ask(**said | {"payment": other}, amount_cents=60_00)) == ["key_used"]
+    assert Refund.objects.get().amount_cents == 60_00
 
 
 def test_above_the_limit_the_asker_cannot_approve_and_another_person_can(shop, paid):

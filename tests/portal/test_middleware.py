@@ -56,6 +56,22 @@ def test_the_front_of_the_portals_own_host_leads_to_the_staff_pages(client, agen
         assert (answer.status_code, answer["Location"]) == (302, "/admin/")
 
 
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("localhost", "/api/v1/rule-sets"),
+        ("localhost", "/hooks/mail/x"),
+        ("localhost", "/hooks/processor/x"),
+        ("localhost", "/staff/login/"),
+        ("acme.localhost", "/"),
+    ],
+)
+def test_a_body_in_chunks_is_refused_before_anything_reads_it_as_empty(client, agency, host, path):
+    answer = client.post(path, {"last_name": "Doe"}, headers={"Host": host, "Transfer-Encoding": "chunked"})
+    assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
 def test_a_host_name_written_to_its_root_is_the_same_host(client, agency, other_agency):
     page = client.get("/", HTTP_HOST="acme.localhost.:8000")
     assert page.status_code == 200
