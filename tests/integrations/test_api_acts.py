@@ -107,6 +107,8 @@ def test_a_dispute_holds_what_is_planned_until_it_is_resolved(caller, account, a
     assert refusal(caller.post(f"arrangements/{arrangement}/resume")) == (409, "collection_stands_still")
     assert caller.post(f"accounts/{account.pk}/disputes", said).json()["id"] == dispute["id"]
     at = f"disputes/{dispute['id']}/resolve"
+    early = caller.post(at, {"note": "Half was posted.", "verified_on": "2026-12-02"})
+    assert codes(early) == [("/verified_on", "sent_in_the_future")]
     assert caller.post(at, {"note": "Half was posted."}).json()["status"] == "resolved"
     assert refusal(caller.post(at, {"note": "Again."})) == (409, "dispute_not_open")
     assert caller.get(f"arrangements/{arrangement}").json()["status"] == "performing"
@@ -120,6 +122,8 @@ def test_a_question_for_the_creditor_is_asked_once_and_answered(caller, account)
     again = caller.post(f"accounts/{account.pk}/creditor-requests")
     assert first.json() == again.json()
     at = f"creditor-requests/{first.json()['id']}/answer"
+    assert codes(caller.post(at, {"sent_on": "2026-12-02"})) == [("/sent_on", "sent_in_the_future")]
+    assert codes(caller.post(at, {"sent_on": "2026-11-30"})) == [("/sent_on", "sent_too_early")]
     assert caller.post(at, {"sent_on": "2026-12-01"}).json()["answered_by"] == f"key:{caller.key.pk}"
     assert refusal(caller.post(at, {"sent_on": "2026-12-01"})) == (409, "creditor_answered")
 
