@@ -5,16 +5,19 @@ import re
 from django.contrib import admin
 from django.db.models import CharField
 from django.db.models.functions import Cast, Right
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, RangeDateTimeFilter
+from unfold.decorators import action
 
-from accounts.columns import status_of
+from accounts.columns import status_of, sum_of
 from accounts.desk import AgencyAdmin, FactAdmin, FactInline
 from accounts.keys import reference_key
+from accounts.money import format_cents
 from payments.admin.by_hand import ComesBack
 from payments.admin.changing import Rearrange, Stoppable
 from payments.admin.evidence import Revocable, WithEvidence
-from payments.admin.giving import GiveBack
+from payments.admin.giving import GiveBack, LimitForm, told
 from payments.models import (
     Arrangement,
     Authorization,
@@ -28,6 +31,7 @@ from payments.models import (
     ProcessorAccount,
     ProcessorEvent,
 )
+from payments.services import refunds
 
 TONES = {
     "succeeded": "success",
@@ -50,6 +54,7 @@ TONES = {
     "sent": "success",
 }
 status = status_of(TONES)
+alone = sum_of("refund_alone_cents", _("refund without a second person up to"))
 
 
 class OfAccount(FactAdmin):
@@ -68,11 +73,39 @@ class ProcessorAccountAdmin(AgencyAdmin):
     """The agency's own merchant account. Keys are written, never shown."""
 
     list_display = ["name", "client", "processor", "account_ref", "is_active"]
+    readonly_fields = [alone]
+    actions_detail = ["limit"]
     fieldsets = [
-        (None, {"fields": ["name", "client", "processor", "account_ref", "is_active", "refund_alone_cents"]}),
+        (None, {"fields": ["name", "client", "processor", "account_ref", "is_active", alone]}),
         (_("Keys"), {"fields": ["publishable_key", "secret_key", "webhook_secret"]}),
         (_("Addresses"), {"fields": ["api_base", "script_url"]}),
     ]
+
+    def has_limit_permission(self, request, object_id=None) -> bool:
+        """Let the agency lower the limit, and the platform raise it: the service tells them apart."""
+        return request.user.has_perm("payments.change_processoraccount")
+
+    @action(description=_("Refund limit"), permissions=["limit"], icon="undo")
+    def limit(self, request, object_id):
+        row = self.row(request, object_id)
+
+        def set_it(form) -> str:
+            cents, reason = form.cleaned_data["cents"], form.cleaned_data["reason"]
+            before = refunds.limit(merchant=row, cents=cents)
+            said = f"Refund limit: {format_cents(before)} to {format_cents(cents)}: {reason}"
+            self.log_change(request, row, said)
+            return gettext("From now on one person gives back at most %(sum)s.") % {"sum": format_cents(cents)}
+
+        text = _("One person gives back so much of a payment alone. You can lower it; only the platform raises it.")
+        return self.ask(
+            request,
+            row,
+            title=_("Refund limit"),
+            text=text,
+            button=_("Set"),
+            form_class=LimitForm,
+            do=lambda form: told(request, lambda: set_it(form)),
+        )
 
 
 class Entries(FactInline):
