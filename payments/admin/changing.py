@@ -19,9 +19,10 @@ from unfold.widgets import (
 from accounts.calendars import format_date
 from accounts.desk import DayInput, ReasonForm
 from accounts.money import format_cents
+from payments.admin.giving import told
 from payments.forms import AdjustForm
 from payments.models import Arrangement, Postdate
-from payments.services import change, life, postdates, replan, wallet
+from payments.services import change, life, postdates, replan, resting, wallet
 from payments.services.authorize import usable
 from payments.services.change import Preview, Wish
 from payments.services.methods import kept_for
@@ -203,27 +204,27 @@ class Rearrange:
 
         def do(form) -> str:
             typed = form.cleaned_data
-            life.pause(account=row.account, until=typed["until"], reason=typed["reason"], now=request.now)
+            resting.pause(arrangement=row, until=typed["until"], reason=typed["reason"], now=request.now)
             self.log_change(request, row, f"Paused: {typed['reason']}")
             return gettext("Paused. Nothing is taken.")
 
         text = _("Nothing is taken meanwhile; what falls into it is due at the end, by the consumer's own hand.")
-        return self.ask(request, row, title=_("Pause"), text=text, button=_("Pause"), do=do, form_class=PauseForm)
+        return self._asked(request, row, title=_("Pause"), text=text, button=_("Pause"), do=do, form_class=PauseForm)
 
     @action(description=_("Resume"), permissions=["rearrange"], icon="play_arrow")
     def resume(self, request, object_id):
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            done = life.resume(account=row.account, now=request.now)
+            done = resting.resume(arrangement=row, looked_at=True, now=request.now)
             self.log_change(request, row, f"Resumed: {form.cleaned_data['reason']}")
-            if done is not None and done.status == Arrangement.Status.PAUSED and done.paused_until:
+            if done.status == Arrangement.Status.PAUSED and done.paused_until:
                 day = format_date(done.paused_until, get_language() or "en")
                 return gettext("It still rests until %(day)s: that pause goes on.") % {"day": day}
             return gettext("Resumed.")
 
         text = _("What is still to come is taken as planned, unless a dispute still holds it.")
-        return self.ask(request, row, title=_("Resume"), text=text, button=_("Resume"), do=do, form_class=ReasonForm)
+        return self._asked(request, row, title=_("Resume"), text=text, button=_("Resume"), do=do)
 
     @action(description=_("Look at it later"), permissions=["rearrange"], icon="rate_review")
     def look_after(self, request, object_id):
@@ -231,31 +232,32 @@ class Rearrange:
 
         def do(form) -> str:
             number = form.cleaned_data["instalments"]
-            life.suspend_after(arrangement=row, instalments=number, now=request.now)
+            resting.look_after(arrangement=row, instalments=number, now=request.now)
             self.log_change(request, row, f"Suspend after {number or 'no'} instalments: {form.cleaned_data['reason']}")
             return gettext("Noted.")
 
         text = _("When they are paid, the rest is held until somebody resumes it.")
         title = _("Suspend for review")
-        return self.ask(request, row, title=title, text=text, button=_("Note"), do=do, form_class=ReviewForm)
+        return self._asked(request, row, title=title, text=text, button=_("Note"), do=do, form_class=ReviewForm)
 
     @action(description=_("Cancel"), permissions=["rearrange"], icon="block")
     def cancel(self, request, object_id):
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            reason = form.cleaned_data["reason"]
-            life.cancel(arrangement=row, by=by(request), reason=reason, now=request.now)
-            self.log_change(request, row, f"Cancelled: {reason}")
+            wish = Wish(kind="cancel", reason=form.cleaned_data["reason"])
+            change.confirm(arrangement=row, wish=wish, by=by(request), now=request.now)
+            self.log_change(request, row, f"Cancelled: {wish.reason}")
             return gettext("Cancelled. What the host holds is asked back.")
 
-        wish = Wish(kind="cancel")
-        seen = change.preview(arrangement=row, wish=wish, now=request.now, by=by(request))
+        seen = change.preview(arrangement=row, wish=Wish(kind="cancel"), now=request.now, by=by(request))
         text = " ".join(one.say(gettext, get_language() or "en") for one in seen.refusals or seen.effects)
-        return self.ask(
-            request, row, title=_("Cancel this arrangement"), text=text, button=_("Cancel it"), do=do,
-            form_class=ReasonForm,
-        )  # fmt: skip
+        title = _("Cancel this arrangement")
+        return self._asked(request, row, title=title, text=text, button=_("Cancel it"), do=do)
+
+    def _asked(self, request, row, *, do, form_class=ReasonForm, **page) -> HttpResponse:
+        """Ask before an action; what the arrangement's own state is against stands on the page as errors."""
+        return self.ask(request, row, do=lambda form: told(request, lambda: do(form)), form_class=form_class, **page)
 
 
 class Stoppable:

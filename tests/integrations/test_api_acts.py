@@ -77,6 +77,7 @@ def test_an_arrangement_is_previewed_moved_paused_resumed_and_cancelled(caller, 
     assert caller.post(f"{at}/cancel", {"reason": "Asked for."}).json()["status"] == "cancelled"
     assert refusal(caller.post(f"{at}/changes", wish)) == (409, "arrangement_not_running")
     assert refusal(caller.post(f"{at}/pause", {"reason": "x"})) == (409, "arrangement_not_running")
+    assert refusal(caller.post(f"{at}/review-after", {"instalments": 1})) == (409, "arrangement_not_running")
     (cancelled,) = told(account, "arrangement.cancelled")
     assert cancelled["by"] == f"key:{caller.key.pk}"
     with acting_for(account.agency_id):
