@@ -48,7 +48,7 @@ class FormatForm(AgencyForm):
         said = super().clean()
         if ready := said.get("ready"):
             said["mapping"] = READY[ready]
-            self.instance.mapping = READY[ready]
+            self.also_changed = ("mapping",)
         outgoing = said.get("kind") == FileFormat.Kind.ACTIVITY
         if "mapping" in said:
             for error in check(said["mapping"] or {}, outgoing=outgoing)[:10]:
