@@ -48,7 +48,7 @@ and approved."""
 change_campaign: Callable[..., Made] | None = None
 """Port: `change_campaign(campaign_id=, values=, references=, by=, now=)`: write a draft anew."""
 
-audience: Callable[..., dict[str, Any]] | None = None
+audience: Callable[..., Made] | None = None
 """Port: `audience(campaign_id=, reason=, limit=, now=)`: how many accounts it reaches, how many not and why, and some
 of those that are left out for `reason`, or of those it reaches."""
 

@@ -19,6 +19,7 @@ from accounts.tenancy import acting_for
 from campaigns.admin.forms import NAMES, CampaignForm, put
 from campaigns.admin.templates import preview
 from campaigns.models import Campaign, Recipient
+from campaigns.rules import audience as rules
 from campaigns.services import audience, campaigns, results
 from settlements.admin.people import by, names
 
@@ -274,6 +275,8 @@ class CampaignAdmin(Desk):
                     return redirect(self._address(row))
                 put(form, refused)
             return self._page(request, row, form)
+        for one in rules.check(row.audience):
+            messages.error(request, one.sentence)
         return self._page(request, row, CampaignForm(initial=CampaignForm.of(row)) if draft else None)
 
     def _list(self, request, row: Campaign, form: CampaignForm) -> None:

@@ -112,6 +112,50 @@ def test_an_administrator_who_wrote_it_cannot_approve_it(house, agency):
         assert campaign.status == "waiting"
 
 
+NUMBERS = [
+    *(("share_b", text) for text in ("-1", "0", "100", "150", "40000")),
+    *(("percent_bps", text) for text in ("0", "-5", "100.01")),
+    *(("max_payments", text) for text in ("0", "10000")),
+    *(("max_days", text) for text in ("-1", "36526")),
+    *((name, text) for name in ("balance_from_cents", "balance_to_cents") for text in ("-1", "1000000000")),
+    *((name, "999999999") for name in ("listed_from_days", "listed_to_days", "quiet_days", "abandoned_days")),
+    ("states", "Pennsylvania"),
+]
+
+
+@pytest.mark.parametrize(("field", "text"), NUMBERS)
+def test_a_number_that_cannot_be_is_refused_beside_its_field_and_changes_nothing(house, agency, field, text):
+    with acting_for(agency):
+        campaign = draft()
+        before = Campaign.objects.values().get()
+    for address in (f"{LIST}start/", f"{LIST}{campaign.pk}/change/"):
+        answer = house["manager"].post(address, form(campaign.version_a, **{field: text}))
+        assert list(answer.context["form"].errors) == [field]
+    with acting_for(agency):
+        assert Campaign.objects.values().get() == before
+
+
+def test_the_second_templates_share_is_half_where_it_is_left_empty_and_else_what_was_written(house, agency):
+    with acting_for(agency):
+        campaign = draft()
+    for text, share in (("", 50), ("1", 1), ("99", 99)):
+        page = f"{LIST}{campaign.pk}/change/"
+        assert house["manager"].post(page, form(campaign.version_a, share_b=text)).status_code == 302
+        with acting_for(agency):
+            assert Campaign.objects.get().share_b == share
+
+
+def test_a_draft_whose_filter_cannot_be_is_for_nobody_and_its_page_says_why(house, agency):
+    with acting_for(agency):
+        campaign = draft(audience={"quiet_days": 999_999_999}, share_b=150)
+    shown = house["manager"].get(f"{LIST}{campaign.pk}/change/").content.decode()
+    assert "Write a whole number from 0 to 3650." in shown
+    assert shown.partition('id="reach">')[2].partition("<")[0].strip() == "0"
+    with acting_for(agency):
+        refused = campaigns.submit(campaign=campaign, by="staff:1", now=NOW)
+    assert [(one.field, one.code) for one in refused] == [("share_b", "share_b"), ("quiet_days", "not_a_number")]
+
+
 def test_a_list_is_uploaded_and_it_is_said_how_much_of_it_is_known(house, agency, tmp_path):
     with acting_for(agency):
         campaign = draft()
