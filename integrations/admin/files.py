@@ -6,12 +6,12 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
 from accounts.columns import status_of
 from accounts.desk import FactAdmin, FactInline
+from accounts.spans import MomentsFilter
 from integrations import vault
 from integrations.api.files import ascii_name
 from integrations.models import HostFile, HostFileError
@@ -97,7 +97,7 @@ class HostFileAdmin(FactAdmin):
     """One file in or out: how far it is, what became of its lines, what a dry run would change."""
 
     list_display = ["name", "connection", "kind", state, "records", "made_at", "finished_at"]
-    list_filter = ["state", "kind", "outgoing", "connection", ("made_at", RangeDateTimeFilter)]
+    list_filter = ["state", "kind", "outgoing", "connection", ("made_at", MomentsFilter)]
     fields = [
         ("name", "connection"),
         ("kind", state),

@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.template.response import TemplateResponse
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
 
 from accounts.columns import label, status_of
@@ -23,6 +22,7 @@ from accounts.desk import (
 )
 from accounts.keys import reference_key
 from accounts.models import Account
+from accounts.spans import MomentsFilter
 from integrations.admin.files import send_file
 from integrations.admin.keys import networks, show_key
 from integrations.admin.watch import Watch
@@ -276,7 +276,7 @@ class DeliveryAdmin(Watch, FactAdmin):
     """One event on its way to one host, and every attempt."""
 
     list_display = ["created_at", "event", "account", "connection", "endpoint", status, "attempts", "next_at", "reason"]
-    list_filter = ["status", "connection", "endpoint", ("created_at", RangeDateTimeFilter)]
+    list_filter = ["status", "connection", "endpoint", ("created_at", MomentsFilter)]
     search_fields = ("account__reference_key",)
     search_help_text = _("Reference number of the account")
     fields = [
@@ -343,4 +343,4 @@ class DeliveryAttemptAdmin(FactAdmin):
     """One request, redacted, and its answer."""
 
     list_display = ["at", "delivery", "status", "duration_ms"]
-    list_filter = [("at", RangeDateTimeFilter)]
+    list_filter = [("at", MomentsFilter)]

@@ -7,13 +7,14 @@ from django.db.models import CharField
 from django.db.models.functions import Cast, Right
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RangeDateFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import action
 
 from accounts.columns import status_of, sum_of
 from accounts.desk import AgencyAdmin, FactAdmin, FactInline
 from accounts.keys import reference_key
 from accounts.money import format_cents
+from accounts.spans import DaysFilter, MomentsFilter
 from payments.admin.by_hand import ComesBack
 from payments.admin.changing import Rearrange, Stoppable
 from payments.admin.evidence import Revocable, WithEvidence
@@ -120,7 +121,7 @@ class PaymentAdmin(WithEvidence, GiveBack, ComesBack, OfAccount):
 
     actions_detail = [*GiveBack.actions_detail, *ComesBack.actions_detail, *WithEvidence.actions_detail]
     list_display = ["intended_at", "account", "amount_cents", "method", status, "purpose", "acknowledged_at"]
-    list_filter = ["status", "kind", "executor", ("decided_at", RangeDateFilter)]
+    list_filter = ["status", "kind", "executor", ("decided_at", DaysFilter)]
     search_help_text = _("Reference number of the account, or of the payment")
     fields = [
         ("reference", status),
@@ -262,4 +263,4 @@ class ProcessorEventAdmin(FactAdmin):
     """What the processor told us: stored, answered, applied once."""
 
     list_display = ["received_at", "kind", "external_id", "applied_at", "outcome"]
-    list_filter = [("received_at", RangeDateTimeFilter)]
+    list_filter = [("received_at", MomentsFilter)]
