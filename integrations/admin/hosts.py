@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.template.response import TemplateResponse
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
@@ -303,7 +304,9 @@ class DeliveryAdmin(Watch, FactAdmin):
 
     @admin.action(description=_("Deliver the selected ones again"), permissions=["replay"])
     def deliver_selected_again(self, request, queryset) -> None:
+        chosen = list(queryset)
         count = redeliver.replay_all(queryset, now=request.now)
+        LogEntry.objects.log_actions(request.user.pk, chosen, CHANGE, "Asked to deliver again.")
         messages.success(request, _("%(count)s are on their way.") % {"count": count})
 
     @action(description=_("Deliver again"), permissions=["replay"], icon="replay")
@@ -315,9 +318,13 @@ class DeliveryAdmin(Watch, FactAdmin):
             title=_("Deliver again"),
             text=_("The host gets the same event with the same id; a host that has it already answers duplicate."),
             button=_("Deliver again"),
-            do=lambda form: redeliver.replay(delivery, now=request.now),
+            do=lambda form: self._deliver(request, delivery),
             done=_("It is on its way."),
         )
+
+    def _deliver(self, request, delivery) -> None:
+        redeliver.replay(delivery, now=request.now)
+        self.log_change(request, delivery, "Asked to deliver again.")
 
     @action(description=_("Skip"), permissions=["skip"], icon="skip_next")
     def skip(self, request, object_id):
@@ -330,12 +337,15 @@ class DeliveryAdmin(Watch, FactAdmin):
             button=_("Skip"),
             form_class=ReasonForm,
             do=lambda form: self._skip(request, delivery, form.cleaned_data["reason"]),
-            done=_("Skipped; the account's later events go on."),
         )
 
     def _skip(self, request, delivery, reason: str) -> None:
         actor = f"staff:{request.user.get_username()}"
-        redeliver.skip(delivery, reason=reason, actor=actor, now=request.now)
+        if redeliver.skip(delivery, reason=reason, actor=actor, now=request.now):
+            self.log_change(request, delivery, f"Skipped: {reason}")
+            messages.success(request, _("Skipped; the account's later events go on."))
+        else:
+            messages.error(request, _("It was delivered or skipped meanwhile: nothing was done."))
 
 
 @admin.register(DeliveryAttempt)
