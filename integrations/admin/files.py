@@ -122,6 +122,10 @@ class HostFileAdmin(FactAdmin):
     def has_apply_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "integrations.apply_hostfile")
 
+    def has_errors_permission(self, request, object_id=None) -> bool:
+        """Save them who may read them: they say what the host wrote of people."""
+        return request.user.has_perm("integrations.view_hostfileerror")
+
     def has_open_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "integrations.open_hostfile")
 
@@ -158,9 +162,10 @@ class HostFileAdmin(FactAdmin):
             self.log_change(request, file, do.__name__)
             messages.success(request, _("Done."))
 
-    @action(description=_("Save the line errors"), icon="download")
+    @action(description=_("Save the line errors"), permissions=["errors"], icon="download")
     def save_errors(self, request, object_id):
         file = self.row(request, object_id)
+        self.log_change(request, file, "Saved the line errors.")
         return _saved(b"".join(files.errors_of(file)), f"{file.name}.errors.ndjson")
 
     @action(description=_("Save the file"), permissions=["open"], icon="download")

@@ -16,7 +16,7 @@ from accounts.admin import AgencyFaceForm
 from accounts.models import Account, Agency, Event, Licence, User
 from accounts.money import format_cents
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from integrations.models import Delivery, HostConnection, HostSite
+from integrations.models import Delivery, HostConnection, HostFile, HostSite
 from payments.models import Arrangement, Payment, ProcessorAccount
 from portal.staff import ROLES, UnknownRole, codenames, make_roles, make_staff
 from settlements.models import GlobalOffer
@@ -501,6 +501,18 @@ def test_a_site_that_nobody_visits_is_not_told_as_on_its_way(agency, desk, now, 
     assert logged(site) == ["Asked for a visit now."]
     with acting_for(agency):
         assert HostSite.objects.get().next_at == now
+
+
+def test_the_line_errors_of_a_file_are_saved_by_those_alone_who_may_read_them_and_it_is_kept_who_did(agency, now):
+    with acting_for(agency):
+        row = HostFile.objects.create(connection=HostConnection.objects.get(), kind="placement", name="a", made_at=now)
+    address = page(HostFile, "save_errors", row.pk)
+    for role in ("collector", "campaign manager", "campaign approver", "payments supervisor"):
+        assert signed_in(member(agency, role)).get(address).status_code == 403
+    assert logged(row) == []
+    for role in ("agency admin", "auditor", "integration engineer"):
+        assert signed_in(member(agency, role)).get(address).status_code == 200
+    assert logged(row) == ["Saved the line errors."] * 3
 
 
 # Pages --------------------------------------------------------------------------------------------------------
