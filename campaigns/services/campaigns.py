@@ -23,6 +23,7 @@ from settlements.rules.offers import MOST_DAYS, MOST_PAYMENTS
 Status = Campaign.Status
 _S = {
     "no_template": gettext_noop("Choose a template with a published version."),
+    "template_retired": gettext_noop("This template is out of use: choose another one, or use it again."),
     "template_of_client": gettext_noop("This template is one client's: choose that client's accounts only."),
     "template_is_notice": gettext_noop("This template words a notice of ours: a campaign cannot send it."),
     "templates_differ": gettext_noop("Both templates must be for the campaign's channel."),
@@ -82,6 +83,8 @@ def check(campaign: Campaign, *, today: date) -> list[Refusal]:
             continue
         if version.status == TemplateVersion.Status.DRAFT:
             found.append(_no("no_template", name))
+        if version.template.retired_at is not None:
+            found.append(_no("template_retired", name))
         if version.template.kind in NOTICES:
             found.append(_no("template_is_notice", name))
         if version.template.channel != campaign.channel:
