@@ -128,6 +128,10 @@ class CampaignAdmin(Desk):
     def has_approve_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "campaigns.approve_campaign")
 
+    def has_take_back_permission(self, request, object_id=None) -> bool:
+        """Let its author think better of it, and whoever approves say no."""
+        return self.has_write_permission(request) or self.has_approve_permission(request)
+
     def has_stop_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "campaigns.stop_campaign")
 
@@ -167,7 +171,7 @@ class CampaignAdmin(Desk):
             button=_("Approve and let it go"),
         )
 
-    @action(description=_("Back to draft"), permissions=["write"], icon="undo")
+    @action(description=_("Back to draft"), permissions=["take_back"], icon="undo")
     def take_back(self, request, object_id):
         return self._step(
             request,

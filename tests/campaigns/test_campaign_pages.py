@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.models import User
 from accounts.tenancy import acting_for
 from campaigns.models import Campaign, Message, MessageTemplate
 from campaigns.services import campaigns, templates
@@ -266,6 +267,22 @@ def test_a_list_is_uploaded_and_it_is_said_how_much_of_it_is_known(house, agency
     assert "2 references, 1 of them known." in text
     assert text.partition('id="reach">')[2].partition("<")[0].strip() == "1"
     assert "we know no such reference" in text
+
+
+def test_who_approves_may_say_no_with_a_reason(house, agency):
+    with acting_for(agency):
+        campaign = draft()
+        assert campaigns.submit(campaign=campaign, by="staff:x", now=NOW) == []
+    step = f"{LIST}{campaign.pk}/take_back/"
+    assert house["collector"].post(step, {"reason": "No"}).status_code == 403
+    assert house["stranger"].post(step, {"reason": "No"}).status_code == 404
+    assert step in house["approver"].get(f"{LIST}{campaign.pk}/change/").content.decode()
+    assert house["approver"].post(step, {"reason": "Wrong clients"}).status_code == 302
+    with acting_for(agency):
+        campaign.refresh_from_db()
+        approver = User.objects.get(username="acme-campaign-approver").pk
+        assert (campaign.status, campaign.reason) == ("draft", f"staff:{approver}: Wrong clients")
+    assert house["approver"].post(f"{LIST}{campaign.pk}/change/", form(campaign.version_a)).status_code == 403
 
 
 def test_it_is_stopped_with_a_reason_on_one_page(house, agency):
