@@ -8,7 +8,6 @@ from zoneinfo import available_timezones
 from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminColorInputWidget
 
@@ -33,6 +32,7 @@ from accounts.models import (
     Visit,
 )
 from accounts.scope import ALL_AGENCIES, acting
+from accounts.spans import MomentsFilter
 from accounts.timeline import sentence, who
 
 STATUS_TONES = {
@@ -262,7 +262,7 @@ class EventAdmin(FactAdmin):
     """The audit line of everything, in the agency's order."""
 
     list_display = ["occurred_at", "said", "account", "consumer", "by", "sequence"]
-    list_filter = [("occurred_at", RangeDateTimeFilter)]
+    list_filter = [("occurred_at", MomentsFilter)]
     search_fields = ("kind",)
     search_help_text = _("Reference number, or a kind such as payment.declined")
     fields = [

@@ -6,7 +6,6 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -14,6 +13,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from accounts.desk import Desk
 from accounts.models import User
 from accounts.scope import ALL_AGENCIES, acting
+from accounts.spans import MomentsFilter
 
 
 def own(request, groups):
@@ -141,7 +141,7 @@ class StaffChangeAdmin(Desk):
     """What staff changed in the settings, by whom and when; facts have their own events."""
 
     list_display = ["action_time", "user", "content_type", "object_repr", "what"]
-    list_filter = [("action_time", RangeDateTimeFilter)]
+    list_filter = [("action_time", MomentsFilter)]
     fields = readonly_fields = ["action_time", "user", "content_type", "object_repr", "what"]
     ordering = ["-id"]
 

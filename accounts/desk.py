@@ -167,8 +167,9 @@ class Desk(ModelAdmin):
         if not change:
             return super().save_model(request, obj, form, change)
         own = {field.name for field in obj._meta.concrete_fields}
+        moments = {field.name for field in obj._meta.concrete_fields if getattr(field, "auto_now", False)}
         if names := own & {*form.changed_data, *getattr(form, "also_changed", ())}:
-            obj.save(update_fields=names)
+            obj.save(update_fields=names | moments)
         return None
 
     def _get_obj_does_not_exist_redirect(self, request, opts, object_id):

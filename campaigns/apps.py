@@ -33,7 +33,7 @@ class CampaignsConfig(AppConfig):
         writing.templates, writing.template = hosted_templates.rows, hosted_templates.shown
         writing.ready, writing.preview = hosted_templates.ready, hosted_templates.preview
         writing.make_template, writing.save_words = hosted_templates.make, hosted_templates.save
-        writing.publish = hosted_templates.publish
+        writing.publish, writing.retire = hosted_templates.publish, hosted_templates.retire
         writing.campaigns, writing.campaign = hosted_drafts.rows, hosted.shown
         writing.all_campaigns, talk.all_shown = hosted.all_shown, hosted_texts.all_shown
         writing.draft_campaign, writing.change_campaign = hosted_drafts.draft, hosted_drafts.change

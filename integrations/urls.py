@@ -220,6 +220,7 @@ urlpatterns = [
     path("templates/<uuid:template_id>", templates.OneTemplate.as_view(), name="template"),
     path("templates/<uuid:template_id>/draft", templates.TemplateDraft.as_view(), name="template-draft"),
     path("templates/<uuid:template_id>/publish", templates.PublishTemplate.as_view(), name="publish-template"),
+    path("templates/<uuid:template_id>/retire", templates.RetireTemplate.as_view(), name="retire-template"),
     path("templates/<uuid:template_id>/preview", templates.PreviewTemplate.as_view(), name="preview-template"),
     path("conversations", talk.Conversations.as_view(), name="conversations"),
     path("conversations/<uuid:conversation_id>", talk.OneConversation.as_view(), name="conversation"),

@@ -32,6 +32,9 @@ save_words: Callable[..., Made] | None = None
 publish: Callable[..., Made] | None = None
 """Port: `publish(template_id=, by=, now=)`: make its draft what is sent; or all that the linter has against it."""
 
+retire: Callable[..., dict[str, Any]] | None = None
+"""Port: `retire(template_id=, retired=, now=)`: take it out of use, or into it again; what was approved goes on."""
+
 preview: Callable[..., Made] | None = None
 """Port: `preview(template_id=, number=, language=, account=)`: what a version will say; no number, the newest."""
 
@@ -51,7 +54,7 @@ and approved."""
 change_campaign: Callable[..., Made] | None = None
 """Port: `change_campaign(campaign_id=, values=, references=, by=, now=)`: write a draft anew."""
 
-audience: Callable[..., dict[str, Any]] | None = None
+audience: Callable[..., Made] | None = None
 """Port: `audience(campaign_id=, reason=, limit=, now=)`: how many accounts it reaches, how many not and why, and some
 of those that are left out for `reason`, or of those it reaches."""
 

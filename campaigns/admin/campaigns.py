@@ -19,6 +19,7 @@ from accounts.tenancy import acting_for
 from campaigns.admin.forms import NAMES, CampaignForm, put
 from campaigns.admin.templates import preview
 from campaigns.models import Campaign, Recipient
+from campaigns.rules import audience as rules
 from campaigns.services import audience, campaigns, results
 from settlements.admin.people import by, names
 
@@ -127,6 +128,10 @@ class CampaignAdmin(Desk):
     def has_approve_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "campaigns.approve_campaign")
 
+    def has_take_back_permission(self, request, object_id=None) -> bool:
+        """Let its author think better of it, and whoever approves say no."""
+        return self.has_write_permission(request) or self.has_approve_permission(request)
+
     def has_stop_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "campaigns.stop_campaign")
 
@@ -166,7 +171,7 @@ class CampaignAdmin(Desk):
             button=_("Approve and let it go"),
         )
 
-    @action(description=_("Back to draft"), permissions=["write"], icon="undo")
+    @action(description=_("Back to draft"), permissions=["take_back"], icon="undo")
     def take_back(self, request, object_id):
         return self._step(
             request,
@@ -274,6 +279,8 @@ class CampaignAdmin(Desk):
                     return redirect(self._address(row))
                 put(form, refused)
             return self._page(request, row, form)
+        for one in rules.check(row.audience):
+            messages.error(request, one.sentence)
         return self._page(request, row, CampaignForm(initial=CampaignForm.of(row)) if draft else None)
 
     def _list(self, request, row: Campaign, form: CampaignForm) -> None:

@@ -18,9 +18,11 @@ from accounts.models import Client
 from accounts.refusals import Refusal
 from campaigns.library import READY
 from campaigns.models import Campaign, MessageTemplate, TemplateVersion
+from campaigns.rules import audience as rules
 from campaigns.rules.linter import LANGUAGES, Words
 from campaigns.rules.notice_words import NOTICES
-from settlements.admin.editor import HundredthsField, WholeField
+from settlements.admin.editor import HundredthsField, WholeField, plain, within
+from settlements.rules.offers import MOST_DAYS, MOST_PAYMENTS
 
 MOST_UPLOAD = 20 * 2**20
 """Bytes of a list of references: a million lines of twenty signs."""
@@ -115,7 +117,9 @@ class CampaignForm(forms.Form):
         required=False,
         widget=UnfoldAdminSelectWidget(),
     )
-    share_b = WholeField(label=_("Percent that gets the second one"), required=False, initial=50)
+    share_b = WholeField(
+        label=_("Percent that gets the second one"), required=False, initial=50, validators=[within(1, 99)]
+    )
     starts_at = forms.DateTimeField(
         label=_("Starts"),
         required=False,
@@ -123,10 +127,18 @@ class CampaignForm(forms.Form):
         help_text=_("Empty: when it is approved. Every message waits for hours that suit its reader."),
     )
     percent_bps = HundredthsField(
-        label=_("Offer, percent of the balance"), required=False, help_text=_("Empty: no offer is made.")
+        label=_("Offer, percent of the balance"),
+        required=False,
+        help_text=_("Empty: no offer is made."),
+        validators=[within(1, 100_00, plain)],
     )
-    max_payments = WholeField(label=_("Most payments"), required=False)
-    max_days = WholeField(label=_("Days to finish"), required=False, help_text=_("Empty: paid at once."))
+    max_payments = WholeField(label=_("Most payments"), required=False, validators=[within(1, MOST_PAYMENTS)])
+    max_days = WholeField(
+        label=_("Days to finish"),
+        required=False,
+        help_text=_("Empty: paid at once."),
+        validators=[within(0, MOST_DAYS)],
+    )
     expires_on = forms.DateField(label=_("Last day to accept"), required=False, widget=_text(type="date"))
     clients = forms.ModelMultipleChoiceField(
         label=_("Clients"),
@@ -135,10 +147,18 @@ class CampaignForm(forms.Form):
         help_text=_("None: all."),
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )
-    balance_from_cents = HundredthsField(label=_("Balance from, $"), required=False)
-    balance_to_cents = HundredthsField(label=_("Balance to, $"), required=False)
-    listed_from_days = WholeField(label=_("Listed at least so many days ago"), required=False)
-    listed_to_days = WholeField(label=_("Listed at most so many days ago"), required=False)
+    balance_from_cents = HundredthsField(
+        label=_("Balance from, $"), required=False, validators=[within(0, rules.MOST_CENTS, plain)]
+    )
+    balance_to_cents = HundredthsField(
+        label=_("Balance to, $"), required=False, validators=[within(0, rules.MOST_CENTS, plain)]
+    )
+    listed_from_days = WholeField(
+        label=_("Listed at least so many days ago"), required=False, validators=[within(0, rules.MOST_DAYS)]
+    )
+    listed_to_days = WholeField(
+        label=_("Listed at most so many days ago"), required=False, validators=[within(0, rules.MOST_DAYS)]
+    )
     states = forms.CharField(
         label=_("States"), required=False, widget=_text(), help_text=_("Two letters each: NY, NJ. None: all.")
     )
@@ -149,8 +169,12 @@ class CampaignForm(forms.Form):
         help_text=_("None: all."),
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )
-    quiet_days = WholeField(label=_("No message for so many days"), required=False)
-    abandoned_days = WholeField(label=_("Began to pay and left, in the last days"), required=False)
+    quiet_days = WholeField(
+        label=_("No message for so many days"), required=False, validators=[within(0, rules.MOST_DAYS)]
+    )
+    abandoned_days = WholeField(
+        label=_("Began to pay and left, in the last days"), required=False, validators=[within(0, rules.MOST_DAYS)]
+    )
     has_offer = forms.ChoiceField(
         label=_("Open offer"),
         choices=[("", _("all the same")), ("yes", _("has one")), ("no", _("has none"))],
@@ -250,19 +274,29 @@ class CampaignForm(forms.Form):
             raise forms.ValidationError(_("This file is too large."), "too_large")
         return file
 
-    def values(self, before: Campaign) -> dict[str, Any]:
-        """Give what was written as the service takes it."""
+    def clean(self):
+        said = super().clean()
+        put(self, rules.check(self._audience()))
+        return said
+
+    def _audience(self) -> dict[str, Any]:
+        """Give whom it is for, as far as it could be read."""
         said = self.cleaned_data
         audience: dict[str, Any] = {name: said[name] for name in self.AUDIENCE if said.get(name) is not None}
-        audience |= {name: said[name] for name in ("states", "languages") if said[name]}
-        if said["clients"]:
+        audience |= {name: said[name] for name in ("states", "languages") if said.get(name)}
+        if said.get("clients"):
             audience["clients"] = [str(client.pk) for client in said["clients"]]
-        if said["has_offer"]:
+        if said.get("has_offer"):
             audience["has_offer"] = said["has_offer"] == "yes"
-        if said["opened_not_paid"]:
+        if said.get("opened_not_paid"):
             audience["opened_not_paid"] = str(said["opened_not_paid"].pk)
-        if said["joined"]:
+        if said.get("joined"):
             audience["joined"] = True
+        return audience
+
+    def values(self, before: Campaign) -> dict[str, Any]:
+        """Give what was written as the service takes it."""
+        said, audience = self.cleaned_data, self._audience()
         if before.audience.get("list"):
             audience["list"] = True
         offer: dict[str, Any] = {}
@@ -276,7 +310,7 @@ class CampaignForm(forms.Form):
             "channel": said["version_a"].template.channel,
             "version_a": said["version_a"],
             "version_b": said["version_b"],
-            "share_b": said["share_b"] or 50,
+            "share_b": 50 if said["share_b"] is None else said["share_b"],
             "starts_at": said["starts_at"],
             "audience": audience,
             "offer": offer,

@@ -16,6 +16,7 @@ from accounts.bulk import measure_when_grown
 from accounts.keys import reference_key
 from accounts.scope import acting
 from campaigns.models import AudienceLine, Campaign, Recipient
+from campaigns.rules import audience as rules
 from payments.models import Arrangement, Payment
 
 CHUNK = 20_000
@@ -124,7 +125,12 @@ SELECT (SELECT account_id FROM chunk ORDER BY account_id DESC LIMIT 1), (SELECT 
 
 
 def count(campaign: Campaign, *, now: datetime) -> dict[str, int]:
-    """Count the accounts a campaign is for by the reason they are left out; `""` are those that get a message."""
+    """Count the accounts a campaign is for by the reason they are left out; `""` are those that get a message.
+
+    What a draft's filter has against it is said when it is submitted (`rules.check`); until then it is for nobody.
+    """
+    if rules.check(campaign.audience):
+        return {}
     sql, values = _sql(campaign, now)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT reason, count(*) FROM ({sql}) found GROUP BY 1 ORDER BY 2 DESC", values)  # noqa: S608
@@ -136,6 +142,8 @@ def count(campaign: Campaign, *, now: datetime) -> dict[str, int]:
 
 def sample(campaign: Campaign, *, now: datetime, reason: str = "", limit: int = SAMPLE) -> list[dict[str, Any]]:
     """Give some accounts of a campaign, or of those that are left out for a reason."""
+    if rules.check(campaign.audience):
+        return []
     sql, values = _sql(campaign, now)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -24,9 +24,11 @@ from settlements.rules.offers import MOST_DAYS, MOST_PAYMENTS
 Status = Campaign.Status
 _S = {
     "no_template": gettext_noop("Choose a template with a published version."),
+    "template_retired": gettext_noop("This template is out of use: choose another one, or use it again."),
     "template_of_client": gettext_noop("This template is one client's: choose that client's accounts only."),
     "template_is_notice": gettext_noop("This template words a notice of ours: a campaign cannot send it."),
     "templates_differ": gettext_noop("Both templates must be for the campaign's channel."),
+    "share_b": gettext_noop("Write from 1 to 99 percent for the second template."),
     "offer_missing": gettext_noop("The template speaks of an offer: say which one."),
     "offer_percent": gettext_noop("Write the offer's percent from 1 to 100, in hundredths."),
     "offer_payments": gettext_noop("Write from 1 to %(most)s payments."),
@@ -82,12 +84,16 @@ def check(campaign: Campaign, *, today: date) -> list[Refusal]:
             continue
         if version.status == TemplateVersion.Status.DRAFT:
             found.append(_no("no_template", name))
+        if version.template.retired_at is not None:
+            found.append(_no("template_retired", name))
         if version.template.kind in NOTICES:
             found.append(_no("template_is_notice", name))
         if version.template.channel != campaign.channel:
             found.append(_no("templates_differ", name))
         if version.template.client_id and campaign.audience.get("clients") != [str(version.template.client_id)]:
             found.append(_no("template_of_client", "clients"))
+    if not _between(campaign.share_b, 1, 99):
+        found.append(_no("share_b", "share_b"))
     named = {one for version in versions for said in words_of(version).values() for one in fields.used(said.body)}
     if named & set(fields.OFFER_FIELDS) and not campaign.offer:
         found.append(_no("offer_missing", "offer"))

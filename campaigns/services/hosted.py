@@ -135,6 +135,7 @@ def published(name: str, channel: str = "") -> TemplateVersion | None:
 
 
 PLACES = {"version_a": "/template", "version_b": "/second_template", "offer": "/offer", "name": "/name"}
+PLACES |= {"share_b": "/share_b"}
 PLACES |= {name: f"/offer/{name}" for name in ("percent_bps", "max_payments", "max_days", "expires_on")}
 
 

@@ -75,9 +75,11 @@ def _read(said: Mapping[str, Any]) -> tuple[list[Refusal], dict[str, Any]]:
     return found, plain | versions
 
 
-def chosen(*, campaign_id: UUID, reason: str, limit: int, now: datetime) -> dict[str, Any]:
-    """Count whom a campaign reaches and whom not, by the reason, and give some of them."""
+def chosen(*, campaign_id: UUID, reason: str, limit: int, now: datetime) -> dict[str, Any] | list[Refusal]:
+    """Count whom a campaign reaches and whom not, by the reason, and give some of them; or what its filters lack."""
     row = Campaign.objects.get(pk=campaign_id)
+    if found := pointed(rules.check(row.audience)):
+        return found
     found = audience.count(row, now=now)
     some = audience.sample(row, now=now, reason=reason, limit=limit)
     return {

@@ -117,6 +117,12 @@ def publish(*, template_id: UUID, by: str, now: datetime) -> dict[str, Any] | li
     return version_shown(draft)
 
 
+def retire(*, template_id: UUID, retired: bool, now: datetime) -> dict[str, Any]:
+    """Take a template out of use, or into it again."""
+    row = MessageTemplate.objects.get(pk=template_id)
+    return shown(templates.retire(template=row, retired=retired, now=now))
+
+
 def preview(
     *, template_id: UUID, number: int | None, language: str, account: UUID | None
 ) -> dict[str, Any] | list[Refusal]:

@@ -6,11 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from accounts.known import known
 from accounts.models import Client
-from accounts.refusals import Refusal
+from accounts.refusals import Refusal, gettext_noop, refuse
 from campaigns.library import READY
 from campaigns.models import MessageTemplate, TemplateVersion
 from campaigns.rules import linter
@@ -18,6 +18,7 @@ from campaigns.rules.linter import Words
 from campaigns.rules.notice_words import NOTICES
 
 Status = TemplateVersion.Status
+_MOVED = gettext_noop("Somebody wrote other words meanwhile: nothing was saved. Keep yours, and load this page again.")
 
 
 def words_of(version: TemplateVersion) -> dict[str, Words]:
@@ -66,17 +67,41 @@ def from_library(
     )
 
 
+def mark(version: TemplateVersion) -> str:
+    """Name the words that somebody looked at, so that nobody writes over others unseen."""
+    return f"{version.number} {version.made_at.isoformat()}"
+
+
 @transaction.atomic
-def save(*, template: MessageTemplate, words: Mapping[str, Words], by: str, now: datetime) -> TemplateVersion:
-    """Keep words in the template's draft, a new one where the last version is published."""
+def save(
+    *, template: MessageTemplate, words: Mapping[str, Words], by: str, now: datetime, seen: str | None = None
+) -> TemplateVersion | list[Refusal]:
+    """Keep words in the template's draft, a new one where the last version is published.
+
+    :param seen: the mark of the version that they were written over; None for whoever looked at none.
+    """
     MessageTemplate.objects.select_for_update().get(pk=template.pk)
-    draft = template.versions.filter(status=Status.DRAFT).first()
-    if draft is None:
-        last = template.versions.aggregate(last=Max("number"))["last"] or 0
-        draft = TemplateVersion(template=template, number=last + 1)
-    draft.words, draft.made_by, draft.made_at = _stored(words), by, now
-    draft.save()
+    last = template.versions.order_by("-number").first()
+    if seen is not None and seen != mark(last):
+        return [refuse(_MOVED, "template_changed")]
+    draft = last if last.status == Status.DRAFT else TemplateVersion(template=template, number=last.number + 1)
+    if draft.words != (said := _stored(words)):
+        draft.words, draft.made_by, draft.made_at = said, by, now
+        draft.save()
     return draft
+
+
+@transaction.atomic
+def retire(*, template: MessageTemplate, retired: bool, now: datetime) -> MessageTemplate:
+    """Take a template out of use, or into it again; what was approved with it goes on.
+
+    While it is out, no campaign is handed on with it, nobody answers by it, and a notice says our own words.
+    """
+    row = MessageTemplate.objects.select_for_update().get(pk=template.pk)
+    if retired != (row.retired_at is not None):
+        row.retired_at = now if retired else None
+        row.save(update_fields=["retired_at"])
+    return row
 
 
 @transaction.atomic

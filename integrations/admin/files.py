@@ -6,12 +6,12 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
 from accounts.columns import status_of
 from accounts.desk import FactAdmin, FactInline
+from accounts.spans import MomentsFilter
 from integrations import vault
 from integrations.api.files import ascii_name
 from integrations.models import HostFile, HostFileError
@@ -97,7 +97,7 @@ class HostFileAdmin(FactAdmin):
     """One file in or out: how far it is, what became of its lines, what a dry run would change."""
 
     list_display = ["name", "connection", "kind", state, "records", "made_at", "finished_at"]
-    list_filter = ["state", "kind", "outgoing", "connection", ("made_at", RangeDateTimeFilter)]
+    list_filter = ["state", "kind", "outgoing", "connection", ("made_at", MomentsFilter)]
     fields = [
         ("name", "connection"),
         ("kind", state),
@@ -121,6 +121,10 @@ class HostFileAdmin(FactAdmin):
 
     def has_apply_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "integrations.apply_hostfile")
+
+    def has_errors_permission(self, request, object_id=None) -> bool:
+        """Save them who may read them: they say what the host wrote of people."""
+        return request.user.has_perm("integrations.view_hostfileerror")
 
     def has_open_permission(self, request, object_id=None) -> bool:
         return self.has_role(request, "integrations.open_hostfile")
@@ -158,9 +162,10 @@ class HostFileAdmin(FactAdmin):
             self.log_change(request, file, do.__name__)
             messages.success(request, _("Done."))
 
-    @action(description=_("Save the line errors"), icon="download")
+    @action(description=_("Save the line errors"), permissions=["errors"], icon="download")
     def save_errors(self, request, object_id):
         file = self.row(request, object_id)
+        self.log_change(request, file, "Saved the line errors.")
         return _saved(b"".join(files.errors_of(file)), f"{file.name}.errors.ndjson")
 
     @action(description=_("Save the file"), permissions=["open"], icon="download")

@@ -3,7 +3,7 @@
 import json
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
@@ -48,7 +48,7 @@ class FormatForm(AgencyForm):
         said = super().clean()
         if ready := said.get("ready"):
             said["mapping"] = READY[ready]
-            self.instance.mapping = READY[ready]
+            self.also_changed = ("mapping",)
         kinds, kind = FileFormat.Kind, said.get("kind") or self.instance.kind
         if "mapping" in said:
             ways = {"outgoing": kind == kinds.ACTIVITY, "whole": kind == kinds.PLACEMENT}
@@ -161,9 +161,13 @@ class HostSiteAdmin(AgencyAdmin):
             title=_("Visit %(name)s now") % {"name": site},
             text=_("The next run of the workers collects and drops, whatever the schedule says."),
             button=_("Visit now"),
-            do=lambda form: self._soon(site),
-            done=_("It is on its way."),
+            do=lambda form: self._soon(request, site),
         )
 
-    def _soon(self, site) -> None:
-        HostSite.objects.filter(pk=site.pk).update(next_at=None)
+    def _soon(self, request, site) -> None:
+        visited = HostSite.objects.filter(pk=site.pk, is_active=True, connection__is_active=True).exclude(host="")
+        if visited.update(next_at=None):
+            self.log_change(request, site, "Asked for a visit now.")
+            messages.success(request, _("It is on its way."))
+        else:
+            messages.error(request, _("Nobody visits it: it or its connection is switched off, or it has no host."))

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.template.response import TemplateResponse
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
 
 from accounts.columns import label, status_of
@@ -23,6 +23,7 @@ from accounts.desk import (
 )
 from accounts.keys import reference_key
 from accounts.models import Account
+from accounts.spans import MomentsFilter
 from integrations.admin.files import send_file
 from integrations.admin.keys import networks, show_key
 from integrations.admin.watch import Watch
@@ -276,7 +277,7 @@ class DeliveryAdmin(Watch, FactAdmin):
     """One event on its way to one host, and every attempt."""
 
     list_display = ["created_at", "event", "account", "connection", "endpoint", status, "attempts", "next_at", "reason"]
-    list_filter = ["status", "connection", "endpoint", ("created_at", RangeDateTimeFilter)]
+    list_filter = ["status", "connection", "endpoint", ("created_at", MomentsFilter)]
     search_fields = ("account__reference_key",)
     search_help_text = _("Reference number of the account")
     fields = [
@@ -303,7 +304,9 @@ class DeliveryAdmin(Watch, FactAdmin):
 
     @admin.action(description=_("Deliver the selected ones again"), permissions=["replay"])
     def deliver_selected_again(self, request, queryset) -> None:
+        chosen = list(queryset)
         count = redeliver.replay_all(queryset, now=request.now)
+        LogEntry.objects.log_actions(request.user.pk, chosen, CHANGE, "Asked to deliver again.")
         messages.success(request, _("%(count)s are on their way.") % {"count": count})
 
     @action(description=_("Deliver again"), permissions=["replay"], icon="replay")
@@ -322,6 +325,7 @@ class DeliveryAdmin(Watch, FactAdmin):
         if found := redeliver.replay(delivery, now=request.now):
             messages.error(request, found[0].sentence)
             return ""
+        self.log_change(request, delivery, "Asked to deliver again.")
         return _("It is on its way.")
 
     @action(description=_("Skip"), permissions=["skip"], icon="skip_next")
@@ -335,12 +339,15 @@ class DeliveryAdmin(Watch, FactAdmin):
             button=_("Skip"),
             form_class=ReasonForm,
             do=lambda form: self._skip(request, delivery, form.cleaned_data["reason"]),
-            done=_("Skipped; the account's later events go on."),
         )
 
     def _skip(self, request, delivery, reason: str) -> None:
         actor = f"staff:{request.user.get_username()}"
-        redeliver.skip(delivery, reason=reason, actor=actor, now=request.now)
+        if redeliver.skip(delivery, reason=reason, actor=actor, now=request.now):
+            self.log_change(request, delivery, f"Skipped: {reason}")
+            messages.success(request, _("Skipped; the account's later events go on."))
+        else:
+            messages.error(request, _("It was delivered or skipped meanwhile: nothing was done."))
 
 
 @admin.register(DeliveryAttempt)
@@ -348,4 +355,4 @@ class DeliveryAttemptAdmin(FactAdmin):
     """One request, redacted, and its answer."""
 
     list_display = ["at", "delivery", "status", "duration_ms"]
-    list_filter = [("at", RangeDateTimeFilter)]
+    list_filter = [("at", MomentsFilter)]

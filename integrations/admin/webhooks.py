@@ -190,6 +190,7 @@ class WebhookEndpointAdmin(AgencyAdmin):
         if isinstance(found, list):
             messages.error(request, found[0].sentence)
         else:
+            self.log_change(request, row, f"Asked to deliver {found.first} to {found.last} again.")
             messages.success(request, _("They are on their way."))
 
     @action(description=_("Deliver dead letters again"), permissions=["redeliver"], icon="mark_email_unread")
@@ -202,8 +203,13 @@ class WebhookEndpointAdmin(AgencyAdmin):
             title=_("Deliver the dead letters of %(name)s again") % {"name": row.name},
             text=_("%(count)s events were refused or given up on.") % {"count": dead.count()},
             button=_("Deliver again"),
-            do=lambda form: _("%(count)s are on their way.") % {"count": redeliver.replay_all(dead, now=request.now)},
+            do=lambda form: self._dead_again(request, row, dead),
         )
+
+    def _dead_again(self, request, row, dead) -> str:
+        count = redeliver.replay_all(dead, now=request.now)
+        self.log_change(request, row, f"Asked to deliver {count} dead letters again.")
+        return _("%(count)s are on their way.") % {"count": count}
 
     @action(description=_("Rotate"), permissions=["rotate"], icon="autorenew")
     def rotate(self, request, object_id):

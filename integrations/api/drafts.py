@@ -153,15 +153,15 @@ class Audience(Endpoint):
         ),
         answers=AudienceShown,
         query=[AudienceQuery],
+        problems={422: "`refused`: what a draft's filters have against them."},
     )
     def get(self, request: Request, campaign_id: UUID) -> HttpResponse:
         asked = self.asked(AudienceQuery)
         row = one(port(writing.campaigns)(), campaign_id)
-        return answer(
-            port(writing.audience)(
-                campaign_id=row.pk, reason=asked.get("reason", ""), limit=asked.get("limit", 20), now=self.now
-            )
+        found = port(writing.audience)(
+            campaign_id=row.pk, reason=asked.get("reason", ""), limit=asked.get("limit", 20), now=self.now
         )
+        return answer(made(found))
 
 
 class Step(Endpoint):

@@ -6,16 +6,14 @@ from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts.calendars import local_date
-from accounts.refusals import Refusal
 from integrations.api.accounts import LineShown, PageQuery, Reason
-from integrations.api.base import Endpoint, answer, made, one, refusing, told
+from integrations.api.base import Endpoint, answer, one, refusing, told
 from integrations.api.bodies import Cents, Day, Form, Id, Text, Whole, Word
 from integrations.api.document import operation
 from integrations.api.terms import Shown, page_of
 from integrations.api.webhooks import Nothing
 from payments.models import Arrangement, Method
-from payments.services import change, life, standstill
+from payments.services import change, resting
 from payments.services.preview import KINDS, Preview, Wish
 from settlements.rules.schedules import FREQUENCIES
 
@@ -237,20 +235,9 @@ class PauseArrangement(Endpoint):
     def post(self, request: Request, arrangement_id: UUID) -> HttpResponse:
         row = stored(arrangement_id)
         given = self.read(PauseForm)
-        if given.get("until") and given["until"] < local_date(self.now, row.account.consumer.time_zone):
-            made([Refusal("pause_ends_in_past", "Write a day that is not over.", "until")])
-        running(row)
-        done = life.pause(account=row.account, until=given.get("until"), reason=given["reason"], now=self.now)
+        with refusing(resting.Refused):
+            done = resting.pause(arrangement=row, until=given.get("until"), reason=given["reason"], now=self.now)
         return answer(arrangement_shown(done))
-
-
-def running(row: Arrangement) -> None:
-    """Go on only with an arrangement that runs; the service takes the account's one.
-
-    :raises Refuse: 409.
-    """
-    if row.status not in Arrangement.LIVE:
-        made([Refusal("arrangement_not_running", "This arrangement has ended.")])
 
 
 class ResumeArrangement(Endpoint):
@@ -268,13 +255,9 @@ class ResumeArrangement(Endpoint):
     def post(self, request: Request, arrangement_id: UUID) -> HttpResponse:
         row = stored(arrangement_id)
         self.read(Nothing)
-        if row.status != Arrangement.Status.PAUSED:
-            made([Refusal("arrangement_not_paused", "This arrangement is not paused.")])
-        if standstill.stands_still(row.account_id):
-            made([Refusal("collection_stands_still", "A dispute or a question of the consumer is open.")])
-        life.resume(account=row.account, now=self.now)
-        row.refresh_from_db()
-        return answer(arrangement_shown(row))
+        with refusing(resting.Refused):
+            done = resting.resume(arrangement=row, looked_at=False, now=self.now)
+        return answer(arrangement_shown(done))
 
 
 class ReviewAfterForm(Form):
@@ -293,11 +276,13 @@ class ReviewAfter(Endpoint):
         form=ReviewAfterForm,
         answers=ArrangementShown,
         once=True,
+        problems={409: ENDED},
     )
     def post(self, request: Request, arrangement_id: UUID) -> HttpResponse:
         row = stored(arrangement_id)
         given = self.read(ReviewAfterForm)
-        done = life.suspend_after(arrangement=row, instalments=given["instalments"], now=self.now)
+        with refusing(resting.Refused):
+            done = resting.look_after(arrangement=row, instalments=given["instalments"], now=self.now)
         return answer(arrangement_shown(done))
 
 

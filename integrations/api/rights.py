@@ -15,6 +15,8 @@ from integrations.api.webhooks import Nothing
 from payments.models import CreditorRequest, Dispute
 from payments.services import disputes
 
+SENT = "`sent_in_the_future`, `sent_too_early`."
+
 
 class DisputeShown(Shown):
     id = serializers.UUIDField()
@@ -140,7 +142,7 @@ class ResolveDispute(Endpoint):
         form=ResolveForm,
         answers=DisputeShown,
         once=True,
-        problems={409: "`dispute_not_open`.", 422: "`refused`: `verification_missing`."},
+        problems={409: "`dispute_not_open`.", 422: f"`refused`: `verification_missing`, {SENT}"},
     )
     def post(self, request: Request, dispute_id: UUID) -> HttpResponse:
         row = one(Dispute, dispute_id)
@@ -217,7 +219,7 @@ class AnswerCreditor(Endpoint):
         form=AnsweredForm,
         answers=CreditorShown,
         once=True,
-        problems={409: "`creditor_answered`."},
+        problems={409: "`creditor_answered`.", 422: f"`refused`: {SENT}"},
     )
     def post(self, request: Request, creditor_request_id: UUID) -> HttpResponse:
         row = one(CreditorRequest, creditor_request_id)

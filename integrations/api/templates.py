@@ -91,6 +91,12 @@ class TemplateDraftForm(Form):
     words = WordsForm()
 
 
+class RetireForm(Form):
+    """Whether it is out of use."""
+
+    retired = Flag(help_text="False: it is used again.")
+
+
 class SaidShown(Shown):
     subject = serializers.CharField(allow_blank=True)
     preheader = serializers.CharField(allow_blank=True)
@@ -276,6 +282,25 @@ class PublishTemplate(Endpoint):
         row = one(port(writing.templates)(), template_id)
         self.read(Nothing)
         return answer(made(port(writing.publish)(template_id=row.pk, by=self.by, now=self.now)))
+
+
+class RetireTemplate(Endpoint):
+    """Out of use, or into it again."""
+
+    @operation(
+        "retire_template",
+        "Take a template out of use, or into it again",
+        scope="templates:publish",
+        said="Out of use, no campaign is handed on with it, and a notice says our own words. What is approved goes on.",
+        form=RetireForm,
+        answers=TemplateShown,
+        once=True,
+        examples=[example("Out of use", {"retired": True})],
+    )
+    def post(self, request: Request, template_id: UUID) -> HttpResponse:
+        row = one(port(writing.templates)(), template_id)
+        given = self.read(RetireForm)
+        return answer(port(writing.retire)(template_id=row.pk, retired=given["retired"], now=self.now))
 
 
 class PreviewTemplate(Endpoint):

@@ -4,8 +4,6 @@ A change is shown first, with what it comes to; the second press makes it. Witho
 which the consumer agreed, only days move, and only as far ahead as their notice allows (ACH-07, ACH-08).
 """
 
-from collections.abc import Collection
-
 from django import forms
 from django.http import HttpResponse
 from django.utils.translation import get_language, gettext
@@ -20,11 +18,10 @@ from unfold.widgets import (
 from accounts.calendars import format_date
 from accounts.desk import DayInput, ReasonForm
 from accounts.money import format_cents
-from accounts.refusals import gettext_noop, refuse
 from payments.admin.giving import told
 from payments.forms import AdjustForm
 from payments.models import Arrangement, Postdate
-from payments.services import change, life, postdates, replan, wallet
+from payments.services import change, life, postdates, replan, resting, wallet
 from payments.services.authorize import usable
 from payments.services.change import Preview, Wish
 from payments.services.methods import kept_for
@@ -206,74 +203,61 @@ class Rearrange:
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            return told(request, lambda: paused(form.cleaned_data))
-
-        def paused(typed: dict) -> str:
-            _still(row, Arrangement.LIVE)
-            life.pause(account=row.account, until=typed["until"], reason=typed["reason"], now=request.now)
+            typed = form.cleaned_data
+            resting.pause(arrangement=row, until=typed["until"], reason=typed["reason"], now=request.now)
             self.log_change(request, row, f"Paused: {typed['reason']}")
             return gettext("Paused. Nothing is taken.")
 
         text = _("Nothing is taken meanwhile; what falls into it is due at the end, by the consumer's own hand.")
-        return self.ask(request, row, title=_("Pause"), text=text, button=_("Pause"), do=do, form_class=PauseForm)
+        return self._asked(request, row, title=_("Pause"), text=text, button=_("Pause"), do=do, form_class=PauseForm)
 
     @action(description=_("Resume"), permissions=["rearrange"], icon="play_arrow")
     def resume(self, request, object_id):
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            return told(request, lambda: resumed(form.cleaned_data["reason"]))
-
-        def resumed(reason: str) -> str:
-            _still(row, RESTING)
-            done = life.resume(account=row.account, now=request.now)
-            self.log_change(request, row, f"Resumed: {reason}")
-            if done is not None and done.status == Arrangement.Status.PAUSED and done.paused_until:
+            done = resting.resume(arrangement=row, looked_at=True, now=request.now)
+            self.log_change(request, row, f"Resumed: {form.cleaned_data['reason']}")
+            if done.status == Arrangement.Status.PAUSED and done.paused_until:
                 day = format_date(done.paused_until, get_language() or "en")
                 return gettext("It still rests until %(day)s: that pause goes on.") % {"day": day}
             return gettext("Resumed.")
 
         text = _("What is still to come is taken as planned, unless a dispute still holds it.")
-        return self.ask(request, row, title=_("Resume"), text=text, button=_("Resume"), do=do, form_class=ReasonForm)
+        return self._asked(request, row, title=_("Resume"), text=text, button=_("Resume"), do=do)
 
     @action(description=_("Look at it later"), permissions=["rearrange"], icon="rate_review")
     def look_after(self, request, object_id):
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            return told(request, lambda: noted(form.cleaned_data))
-
-        def noted(typed: dict) -> str:
-            _still(row, Arrangement.LIVE)
-            number = typed["instalments"]
-            life.suspend_after(arrangement=row, instalments=number, now=request.now)
-            self.log_change(request, row, f"Suspend after {number or 'no'} instalments: {typed['reason']}")
+            number = form.cleaned_data["instalments"]
+            resting.look_after(arrangement=row, instalments=number, now=request.now)
+            self.log_change(request, row, f"Suspend after {number or 'no'} instalments: {form.cleaned_data['reason']}")
             return gettext("Noted.")
 
         text = _("When they are paid, the rest is held until somebody resumes it.")
         title = _("Suspend for review")
-        return self.ask(request, row, title=title, text=text, button=_("Note"), do=do, form_class=ReviewForm)
+        return self._asked(request, row, title=title, text=text, button=_("Note"), do=do, form_class=ReviewForm)
 
     @action(description=_("Cancel"), permissions=["rearrange"], icon="block")
     def cancel(self, request, object_id):
         row = self.row(request, object_id)
 
         def do(form) -> str:
-            return told(request, lambda: cancelled(form.cleaned_data["reason"]))
-
-        def cancelled(reason: str) -> str:
-            wish = Wish(kind="cancel", reason=reason)
+            wish = Wish(kind="cancel", reason=form.cleaned_data["reason"])
             change.confirm(arrangement=row, wish=wish, by=by(request), now=request.now)
-            self.log_change(request, row, f"Cancelled: {reason}")
+            self.log_change(request, row, f"Cancelled: {wish.reason}")
             return gettext("Cancelled. What the host holds is asked back.")
 
-        wish = Wish(kind="cancel")
-        seen = change.preview(arrangement=row, wish=wish, now=request.now, by=by(request))
+        seen = change.preview(arrangement=row, wish=Wish(kind="cancel"), now=request.now, by=by(request))
         text = " ".join(one.say(gettext, get_language() or "en") for one in seen.refusals or seen.effects)
-        return self.ask(
-            request, row, title=_("Cancel this arrangement"), text=text, button=_("Cancel it"), do=do,
-            form_class=ReasonForm,
-        )  # fmt: skip
+        title = _("Cancel this arrangement")
+        return self._asked(request, row, title=title, text=text, button=_("Cancel it"), do=do)
+
+    def _asked(self, request, row, *, do, form_class=ReasonForm, **page) -> HttpResponse:
+        """Ask before an action; what the arrangement's own state is against stands on the page as errors."""
+        return self.ask(request, row, do=lambda form: told(request, lambda: do(form)), form_class=form_class, **page)
 
 
 class Stoppable:
@@ -304,16 +288,6 @@ class Stoppable:
         text = _("The consumer can do the same on their page. The rest of the arrangement stays.")
         title = _("Cancel this payment")
         return self.ask(request, row, title=title, text=text, button=_("Cancel it"), do=do, form_class=ReasonForm)
-
-
-def _still(row: Arrangement, statuses: Collection[str]) -> None:
-    """Go on only with an arrangement that is still what its page offered this for; the services take the account's.
-
-    :raises Refused: it is something else meanwhile.
-    """
-    if row.status not in statuses:
-        code = "arrangement_not_running"
-        raise change.Refused([refuse(gettext_noop("This arrangement cannot be changed now."), code)])
 
 
 def _language(row: Arrangement) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django import forms
 from django.contrib import messages
+from django.core.validators import MinValueValidator
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
@@ -24,6 +25,13 @@ class RefundForm(ReasonForm):
     amount_cents = HundredthsField(label=_("Amount, $"))
     key = forms.UUIDField(initial=uuid7, required=False, widget=forms.HiddenInput)
     field_order = ("amount_cents", "reason")
+
+
+class LimitForm(ReasonForm):
+    """Ask up to which sum one person gives back alone, and why."""
+
+    cents = HundredthsField(label=_("Up to, $"), validators=[MinValueValidator(0)])
+    field_order = ("cents", "reason")
 
 
 def told(request, done: Callable[[], str]) -> str:

@@ -5,16 +5,20 @@ import re
 from django.contrib import admin
 from django.db.models import CharField
 from django.db.models.functions import Cast, Right
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RangeDateFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.decorators import action
 
-from accounts.columns import status_of
+from accounts.columns import status_of, sum_of
 from accounts.desk import AgencyAdmin, FactAdmin, FactInline
 from accounts.keys import reference_key
+from accounts.money import format_cents
+from accounts.spans import DaysFilter, MomentsFilter
 from payments.admin.by_hand import ComesBack
 from payments.admin.changing import Rearrange, Stoppable
 from payments.admin.evidence import Revocable, WithEvidence
-from payments.admin.giving import GiveBack
+from payments.admin.giving import GiveBack, LimitForm, told
 from payments.admin.letters import Announced
 from payments.models import (
     Arrangement,
@@ -29,6 +33,7 @@ from payments.models import (
     ProcessorAccount,
     ProcessorEvent,
 )
+from payments.services import refunds
 
 TONES = {
     "succeeded": "success",
@@ -51,6 +56,7 @@ TONES = {
     "sent": "success",
 }
 status = status_of(TONES)
+alone = sum_of("refund_alone_cents", _("refund without a second person up to"))
 
 
 class OfAccount(FactAdmin):
@@ -69,11 +75,39 @@ class ProcessorAccountAdmin(AgencyAdmin):
     """The agency's own merchant account. Keys are written, never shown."""
 
     list_display = ["name", "client", "processor", "account_ref", "is_active"]
+    readonly_fields = [alone]
+    actions_detail = ["limit"]
     fieldsets = [
-        (None, {"fields": ["name", "client", "processor", "account_ref", "is_active", "refund_alone_cents"]}),
+        (None, {"fields": ["name", "client", "processor", "account_ref", "is_active", alone]}),
         (_("Keys"), {"fields": ["publishable_key", "secret_key", "webhook_secret"]}),
         (_("Addresses"), {"fields": ["api_base", "script_url"]}),
     ]
+
+    def has_limit_permission(self, request, object_id=None) -> bool:
+        """Let the agency lower the limit, and the platform raise it: the service tells them apart."""
+        return request.user.has_perm("payments.change_processoraccount")
+
+    @action(description=_("Refund limit"), permissions=["limit"], icon="undo")
+    def limit(self, request, object_id):
+        row = self.row(request, object_id)
+
+        def set_it(form) -> str:
+            cents, reason = form.cleaned_data["cents"], form.cleaned_data["reason"]
+            before = refunds.limit(merchant=row, cents=cents)
+            said = f"Refund limit: {format_cents(before)} to {format_cents(cents)}: {reason}"
+            self.log_change(request, row, said)
+            return gettext("From now on one person gives back at most %(sum)s.") % {"sum": format_cents(cents)}
+
+        text = _("One person gives back so much of a payment alone. You can lower it; only the platform raises it.")
+        return self.ask(
+            request,
+            row,
+            title=_("Refund limit"),
+            text=text,
+            button=_("Set"),
+            form_class=LimitForm,
+            do=lambda form: told(request, lambda: set_it(form)),
+        )
 
 
 class Entries(FactInline):
@@ -88,7 +122,7 @@ class PaymentAdmin(WithEvidence, GiveBack, ComesBack, OfAccount):
 
     actions_detail = [*GiveBack.actions_detail, *ComesBack.actions_detail, *WithEvidence.actions_detail]
     list_display = ["intended_at", "account", "amount_cents", "method", status, "purpose", "acknowledged_at"]
-    list_filter = ["status", "kind", "executor", ("decided_at", RangeDateFilter)]
+    list_filter = ["status", "kind", "executor", ("decided_at", DaysFilter)]
     search_help_text = _("Reference number of the account, or of the payment")
     fields = [
         ("reference", status),
@@ -231,4 +265,4 @@ class ProcessorEventAdmin(FactAdmin):
     """What the processor told us: stored, answered, applied once."""
 
     list_display = ["received_at", "kind", "external_id", "applied_at", "outcome"]
-    list_filter = [("received_at", RangeDateTimeFilter)]
+    list_filter = [("received_at", MomentsFilter)]

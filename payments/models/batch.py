@@ -74,6 +74,12 @@ class PaymentBatch(Row):
     due_until = models.DateField(help_text="items due up to this day")
     created_by = models.CharField(max_length=80)
     created_at = models.DateTimeField()
+    hands = models.JSONField(
+        _("edited by"),
+        default=list,
+        db_default=[],  # while code that does not know it still runs
+        help_text="everybody who put in, moved or took out; none of them approves",
+    )
     approved_by = models.CharField(max_length=80, blank=True)
     approved_at = models.DateTimeField(null=True)
     exported_at = models.DateTimeField(null=True)

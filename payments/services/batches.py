@@ -140,6 +140,7 @@ def add(*, batch: PaymentBatch, postdate: Postdate, by: str, now: datetime) -> B
         made = BatchItem.objects.bulk_create([item], ignore_conflicts=True)
         if not BatchItem.objects.filter(pk=made[0].pk).exists():
             raise Refused([no("batch_item_elsewhere")])
+        _edited(found, by)
         _tie(found)
     return made[0]
 
@@ -158,6 +159,7 @@ def remove(*, item: BatchItem, reason: str, by: str, now: datetime) -> BatchItem
             raise Refused([no("batch_reason_missing", "reason")])
         found.removed_at, found.removed_by, found.reason = now, by, reason[:300]
         found.save()
+        _edited(batch, by)
         _tie(batch)
         if found.postdate is not None and found.postdate.executor == "host":
             items.hold_all([found.postdate], TAKEN_OUT, account=account, now=now)
@@ -186,6 +188,7 @@ def move(*, item: BatchItem, on: date, by: str, now: datetime) -> BatchItem:
             raise Refused([no("batch_date_needs_notice", "on", latest_on=latest_on)])
         found.on, found.changed_by = day, by
         found.save()
+        _edited(batch, by)
     return found
 
 
@@ -197,8 +200,9 @@ def approve(*, batch: PaymentBatch, by: str, now: datetime) -> PaymentBatch:
     with transaction.atomic():
         found = _open(batch)
         refusals = [] if found.items_count else [no("batch_empty")]
-        edited = found.items.values_list("removed_by", "changed_by").distinct()
-        if not people.is_another(by, found.created_by, *chain.from_iterable(edited)):
+        # An item says its last hand only; what was open before batches kept every hand says no more.
+        last = chain.from_iterable(found.items.values_list("removed_by", "changed_by").distinct())
+        if not people.is_another(by, found.created_by, *found.hands, *last):
             refusals.append(no("batch_second_person"))
         refusals += not_ready(found, now=now)
         if refusals:
@@ -289,6 +293,13 @@ def _open(batch: PaymentBatch) -> PaymentBatch:
     if found.status != Status.OPEN:
         raise Refused([no("batch_not_open")])
     return found
+
+
+def _edited(batch: PaymentBatch, by: str) -> None:
+    """Keep whose hand was on a batch, whoever comes after: none of them approves it."""
+    if by not in batch.hands:
+        batch.hands.append(by)
+        batch.save(update_fields=["hands"])
 
 
 def _in(item: BatchItem) -> BatchItem:

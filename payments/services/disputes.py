@@ -36,6 +36,8 @@ _SENTENCES = {
     "note_missing": gettext_noop("Write what was found."),
     "verification_missing": gettext_noop("Say on which day the verification was sent: until then nothing goes on."),
     "creditor_answered": gettext_noop("This was answered already."),
+    "sent_in_the_future": gettext_noop("It cannot have been sent on a day that is not here yet."),
+    "sent_too_early": gettext_noop("It cannot have been sent before it was asked for."),
 }
 
 
@@ -198,7 +200,9 @@ def resolve(*, dispute: Dispute, by: str, note: str, verified_on: date | None = 
     if row.status != Dispute.Status.OPEN:
         return [_no("dispute_not_open")]
     found = [] if note else [_no("note_missing", "note")]
-    if row.in_validation_period and verified_on is None:
+    if verified_on is not None:
+        found += _not_sent("verified_on", verified_on, account, asked_at=row.opened_at, now=now)
+    elif row.in_validation_period:
         found.append(_no("verification_missing", "verified_on"))
     if found:
         return found
@@ -220,6 +224,8 @@ def answer_creditor(*, request: CreditorRequest, by: str, sent_on: date, now: da
     row = CreditorRequest.objects.select_for_update().get(pk=request.pk)
     if row.answered_at is not None:
         return [_no("creditor_answered")]
+    if found := _not_sent("sent_on", sent_on, account, asked_at=row.asked_at, now=now):
+        return found
     row.answered_at, row.answered_by = now, by[:80]
     row.save(update_fields=["answered_at", "answered_by"])
     about = {"request": str(row.pk), "sent_on": sent_on.isoformat(), "by": by}
@@ -228,6 +234,14 @@ def answer_creditor(*, request: CreditorRequest, by: str, sent_on: date, now: da
         _go_on(account, now=now)
     request.refresh_from_db()
     return []
+
+
+def _not_sent(field: str, on: date, account: Account, *, asked_at: datetime, now: datetime) -> list[Refusal]:
+    """Say why a proof or an answer cannot have been sent on a day: collection waits until it was (RF-32)."""
+    zone = account.consumer.time_zone
+    if on > local_date(now, zone):
+        return [_no("sent_in_the_future", field)]
+    return [_no("sent_too_early", field)] if on < local_date(asked_at, zone) else []
 
 
 # What waits -----------------------------------------------------------------------------------------------------

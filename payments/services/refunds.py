@@ -14,16 +14,16 @@ from django.db.models import Sum
 
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.services import people
-from accounts.tenancy import acting_for
+from accounts.tenancy import ALL_AGENCIES, acting, acting_for
 from payments import crash
-from payments.models import Payment, Refund
+from payments.models import Payment, ProcessorAccount, Refund
 from payments.processors import Outcome, RefundFailure, RefundOrder, RefundOutcome
 from payments.services import ledger, reversals, settle, tries
 from payments.services.locks import lock_account
 from payments.services.methods import adapter_of
 from payments.services.sign import Refused
 
-__all__ = ["Refused", "approve", "ask", "came_back", "carry_out", "left_cents", "reject", "sweep", "void"]
+__all__ = ["Refused", "approve", "ask", "came_back", "carry_out", "left_cents", "limit", "reject", "sweep", "void"]
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,7 @@ _SENTENCES = {
     "key_used": gettext_noop("This was sent before and said something else: begin again."),
     "refund_open": gettext_noop("A refund of this payment is already being worked on."),
     "refund_second_person": gettext_noop("Another person than the one who asked must approve this refund."),
+    "refund_limit_raised": gettext_noop("At most %(stands_cents)s: only the platform raises this limit."),
     "refund_decided": gettext_noop("This refund was decided already."),
     "void_too_late": gettext_noop("This payment is decided: give it back instead."),
     "void_at_host": gettext_noop("The host executes this payment: stop it there."),
@@ -53,6 +54,22 @@ _SENTENCES = {
 def no(code: str, field: str | None = None, **params: object) -> Refusal:
     """Make a refusal of this module."""
     return refuse(_SENTENCES[code], code, field=field, **params)
+
+
+def limit(*, merchant: ProcessorAccount, cents: int) -> int:
+    """Set the sum that one person gives back alone, and return what it was.
+
+    An agency lowers it and never raises it: whoever could, would need no second person.
+
+    :raises Refused: the acting agency raises it.
+    """
+    with transaction.atomic():
+        found = ProcessorAccount.objects.select_for_update().get(pk=merchant.pk)
+        before, found.refund_alone_cents = found.refund_alone_cents, cents
+        if cents > before and acting() != ALL_AGENCIES:
+            raise Refused([no("refund_limit_raised", "cents", stands_cents=before)])
+        found.save(update_fields=["refund_alone_cents"])
+    return before
 
 
 def left_cents(payment: Payment) -> int:

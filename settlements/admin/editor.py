@@ -5,7 +5,7 @@ read and what the rules refuse come back together, beside the fields.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -44,7 +44,7 @@ class HundredthsField(forms.Field):
             raise forms.ValidationError(_("Write a number such as 25 or 25.50."), code="not_a_number") from None
 
     def prepare_value(self, value):
-        return value if isinstance(value, str) or value is None else _plain(value)
+        return value if isinstance(value, str) or value is None else plain(value)
 
 
 class WholeField(forms.Field):
@@ -61,7 +61,19 @@ class WholeField(forms.Field):
         return int(text)
 
 
-def _plain(cents: int) -> str:
+def within(least: int, most: int, shown: Callable[[int], str] = str) -> Callable[[int], None]:
+    """Make the validator of a number, which says its bounds as the field reads them."""
+
+    def check(number: int) -> None:
+        if not least <= number <= most:
+            said = {"least": shown(least), "most": shown(most)}
+            raise forms.ValidationError(_("Write a number from %(least)s to %(most)s."), "out_of_range", said)
+
+    return check
+
+
+def plain(cents: int) -> str:
+    """Write hundredths as they are typed."""
     amount = from_cents(cents)
     return str(amount.quantize(Decimal(1))) if amount == amount.to_integral() else str(amount)
 

@@ -88,6 +88,14 @@ def test_what_is_wrong_is_said_at_its_place_and_nothing_is_written(caller, other
     assert {name for name in after if after[name] != before[name]} <= {"integrations.IdempotencyKey"}
 
 
+def test_the_audience_of_a_draft_whose_filter_cannot_be_is_not_counted(caller, agency):
+    row = drafted(caller)
+    Campaign.objects.update(audience={"abandoned_days": 999_999_999}, share_b=150)
+    wrong = [("/audience/abandoned_days", "not_a_number")]
+    assert codes(caller.get(f"campaigns/{row['id']}/audience")) == wrong
+    assert ("/share_b", "share_b") in codes(caller.post(f"campaigns/{row['id']}/submit"))
+
+
 def test_a_campaign_that_waits_is_taken_back_and_anothers_is_not_there(caller, provider, others_account):
     row = drafted(caller, template="settlement_offer", offer=OFFER)
     caller.post(f"campaigns/{row['id']}/submit")

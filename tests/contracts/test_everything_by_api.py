@@ -8,6 +8,7 @@ SECRETS = "keys and passwords of other systems are typed by staff behind a secon
 
 PERSON = "a person of the agency approves a campaign, another one than its author; a key is no person (AUTH-15)"
 FILES = "a host's own file is decided upon by staff who saw its dry run; the host sends it again without one"
+SECOND = "how much one person gives back alone is set by a person; a key that could set it would be the second one"
 HELPER = "only the consumer lets somebody else pay, and only that person's own page takes the card"
 
 EXEMPT = {
@@ -25,6 +26,7 @@ EXEMPT = {
     "payments.services.by_link.confirm": HELPER,
     "payments.services.methods.change": PAYS,
     "payments.services.pay_links.make_helper": HELPER,
+    "payments.services.refunds.limit": SECOND,
     "accounts.services.codes.check": VISIT,
     "accounts.services.codes.send": VISIT,
     "accounts.services.consent.grant_esign": "only the consumer demonstrates it, by a code from the document (ES-02)",

@@ -78,6 +78,7 @@ def test_an_arrangement_is_previewed_moved_paused_resumed_and_cancelled(caller, 
     assert refusal(caller.post(f"{at}/changes", wish)) == (409, "arrangement_not_running")
     assert refusal(caller.post(f"{at}/pause", {"reason": "x"})) == (409, "arrangement_not_running")
     assert refusal(caller.post(f"{at}/cancel", {"reason": "Again."})) == (409, "arrangement_not_running")
+    assert refusal(caller.post(f"{at}/review-after", {"instalments": 1})) == (409, "arrangement_not_running")
     (cancelled,) = told(account, "arrangement.cancelled")
     assert cancelled["by"] == f"key:{caller.key.pk}"
     with acting_for(account.agency_id):
@@ -146,6 +147,8 @@ def test_a_dispute_holds_what_is_planned_until_it_is_resolved(caller, account, a
     assert refusal(caller.post(f"arrangements/{arrangement}/resume")) == (409, "collection_stands_still")
     assert caller.post(f"accounts/{account.pk}/disputes", said).json()["id"] == dispute["id"]
     at = f"disputes/{dispute['id']}/resolve"
+    early = caller.post(at, {"note": "Half was posted.", "verified_on": "2026-12-02"})
+    assert codes(early) == [("/verified_on", "sent_in_the_future")]
     assert caller.post(at, {"note": "Half was posted."}).json()["status"] == "resolved"
     assert refusal(caller.post(at, {"note": "Again."})) == (409, "dispute_not_open")
     assert caller.get(f"arrangements/{arrangement}").json()["status"] == "performing"
@@ -159,6 +162,8 @@ def test_a_question_for_the_creditor_is_asked_once_and_answered(caller, account)
     again = caller.post(f"accounts/{account.pk}/creditor-requests")
     assert first.json() == again.json()
     at = f"creditor-requests/{first.json()['id']}/answer"
+    assert codes(caller.post(at, {"sent_on": "2026-12-02"})) == [("/sent_on", "sent_in_the_future")]
+    assert codes(caller.post(at, {"sent_on": "2026-11-30"})) == [("/sent_on", "sent_too_early")]
     assert caller.post(at, {"sent_on": "2026-12-01"}).json()["answered_by"] == f"key:{caller.key.pk}"
     assert refusal(caller.post(at, {"sent_on": "2026-12-01"})) == (409, "creditor_answered")
 

@@ -90,6 +90,17 @@ def begun_ready(caller, **more) -> dict:
     return answer.json()
 
 
+def test_a_template_is_taken_out_of_use_and_used_again(caller, stranger):
+    row = begun(caller)
+    at = f"templates/{row['id']}/retire"
+    assert refusal(stranger.post(at, {"retired": True})) == (404, "not_found")
+    assert codes(caller.post(at)) == [("/retired", "required")]
+    assert caller.post(at, {"retired": True}).json()["retired_at"] == "2026-12-01T15:00:00Z"
+    wish = {"name": "December", "template": "December"}
+    assert codes(caller.post("campaign-drafts", wish)) == [("/template", "template_unknown")]
+    assert caller.post(at, {"retired": False}).json()["retired_at"] is None
+
+
 def test_a_wrong_wish_writes_nothing(caller, others_account):
     begun(caller)
     before = counts()

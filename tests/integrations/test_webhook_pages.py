@@ -4,6 +4,7 @@ import ipaddress
 import uuid
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -64,6 +65,12 @@ def test_an_endpoint_is_made_its_secret_shown_once_and_a_dead_letter_delivered_a
     Drain(clock=clock).run()
     with acting_for(account.agency):
         assert Delivery.objects.get(endpoint=endpoint).status == "delivered"
+    assert desk.post(page("webhookendpoint_tell_again", endpoint.pk), {"first": "1", "last": "1"}).status_code == 302
+    told = LogEntry.objects.filter(object_id=str(endpoint.pk), change_message__startswith="Asked").order_by("pk")
+    assert [one.change_message for one in told] == [
+        "Asked to deliver 1 dead letters again.",
+        "Asked to deliver 1 to 1 again.",
+    ]
     for action in ("test", "resume", "tell_again", "rotate", "remove"):
         assert desk.get(reverse(f"admin:integrations_webhookendpoint_{action}", args=[endpoint.pk])).status_code == 200
 

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from accounts.crypto import SealedField
-from accounts.desk import FactAdmin
+from accounts.desk import Desk, FactAdmin
 from accounts.models import Agency, User
 from accounts.tenancy import Row, TenantManager
 from portal.staff import make_staff
@@ -53,6 +53,23 @@ def test_every_registered_page_is_walked_here():
     others = {model._meta.label for model in admin.site._registry} - {m._meta.label for m in tenant_admins()}
     ours = {label for label in others if not label.startswith(("account.", "mfa."))}
     assert ours == {"accounts.Agency", "accounts.User", "admin.LogEntry"}
+
+
+def ours() -> list[tuple]:
+    return [(model, page) for model, page in admin.site._registry.items() if isinstance(page, Desk)]
+
+
+def actions_of(page) -> dict[str, object]:
+    """Give the actions of a staff page by name: of its list, of a row, and of the rows that are marked."""
+    names = {one.method.__name__ for one in page._get_base_actions_list() + page._get_base_actions_row()}
+    names |= {one.method.__name__ for one in page._get_base_actions_detail() + page._get_base_actions_submit_line()}
+    return {name: getattr(page, name) for name in names | {one for one in page.actions or () if isinstance(one, str)}}
+
+
+def test_every_action_of_every_page_says_who_may_do_it():
+    found = {f"{model._meta.label}.{name}": one for model, page in ours() for name, one in actions_of(page).items()}
+    assert [name for name, one in found.items() if not getattr(one, "allowed_permissions", None)] == []
+    assert len(found) >= 80, "the pages are not read any more"
 
 
 def foreign_pages(house) -> list[str]:

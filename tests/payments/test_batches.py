@@ -204,6 +204,19 @@ def test_nobody_approves_what_they_made_or_edited(served):
     assert batches.reopen(batch=batch, now=DUE).approved_by == ""
 
 
+def test_nobody_approves_what_they_put_in_though_others_moved_it_after_them(served):
+    Postdate.objects.filter(number=2).update(method=None, executor="consumer")
+    batch = batches.collect(method="check", until=DUE_ON, by="staff:9", now=DUE)
+    item = batches.add(batch=batch, postdate=Postdate.objects.get(number=2), by=ANN, now=DUE)
+    for by in (BEA, "key:1"):
+        batches.move(item=item, on=dt.date(2027, 1, 5), by=by, now=DUE)
+    for by in (ANN, BEA, "key:1", "staff:9"):
+        assert codes(lambda by=by: batches.approve(batch=batch, by=by, now=DUE)) == ["batch_second_person"]
+    assert PaymentBatch.objects.get().status == "open"
+    batches.remove(item=item, reason="Bounced.", by="staff:4", now=DUE)
+    assert PaymentBatch.objects.get().hands == [ANN, BEA, "key:1", "staff:4"]
+
+
 def test_a_closed_account_stops_approval_and_export(served):
     batch = approved()
     Account.objects.update(status="closed")

@@ -152,6 +152,34 @@ def test_a_dispute_is_not_resolved_without_saying_what_was_found(shop):
     assert resolve(dispute(shop), note="  ") == ["note_missing"]
 
 
+NOT_SENT = [
+    # In New York it is December 3 until five in the morning, UTC.
+    (dt.datetime(2026, 12, 4, 4, 30, tzinfo=dt.UTC), dt.date(2026, 12, 4), "sent_in_the_future"),
+    (LATER, dt.date(2026, 12, 5), "sent_in_the_future"),
+    (LATER, dt.date(2026, 11, 30), "sent_too_early"),
+]
+
+
+@pytest.mark.parametrize(("now", "on", "code"), NOT_SENT)
+def test_nothing_goes_on_by_a_proof_that_was_not_sent_since_the_dispute_rf_32(shop, now, on, code):
+    three_parts(shop)
+    row = dispute(shop)
+    assert resolve(row, now=now, verified_on=on) == [code]
+    assert (Dispute.objects.get().status, Arrangement.objects.get().status) == ("open", "paused")
+    assert states() == [("held", "paused"), ("held", "paused")]
+    assert "dispute.resolved" not in kinds(shop.account)
+
+
+@pytest.mark.parametrize(("now", "on", "code"), NOT_SENT)
+def test_nothing_goes_on_by_an_answer_that_was_not_sent_since_it_was_asked_for_rf_32(shop, now, on, code):
+    three_parts(shop)
+    asked = disputes.ask_original_creditor(account=shop.account, now=NOW)
+    refused = disputes.answer_creditor(request=asked, by="staff:1", sent_on=on, now=now)
+    assert [(one.field, one.code) for one in refused] == [("sent_on", code)]
+    assert (CreditorRequest.objects.get().answered_at, Arrangement.objects.get().status) == (None, "paused")
+    assert "oc_request.answered" not in kinds(shop.account)
+
+
 def test_a_payment_whose_day_passed_in_the_dispute_is_never_taken_afterwards(shop):
     three_parts(shop)
     row = dispute(shop)

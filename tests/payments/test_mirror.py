@@ -370,7 +370,7 @@ def test_what_the_host_moved_and_a_dispute_holds_waits_for_the_last_of_both_rf_3
     moved, back = ([Line("D1", postdate.pk, 50_00, "PENDING", on=on)] for on in (dt.date(2026, 12, 9), postdate.due_on))
 
     def end_dispute():
-        found = {"by": "staff:1", "note": "Proof sent.", "verified_on": today()}
+        found = {"by": "staff:1", "note": "Proof sent.", "verified_on": LATER.date()}
         assert disputes.resolve(dispute=Dispute.objects.get(), now=LATER, **found) == []
 
     begins = {

@@ -3,9 +3,11 @@
 import datetime as dt
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 
 from payments.models import Arrangement, Postdate
+from payments.services import disputes, life
 from tests.conftest import NOW
 from tests.payments import conftest as payments
 from tests.payments.due_cast import plan
@@ -25,10 +27,6 @@ def row(shop, time_machine_at_now) -> Arrangement:
 
 @pytest.fixture
 def time_machine_at_now():
-    import time_machine
-
-    from tests.conftest import NOW
-
     with time_machine.travel(NOW, tick=False):
         yield
 
@@ -132,6 +130,54 @@ def test_a_pause_that_outlives_the_look_of_a_person_is_not_told_as_resumed(shop,
     said = act(ann, row, "resume", reason="Looked at").content.decode()
     assert "It still rests until January 20, 2027: that pause goes on." in said
     assert "Resumed." in act(ann, row, "resume", reason="Back home").content.decode()
+
+
+ENDED = "This arrangement has ended."
+WISHES = [
+    ("pause", {"reason": "In hospital"}, ENDED),
+    ("resume", {"reason": "Back home"}, "This arrangement is not paused."),
+    ("look_after", {"reason": "New budget then", "instalments": "1"}, ENDED),
+    ("cancel", {"reason": "Moved abroad"}, "This arrangement cannot be changed now."),
+]
+
+
+@pytest.mark.parametrize(("name", "form", "refusal"), WISHES)
+def test_what_was_replaced_while_its_form_was_open_is_refused_and_the_newer_one_stays_as_it_is(
+    shop, row, name, form, refusal
+):
+    ann = desk(shop)
+    assert ann.get(address(row, name)).status_code == 200
+    life.cancel(arrangement=row, by="consumer", reason="x", now=NOW)
+    newer = plan(shop, ((JAN, 50_00), (FEB, 50_00)), method=row.method)
+    if name == "resume":
+        life.pause(account=shop.account, until=None, reason="Asked for.", now=NOW)
+    before = Arrangement.objects.values().get(pk=newer.pk)
+    said = act(ann, row, name, **form).content.decode()
+    assert refusal in said
+    assert not any(word in said for word in ("Nothing is taken.", "Resumed.", "Noted.", "asked back."))
+    assert Arrangement.objects.values().get(pk=newer.pk) == before
+    assert Arrangement.objects.get(pk=row.pk).status == "cancelled"
+    assert not LogEntry.objects.exists()
+
+
+def test_a_pause_until_a_day_that_is_over_where_the_consumer_lives_is_refused(shop, row):
+    ann = desk(shop)
+    assert "Write a day that is not over." in act(ann, row, "pause", reason="x", until="2026-11-30").content.decode()
+    assert Arrangement.objects.get().status == "performing"
+    assert not LogEntry.objects.exists()
+    # In New York it is December 1 until five in the morning, UTC.
+    with time_machine.travel(dt.datetime(2026, 12, 2, 4, 30, tzinfo=dt.UTC), tick=False):
+        said = act(desk(shop, username="bea"), row, "pause", reason="x", until="2026-12-01").content.decode()
+        assert "Paused. Nothing is taken." in said
+
+
+def test_nothing_is_told_as_resumed_while_a_dispute_is_open_rf_32(shop, row):
+    disputes.open_dispute(account=shop.account, visit=None, reason="paid", text="", amount_cents=None, now=NOW)
+    said = act(desk(shop), row, "resume", reason="Back home").content.decode()
+    assert "A dispute or a question of the consumer is open." in said
+    assert "Resumed." not in said
+    assert Arrangement.objects.get().status == "paused"
+    assert not LogEntry.objects.exists()
 
 
 def test_others_may_not_and_another_agencys_is_not_found(shop, other_shop, row):

@@ -7,13 +7,15 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from accounts.tenancy import acting_for
+from accounts.models import User
+from accounts.tenancy import ALL_AGENCIES, acting_for
 from payments.models import Incident, PaymentBatch, ProcessorAccount, Refund
-from payments.services import batches, incidents
+from payments.services import batches, incidents, refunds
+from tests.conftest import NOW
 from tests.payments import conftest as payments
 from tests.payments.test_batches import collected, items, serve
 from tests.payments.test_refunds import given_back
-from tests.staff import member, signed_in
+from tests.staff import PASSWORD, member, signed_in
 
 processor_program, processor, shop = payments.processor_program, payments.processor, payments.shop
 other_shop, _scollect_routes = payments.other_shop, payments._scollect_routes
@@ -71,6 +73,38 @@ def test_too_much_is_refused_in_words_and_a_reason_is_needed(shop, paid):
     assert "At most $125.00 of this payment" in said
     act(desk(shop, username="bea"), paid, "give_back", amount_cents="1.00", reason="")
     assert Refund.objects.count() == 0
+
+
+def test_an_agency_lowers_what_one_person_gives_back_alone_and_only_the_platform_raises_it(shop, other_shop, paid):
+    boss, merchant = desk(shop, "agency admin"), ProcessorAccount.objects.get()
+    platform = signed_in(User.objects.create_superuser("platform", "", PASSWORD))
+    with acting_for(other_shop.agency):
+        others = ProcessorAccount.objects.get()
+
+    def limits():
+        return list(ProcessorAccount.unscoped.order_by("pk").values_list("pk", "refund_alone_cents"))
+
+    standing = sorted([(merchant.pk, 100_00), (others.pk, 100_00)])
+    said = act(boss, merchant, "limit", cents="1000000.00", reason="Quicker.").content.decode()
+    assert "At most $100.00: only the platform raises this limit." in said
+    form = {"name": merchant.name, "processor": "stripe", "account_ref": "acct_1", "publishable_key": "pk"}
+    form |= {"script_url": merchant.script_url, "is_active": "on", "refund_alone_cents": "100000000"}
+    assert boss.post(address(merchant, "change"), form).status_code == 302
+    assert boss.post(address(others, "limit"), {"cents": "0", "reason": "x"}).status_code == 404
+    assert desk(shop).post(address(merchant, "limit"), {"cents": "0", "reason": "x"}).status_code == 403
+    act(boss, merchant, "limit", cents="-1", reason="x")
+    with acting_for(ALL_AGENCIES):
+        assert limits() == standing
+    act(boss, merchant, "limit", cents="50.00", reason="Careful.")
+    assert refunds.ask(payment=paid, amount_cents=50_01, reason="x", by="staff:1", now=NOW).status == "asked"
+    act(platform, merchant, "limit", cents="200.00", reason="They asked us.")
+    with acting_for(ALL_AGENCIES):
+        assert limits() == sorted([(merchant.pk, 200_00), (others.pk, 100_00)])
+    told = LogEntry.objects.filter(change_message__startswith="Refund limit").order_by("pk")
+    assert list(told.values_list("user__username", "change_message")) == [
+        (f"{shop.agency.slug}-agency-admin", "Refund limit: $100.00 to $50.00: Careful."),
+        ("platform", "Refund limit: $50.00 to $200.00: They asked us."),
+    ]
 
 
 @pytest.mark.parametrize("role", ["collector", "auditor", "campaign manager"])
@@ -144,7 +178,6 @@ def test_a_second_active_merchant_account_of_a_client_is_refused_in_words(shop):
         "publishable_key": "pk",
         "secret_key": "sk",
         "script_url": "https://js.stripe.com/v3/",
-        "refund_alone_cents": "10000",
         "is_active": "on",
     }
     page = reverse("admin:payments_processoraccount_add")

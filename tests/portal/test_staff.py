@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,7 +16,7 @@ from accounts.admin import AgencyFaceForm
 from accounts.models import Account, Agency, Event, Licence, User
 from accounts.money import format_cents
 from accounts.tenancy import ALL_AGENCIES, acting_for
-from integrations.models import Delivery, HostConnection
+from integrations.models import Delivery, HostConnection, HostFile, HostSite
 from payments.models import Arrangement, Payment, ProcessorAccount
 from portal.staff import ROLES, UnknownRole, codenames, make_roles, make_staff
 from settlements.models import GlobalOffer
@@ -452,6 +453,66 @@ def test_a_delivery_is_skipped_with_a_reason_that_stands_in_an_event(agency, des
         event = Event.objects.get(kind="delivery.abandoned")
     assert (parked.status, event.actor) == ("skipped", "staff:acme-agency-admin")
     assert event.data["reason"] == "The host knows it by phone."
+    assert logged(parked) == ["Skipped: The host knows it by phone."]
+
+
+def logged(row) -> list[str]:
+    """Read what the staff's log tells of a row."""
+    entries = LogEntry.objects.filter(content_type__model=row._meta.model_name, object_id=str(row.pk))
+    return list(entries.order_by("pk").values_list("change_message", flat=True))
+
+
+def test_what_was_delivered_while_the_form_was_open_is_not_told_as_skipped(agency, desk, parked):
+    with acting_for(agency):
+        Delivery.objects.update(status=Delivery.Status.DELIVERED)
+    said = desk.post(page(Delivery, "skip", parked.pk), {"reason": "By phone."}, follow=True).content.decode()
+    assert "It was delivered or skipped meanwhile: nothing was done." in said
+    assert "Skipped;" not in said
+    assert logged(parked) == []
+    with acting_for(agency):
+        assert Delivery.objects.get().status == "delivered"
+
+
+def test_it_is_kept_who_had_what_delivered_again(agency, desk, parked):
+    desk.post(page(Delivery, "deliver_again", parked.pk))
+    with acting_for(agency):
+        Delivery.objects.update(status=Delivery.Status.PARKED)
+    sent = {"action": "deliver_selected_again", "_selected_action": [str(parked.pk)]}
+    desk.post(page(Delivery, "changelist") + "?status__exact=parked", sent)
+    with acting_for(agency):
+        assert Delivery.objects.get().status == "waiting"
+    assert logged(parked) == ["Asked to deliver again."] * 2
+    assert set(LogEntry.objects.values_list("user__username", flat=True)) == {"acme-agency-admin"}
+
+
+@pytest.mark.parametrize("off", ["site", "connection", "host"])
+def test_a_site_that_nobody_visits_is_not_told_as_on_its_way(agency, desk, now, off):
+    with acting_for(agency):
+        connection = HostConnection.objects.get()
+        site = HostSite.objects.create(connection=connection, host="sftp.example.com", next_at=now)
+    address = page(HostSite, "visit_now", site.pk)
+    assert "It is on its way." in desk.post(address, follow=True).content.decode()
+    with acting_for(agency):
+        HostSite.objects.update(next_at=now, is_active=off != "site", host="" if off == "host" else "x")
+        HostConnection.objects.update(is_active=off != "connection")
+    said = desk.post(address, follow=True).content.decode()
+    assert "Nobody visits it" in said
+    assert "It is on its way." not in said
+    assert logged(site) == ["Asked for a visit now."]
+    with acting_for(agency):
+        assert HostSite.objects.get().next_at == now
+
+
+def test_the_line_errors_of_a_file_are_saved_by_those_alone_who_may_read_them_and_it_is_kept_who_did(agency, now):
+    with acting_for(agency):
+        row = HostFile.objects.create(connection=HostConnection.objects.get(), kind="placement", name="a", made_at=now)
+    address = page(HostFile, "save_errors", row.pk)
+    for role in ("collector", "campaign manager", "campaign approver", "payments supervisor"):
+        assert signed_in(member(agency, role)).get(address).status_code == 403
+    assert logged(row) == []
+    for role in ("agency admin", "auditor", "integration engineer"):
+        assert signed_in(member(agency, role)).get(address).status_code == 200
+    assert logged(row) == ["Saved the line errors."] * 3
 
 
 # Pages --------------------------------------------------------------------------------------------------------
