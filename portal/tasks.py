@@ -26,7 +26,7 @@ def end_idle_visits() -> int:
 @shared_task
 def tell_contacts() -> int:
     """Write to the contacts of hosts that cannot be reached, and of those that can again."""
-    return host_contacts.tell(now=clock.now())
+    return host_contacts.tell()
 
 
 @shared_task

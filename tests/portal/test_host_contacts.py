@@ -52,7 +52,7 @@ def comes_back(host, *, at=NOW) -> None:
 def look() -> int:
     with acting_for(ALL_AGENCIES):
         events.assign_sequences()
-    return host_contacts.tell(now=NOW)
+    return host_contacts.tell()
 
 
 @pytest.fixture
@@ -101,6 +101,17 @@ def test_a_mail_that_the_provider_did_not_take_goes_with_the_next_look(host, mai
     with acting_for(host.agency_id):
         sandbox.fault(MailProvider.objects.get().domain, "error_500")
     assert (look(), mails()) == (0, [])
+    assert (look(), mails()) == (1, ["Main host cannot be reached"])
+
+
+def test_an_agency_whose_mail_account_is_of_a_kind_that_nobody_knows_keeps_no_other_from_being_told(
+    host, other_agency, mails
+):
+    for one in (host.agency, other_agency):
+        with acting_for(one):
+            goes_down(HostConnection.objects.get())
+    with acting_for(other_agency):
+        MailProvider.objects.update(backend="pigeon")
     assert (look(), mails()) == (1, ["Main host cannot be reached"])
 
 
