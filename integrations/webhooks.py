@@ -51,7 +51,7 @@ class Endpoint:
     def request(self, message_id: str, messages: list[bytes]) -> Request:
         """Sign what is said now; a try is signed anew, its id stays."""
         now = self.clock()
-        body = messages[0] if self.most == 1 else b'{"type":"events","data":[' + b",".join(messages) + b"]}"
+        (body,) = messages if self.most == 1 else [b'{"type":"events","data":[' + b",".join(messages) + b"]}"]
         signatures = " ".join(key.sign(message_id, now, body.decode()) for key in self.keys)
         headers = (
             "Content-Type: application/json",
