@@ -124,7 +124,7 @@ def test_rf_04_times_that_the_consumer_called_inconvenient_are_kept_free(elsewhe
 
 
 def test_st_05_in_new_york_the_consumers_own_consent_covers_the_debts_that_were_here_by_then(acting, account):
-    Account.objects.update(validation_sent_on=VALIDATED)
+    Account.objects.update(validation_sent_on=VALIDATED, created_at=NOW - HOUR)
     account.refresh_from_db()
     assert codes(account) == ["consent_ny"]
     point = account.consumer.contact_points.get()
