@@ -125,8 +125,7 @@ def speak(*, visit: Visit, language: str, now: datetime) -> None:
             events.record("language.set", account=visit.account, now=now, data={"language": language})
 
 
-def seen_page(*, visit: Visit, account: Account, page: str, now: datetime, data: dict | None = None) -> None:
+def seen_page(*, visit: Visit, account: Account, page: str, now: datetime) -> None:
     """Tell the host that a page about this account was seen."""
     with transaction.atomic():
-        about = {"page": page, "visit": str(visit.pk), **(data or {})}
-        events.record("page.viewed", account=account, now=now, data=about)
+        events.record("page.viewed", account=account, now=now, data={"page": page, "visit": str(visit.pk)})

@@ -1,13 +1,15 @@
-"""How the facts by which people are known and reached are read: SSN, phone, e-mail."""
+"""How the facts by which people are known and reached are read: SSN, birth date, phones, e-mail addresses."""
 
 import re
 from typing import Any
 
-from accounts.keys import digits
-from integrations.hosts.reading import Wrong, day, text
+from accounts.keys import digits, email_key
+from accounts.placement import Contact
+from integrations.hosts.reading import Field, Reader, Wrong, day, text
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+").fullmatch
 _address = text(254)
+MOST_CONTACTS, MOST_EVIDENCE = 50, 20
 LANGUAGES = {"en": "en", "eng": "en", "english": "en", "es": "es", "spa": "es", "spanish": "es", "español": "es"}
 
 
@@ -47,3 +49,55 @@ def birth_date(value: Any) -> str:
 def language(value: Any) -> str:
     """Read `en` or `es`, also in words; any other is English."""
     return LANGUAGES.get(str(value).strip().lower(), "en")
+
+
+ROUTE = Field("Route", "route", text(40), default="")  # RF-12: how it was allowed; Evidence stays as it is
+PHONE = (
+    Field("Type", "label", text(40), default=""),
+    Field("Status", "host_status", text(40), default=""),
+    Field("Number", "value", phone, required=True),
+    ROUTE,
+)
+EMAIL = (Field("Address", "value", email, required=True), ROUTE)
+
+
+def phones(reader: Reader, cell: tuple[str, str]) -> list[Contact]:
+    """Read the phones of a record; the first of type and status `cell` is the one to text."""
+    found: dict[str, Contact] = {}
+    for at, said in reader.list_of("Phones", limit=MOST_CONTACTS):
+        line = reader.read(PHONE, of=said, at=at)
+        if line["value"] is None:
+            continue
+        # The first phone of the configured type and status is the one to text; none of them: no texting.
+        is_cell = (word(line["label"]), word(line["host_status"])) == cell
+        textable = is_cell and not any(contact.textable for contact in found.values())
+        if textable or line["value"] not in found:
+            contact = Contact("phone", value_key=line["value"], textable=textable, **line, **_evidence(said))
+            found[line["value"]] = contact
+    return list(found.values())
+
+
+def emails(reader: Reader) -> list[Contact]:
+    """Read the e-mail addresses of a record, each once."""
+    found: dict[str, Contact] = {}
+    for at, said in reader.list_of("Emails", limit=MOST_CONTACTS):
+        line = reader.read(EMAIL, of=said, at=at)
+        if line["value"] is not None:
+            key = email_key(line["value"])
+            found.setdefault(key, Contact("email", value_key=key, **line, **_evidence(said)))
+    return list(found.values())
+
+
+def _evidence(contact: dict) -> dict[str, dict]:
+    evidence = contact.get("Evidence")
+    if not evidence:
+        return {"evidence": {}}
+    if not isinstance(evidence, dict):
+        evidence = {"Note": evidence}
+    lines = list(evidence.items())[:MOST_EVIDENCE]
+    return {"evidence": {str(key)[:40]: str(value).replace("\x00", "")[:300] for key, value in lines}}
+
+
+def word(value: str) -> str:
+    """Give a word as it is compared: whatever its case and spaces."""
+    return " ".join(value.split()).casefold()

@@ -4,8 +4,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote
 
-from accounts.keys import email_key
-from accounts.placement import Contact, Part, Person, Placement
+from accounts.placement import Part, Person, Placement
 from integrations.hosts import (
     BadAnswer,
     BadRecord,
@@ -111,12 +110,6 @@ ITEM = (
     Field("NoticeSentOn", "notice_sent_on", day),
     Field("ReturnCode", "return_code", return_code, default=""),
 )
-PHONE = (Field("Type", "label", text(40), default=""), Field("Status", "host_status", text(40), default=""))
-PHONE += (Field("Number", "value", people.phone, required=True),)
-EMAIL = (Field("Address", "value", people.email, required=True),)
-ROUTE = (Field("Route", "route", text(40), default=""),)  # RF-12: how it was allowed; Evidence stays as it is
-PHONE, EMAIL = PHONE + ROUTE, EMAIL + ROUTE
-
 # Our events in SCollect's words: the Type by exact name, else by noun; the Status of a payment.
 TYPES = {
     "payment": "PAYMENT", "postdate": "POSTDATE", "message": "EMAIL", "notice": "NOTICE", "letter": "NOTICE",
@@ -135,7 +128,7 @@ TOKEN = {
     "Funding": "funding", "Last4": "last4", "Expiry": "expiry",
 }  # fmt: skip
 POSTING_AGENT = "Agency"
-MOST_CONTACTS, MOST_ITEMS, MOST_EVIDENCE = 50, 500, 20
+MOST_ITEMS = 500
 
 
 # What a new connection of this style starts with; staff change it without us.
@@ -174,8 +167,8 @@ class SCollect:
 
     def __init__(self, words: Words) -> None:
         self.words = words
-        self.statuses = {_word(theirs): ours for theirs, ours in words.status_map.items()}
-        self.cell = (_word(words.cell_phone_type), _word(words.cell_phone_status))
+        self.statuses = {people.word(theirs): ours for theirs, ours in words.status_map.items()}
+        self.cell = (people.word(words.cell_phone_type), people.word(words.cell_phone_status))
         self.headers = (f"Authorization: Bearer {words.outbound_key}", "Accept: application/json")
 
     def unfold(self, entry: dict) -> list[dict]:
@@ -200,13 +193,13 @@ class SCollect:
         options = self._options(reader)
         settlement, remarks = self._settlement(reader, said["validation_sent_on"])
         payments, postdates = self._items(reader, "Payments", said), self._items(reader, "PostDates", said)
-        contacts = self._phones(reader) + self._emails(reader)
+        contacts = people.phones(reader, self.cell) + people.emails(reader)
         if reader.errors:
             raise BadRecord(reader.errors + remarks)
         said |= {
             # A credit balance is nothing owed; the itemization has already tied with the host's own figure.
             "balance_cents": max(0, said["balance_cents"] or 0),
-            "status": self.statuses.get(_word(said["host_status"] or ""), "unmapped"),
+            "status": self.statuses.get(people.word(said["host_status"] or ""), "unmapped"),
             "payment_options": options,
         }
         named = None
@@ -268,29 +261,6 @@ class SCollect:
                 reader.wrong(f"{at}/HostID", "duplicate", "This HostID is there twice.")
             lines[line["host_id"]] = Line(**line | {"updated_at": line["updated_at"] or said["as_of"]})
         return list(lines.values())
-
-    def _phones(self, reader: Reader) -> list[Contact]:
-        found: dict[str, Contact] = {}
-        for at, phone in reader.list_of("Phones", limit=MOST_CONTACTS):
-            line = reader.read(PHONE, of=phone, at=at)
-            if line["value"] is None:
-                continue
-            # The first phone of the configured type and status is the one to text; none of them: no texting.
-            cell = (_word(line["label"]), _word(line["host_status"])) == self.cell
-            textable = cell and not any(contact.textable for contact in found.values())
-            if textable or line["value"] not in found:
-                contact = Contact("phone", value_key=line["value"], textable=textable, **line, **_evidence(phone))
-                found[line["value"]] = contact
-        return list(found.values())
-
-    def _emails(self, reader: Reader) -> list[Contact]:
-        found: dict[str, Contact] = {}
-        for at, email in reader.list_of("Emails", limit=MOST_CONTACTS):
-            line = reader.read(EMAIL, of=email, at=at)
-            if line["value"] is not None:
-                key = email_key(line["value"])
-                found.setdefault(key, Contact("email", value_key=key, **line, **_evidence(email)))
-        return list(found.values())
 
     def write(self, event: Outgoing) -> dict:
         message: dict[str, Any] = {
@@ -402,19 +372,5 @@ def _common(block: dict, event: Outgoing) -> dict:
     return {name: value for name, value in block.items() if value is not None}
 
 
-def _evidence(contact: dict) -> dict[str, dict]:
-    evidence = contact.get("Evidence")
-    if not evidence:
-        return {"evidence": {}}
-    if not isinstance(evidence, dict):
-        evidence = {"Note": evidence}
-    lines = list(evidence.items())[:MOST_EVIDENCE]
-    return {"evidence": {str(key)[:40]: str(value).replace("\x00", "")[:300] for key, value in lines}}
-
-
 def _stamp(moment) -> str:
     return moment.isoformat().replace("+00:00", "Z")
-
-
-def _word(value: str) -> str:
-    return " ".join(value.split()).casefold()

@@ -40,6 +40,7 @@ FILES = {
 # The field runs in the merchant's page, so any page may frame it; nothing else may be loaded or reached.
 FRAME_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'"
 LARGEST_BODY = 1_000_000
+BROKEN = ApiError(500, {"type": "api_error", "message": "An unexpected error occurred."})
 KEYS_KEPT = 24 * 3600
 """Seconds for which an idempotency key is known."""
 BEFORE = ("drop_before", "error_500", "error_503", "rate_limit", "hang_before")
@@ -178,8 +179,7 @@ class Processor:
         if mode in ("timeout", "drop_after_effect"):
             answer.closed = True
         if mode == "error_500_after_effect":
-            error = ApiError(500, {"type": "api_error", "message": "An unexpected error occurred."})
-            return Answer(500, as_error(error, ""))
+            return Answer(500, as_error(BROKEN, ""))
         return answer
 
     def _carry_out(self, route: routes.Route, call: Call, ids: list[str], fault: Any, fingerprint: str) -> Answer:
@@ -206,11 +206,8 @@ class Processor:
                 if used:
                     headers += [("Idempotent-Replayed", "true"), ("Original-Request", used["request"])]
                     return Answer(used["status"], used["body"], headers=tuple(headers))
-                if mode == "error_500_kept":
-                    error = ApiError(500, {"type": "api_error", "message": "An unexpected error occurred."})
-                    status, body = 500, as_error(error, call.request_id or "")
-                else:
-                    status, body = self._do(route, call, ids)
+                kept = mode == "error_500_kept"
+                status, body = (500, as_error(BROKEN, call.request_id or "")) if kept else self._do(route, call, ids)
                 if key:
                     # In the effect's own transaction: a kill leaves both, or neither.
                     self.store.rows(

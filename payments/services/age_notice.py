@@ -78,3 +78,12 @@ def read_elsewhere(
     said = {"wording": " ".join(notice.text.split()), "version": notice.version, "language": language}
     events.record(KIND, account=account, now=now, data=said | {"medium": medium, "note": note[:300], "by": by})
     return []
+
+
+def was_read(visit_id: object, account: Account, *, link_id: object = None) -> bool:
+    """Tell whether the time-barred notice was acknowledged in this visit, or for this link; others ask again (SOL-02).
+
+    Whoever pays by a link has no visit of their own.
+    """
+    by = {"data__visit": str(visit_id)} if visit_id is not None else {"data__link": str(link_id)}
+    return Event.objects.filter(account=account, kind=KIND, **by).exists()

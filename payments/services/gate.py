@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from accounts.calendars import local_date
 from accounts.known import known
-from accounts.models import Account, Consumer, Event
+from accounts.models import Account, Consumer
 from accounts.refusals import Refusal, gettext_noop, refuse
 from accounts.services import consent, licences
 from payments.models import Arrangement, Checkout, Payment
@@ -280,7 +280,7 @@ def refusals(checkout: Checkout, at: Standing, *, now: datetime, channel: str | 
     (now_route, later_route), complete = routes(account, means.kind, lines, at.today)
     if not complete:
         return _once([*found, no("method_not_routed", "method")])
-    acknowledged = sol_needed(at) and sol_acknowledged(checkout.visit_id, account, link_id=checkout.link_id)
+    acknowledged = sol_needed(at) and age_notice.was_read(checkout.visit_id, account, link_id=checkout.link_id)
     route = now_route or later_route
     single = checkout.choice in SINGLE
     facts = facts_of(
@@ -385,15 +385,6 @@ def sol_needed(at: Standing) -> bool:
     """Tell whether the notice about the age of the debt must be read before anything is paid (SOL-02)."""
     account = at.account
     return old_debts.notice_needed(account.consumer.state, account.sol_status or "unknown", account.sol_on, at.today)
-
-
-def sol_acknowledged(visit_id: object, account: Account, *, link_id: object = None) -> bool:
-    """Tell whether the time-barred notice was acknowledged in this visit, or for this link; others ask again (SOL-02).
-
-    Whoever pays by a link has no visit of their own.
-    """
-    by = {"data__visit": str(visit_id)} if visit_id is not None else {"data__link": str(link_id)}
-    return Event.objects.filter(account=account, kind="sol_notice.acknowledged", **by).exists()
 
 
 explain = tries.explain

@@ -21,7 +21,7 @@ from accounts.refusals import Refusal, gettext_noop, refuse
 from payments.models import Checkout, PayLink, Payment
 from payments.rules import cards
 from payments.rules.gates import handover_gates
-from payments.services import gate
+from payments.services import age_notice, gate
 from payments.services.gate import Standing
 from payments.services.locks import lock_account
 from payments.services.means import disclosures
@@ -74,7 +74,7 @@ def against_helper(
     """
     line = Line(at.today, amount_cents)
     found = gate.check_lines(at, "amount", [line], method="card")
-    acknowledged = gate.sol_needed(at) and gate.sol_acknowledged(
+    acknowledged = gate.sol_needed(at) and age_notice.was_read(
         visit.pk if visit else None, at.account, link_id=link.pk if link else None
     )
     facts = gate.facts_of(at, (line,), None, "portal", single=True, acknowledged=acknowledged, now=now)

@@ -29,7 +29,7 @@ from payments.rules import together as words
 from payments.rules.authorization import IncompleteAuthorization
 from payments.rules.cards import check_card
 from payments.rules.gates import promise_gates
-from payments.services import authority, checkout, gate, locks, methods, pay, settle, velocity
+from payments.services import age_notice, authority, checkout, gate, locks, methods, pay, settle, velocity
 from payments.services.gate import SETTLING, SINGLE, Standing, lines_of
 from payments.services.means import Means, card_policy, means_of
 from payments.services.sign import Agreement, Refused, sign
@@ -131,7 +131,7 @@ def choose(*, visit: Visit, shares: Sequence[Share], now: datetime) -> UUID | di
 def closed(at: Standing, *, visit: Visit, now: datetime) -> list[Refusal]:
     """Say why nothing can be paid to this account now: disputed (RF-26), its status, its age, its balance."""
     line = Line(at.today, max(at.owed.single_most_cents, 1))
-    acknowledged = gate.sol_needed(at) and gate.sol_acknowledged(visit.pk, at.account)
+    acknowledged = gate.sol_needed(at) and age_notice.was_read(visit.pk, at.account)
     facts = gate.facts_of(at, (line,), None, "portal", single=True, acknowledged=acknowledged, now=now)
     found = promise_gates(facts)
     if not found and not at.allowed.single_methods:

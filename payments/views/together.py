@@ -17,7 +17,7 @@ from accounts.refusals import Refusal
 from accounts.sight import shown
 from payments.forms import AgreeForm, BankForm, RefusableForm, StoredForm, read_cents
 from payments.models import Checkout, Method, Payment
-from payments.services import ask, gate, methods, together
+from payments.services import age_notice, ask, gate, methods, together
 from payments.services.gate import Standing
 from payments.services.means import card_policy, means_of_method
 from payments.services.sign import Refused
@@ -73,7 +73,7 @@ def _row(at: Standing, request: HttpRequest) -> dict[str, Any]:
     }
     if cause := cannot_pay(at, now=request.now):
         return row | {"available": False, "cause": cause}
-    if gate.sol_needed(at) and not gate.sol_acknowledged(request.visit.pk, account):
+    if gate.sol_needed(at) and not age_notice.was_read(request.visit.pk, account):
         return row | {"available": False, "cause": "age"}
     if at.terms is not None and at.terms.saving_cents:
         row |= {"settlement_cents": at.terms.amount_cents, "saving_cents": at.terms.saving_cents}

@@ -14,7 +14,7 @@ from accounts.access import own_account
 from accounts.known import known
 from accounts.services import consent
 from payments.models import Arrangement, Checkout, Payment
-from payments.services import gate, pay
+from payments.services import age_notice, gate, pay
 from payments.services.gate import Standing
 
 IN_PARTS = ("parts", "plan")
@@ -70,7 +70,7 @@ def to_payment_of(checkout: Checkout) -> HttpResponse:
 
 def to_age_notice(request: HttpRequest, at: Standing) -> HttpResponse | None:
     """Lead to the notice about the age of the debt where it must be read first, and from there back here (SOL-02)."""
-    if not gate.sol_needed(at) or gate.sol_acknowledged(request.visit.pk, at.account):
+    if not gate.sol_needed(at) or age_notice.was_read(request.visit.pk, at.account):
         return None
     back = urlencode({"next": request.get_full_path()})
     return redirect(reverse("payments:age_notice", args=[at.account.pk]) + f"?{back}")

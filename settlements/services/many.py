@@ -1,6 +1,7 @@
 """Offers for many accounts at once, as a campaign makes them: judged like one, read and written by sets."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -86,8 +87,10 @@ def make_many(
         rules = compiled[account.client_id]
         at = individual.levels_below(account, owed[account.pk], today, rules, None if rules else default)
         accepted = any(one.status == Status.ACCEPTED for one in mine)
-        refused = individual.plainly_wrong(account, said, methods, "", expires_on, at, accepted=accepted)
-        refused = refused or individual.beyond_rules(said, at, expires_on)
+        # SOL-04: a debt too old for parts is settled in one payment, whatever the others are offered.
+        own = replace(said, max_payments=1) if at.facts.too_old_for_parts else said
+        refused = individual.plainly_wrong(account, own, methods, "", expires_on, at, accepted=accepted)
+        refused = refused or individual.beyond_rules(own, at, expires_on)
         ends = [day for day in (expires_on, individual.window_ends_on(at)) if day]
         if refused := refused or individual.pressing(account, today, ends):
             found[account.pk] = refused
@@ -103,7 +106,7 @@ def make_many(
             account_id=account.pk,
             origin=IndividualOffer.Origin.CAMPAIGN,
             percent_bps=percent_bps,
-            max_payments=max_payments,
+            max_payments=own.max_payments,
             max_days=max_days,
             methods=list(said.methods),
             text=said.text,

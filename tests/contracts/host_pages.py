@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from integrations.hosts import Outgoing, Words, adapter, collect, defaults, intelec, ledger, scollect, smartcollect
+from integrations.hosts import (
+    Outgoing,
+    Words,
+    adapter,
+    collect,
+    defaults,
+    intelec,
+    ledger,
+    people,
+    scollect,
+    smartcollect,
+)
 from integrations.hosts.dialect import Dialect
 from integrations.hosts.reading import Field
 
@@ -36,7 +47,7 @@ def words(style: str) -> Words:
 
 # The canonical record, whole: a part's fields stand behind its name.
 PARTS = {"Itemization": scollect.ITEMIZATION, "Settlement": scollect.SETTLEMENT, "PaymentOptions": scollect.OPTIONS}
-LISTS = {"Phones": scollect.PHONE, "Emails": scollect.EMAIL, "Payments": scollect.ITEM, "PostDates": scollect.ITEM}
+LISTS = {"Phones": people.PHONE, "Emails": people.EMAIL, "Payments": scollect.ITEM, "PostDates": scollect.ITEM}
 RECORD: dict[str, Field] = {one.path: one for one in (*scollect.ACCOUNT, *scollect.PERSON)}
 RECORD |= {f"{part}/{one.path}": one for part, table in PARTS.items() for one in table}
 
@@ -108,7 +119,7 @@ MEANS = {
 
 MEANS_HERE = {
     scollect.ITEMIZATION[0]: "what was owed on the day of the itemization",
-    scollect.PHONE[1]: "your status of the phone",
+    people.PHONE[1]: "your status of the phone",
     scollect.ITEM[
         6
     ]: "of a payment `POSTED`, `DECLINED`, `ACH REVERSAL`, `CHARGEBACK`, `REFUND`; of a plan `PENDING`, `CANCELLED`",

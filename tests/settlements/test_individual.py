@@ -201,12 +201,13 @@ def test_a_debt_too_old_for_parts_is_offered_one_payment_only_whatever_the_permi
     Account.objects.filter(pk=account.pk).update(sol_status=age)
     several = {"percent_bps": 80_00, "max_payments": 6, "max_days": 180}
     assert refused(account, **several, exceed=True, reason="court") == ["too_old_for_parts"]
-    said = {"accounts": [account], "campaign_id": account.pk, "by": "staff:1", "now": NOW}
-    (found,) = many.make_many(**said, **several).values()
-    assert [one.code for one in found] == ["too_old_for_parts"]
     assert IndividualOffer.objects.count() == 0
+    said = {"accounts": [account], "by": "staff:1", "now": NOW}
+    (found,) = many.make_many(campaign_id=account.pk, **said, **several).values()
+    assert (found.max_payments, found.percent_bps) == (1, 80_00), "a campaign offers it all the same"
     Agency.objects.update(old_debt_parts_states="NY")
-    assert many.make_many(**said, **several)[account.pk].max_payments == 6
+    (found,) = many.make_many(campaign_id=account.client_id, **said, **several).values()
+    assert found.max_payments == 6
     Agency.objects.update(old_debt_parts_states="")
     assert make(account, percent_bps=80_00).max_payments == 1
 
