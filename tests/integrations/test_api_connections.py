@@ -23,6 +23,9 @@ SMALL = {
         {"to": "FileNumber", "from": "case", "required": True},
         {"to": "CurrentBalance", "from": "owed", "as": "amount", "required": True},
         {"to": "SSN", "from": "ssn", "as": "ssn", "optional": True},
+        {"to": "LastName", "from": "name", "optional": True, "default": "Unknown"},
+        {"to": "ClientNumber", "constant": "C-1"},
+        {"to": "Status", "constant": "ACTIVE"},
     ],
 }
 SAMPLE = "case,owed,ssn\nA-1,125.00,900-99-1234\nA-2,much,\n"
@@ -211,8 +214,12 @@ def test_one_mapping_of_a_kind_is_live(caller, at):
 def test_what_is_wrong_with_a_mapping_is_told_with_its_place(caller, at):
     wrong = {"shape": "xml", "fields": [{"to": "FileNumber", "from": "case", "as": "moon"}]}
     before = counts()
-    found = caller.post(f"{at}/mappings", {"name": "Export", "kind": "placement", "mapping": wrong})
-    assert sorted(codes(found)) == [("/mapping/fields/0/as", "invalid_choice"), ("/mapping/shape", "invalid_choice")]
+    wish = {"name": "Export", "kind": "update", "mapping": wrong}
+    mistyped = [("/mapping/fields/0/as", "invalid_choice"), ("/mapping/shape", "invalid_choice")]
+    assert sorted(codes(caller.post(f"{at}/mappings", wish))) == mistyped
+    # What makes whole accounts says all that an account must have.
+    missing = [("/mapping/fields", "required")] * 4
+    assert sorted(codes(caller.post(f"{at}/mappings", wish | {"kind": "placement"}))) == sorted(missing + mistyped)
     assert counts() == before
 
 
