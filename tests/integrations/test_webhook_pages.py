@@ -1,7 +1,6 @@
 """Staff keep webhook endpoints, watch the stream and the health of receivers, and see nothing of another agency."""
 
 import ipaddress
-import uuid
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -10,10 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import events
-from accounts.tenancy import acting_for, uuid7
+from accounts.tenancy import acting_for
 from integrations.models import Delivery, DeliveryAttempt, HostConnection, WebhookEndpoint
 from integrations.services import redeliver
 from integrations.services.drain import Drain
+from tests.conftest import id_made
 from tests.integrations.test_drain import Clock, tell
 from tests.integrations.webhook_program import Hook
 from tests.staff import member, signed_in
@@ -116,7 +116,7 @@ def backlog(account, *, waiting: int, told: int) -> None:
                 event = events.record("page.viewed", account=account, now=timezone.now())
             is_old, is_told = number < waiting + told, waiting <= number < waiting + told
             row = Delivery.objects.create(
-                id=uuid.UUID(int=uuid7().int - ((90_000 if is_old else 0) << 80)),  # in milliseconds
+                id=id_made(90 if is_old else 0),
                 connection=host, event=event, account=account, sequence=number, lane=0,
                 status="delivered" if is_told else "waiting", next_at=timezone.now(), created_at=timezone.now(),
             )  # fmt: skip

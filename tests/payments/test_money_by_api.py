@@ -181,7 +181,7 @@ def exported(shop, monkeypatch, clock) -> tuple[Caller, str, list[BatchItem]]:
     shop.account = first
     serve(shop, monkeypatch)
     clock.move_to(DUE)
-    clerk, approver = Caller(shop.agency), Caller(shop.agency)
+    clerk, approver = (Caller(shop.agency, by=f"staff:{one}") for one in (1, 2))
     batch = clerk.post("batches", {"method": "ach", "until": "2027-01-04"}).json()
     at = f"batches/{batch['id']}"
     assert approver.post(f"{at}/approve").json()["status"] == "approved"

@@ -13,6 +13,7 @@ or lacks them. It listens on every address of the machine while the test runs; i
 """
 
 import contextlib
+import datetime as dt
 import http.client
 import http.server
 import json
@@ -229,6 +230,7 @@ def test_a_card_that_keeps_well_and_declines_later_is_a_decline_and_no_fault(ada
 
 
 def test_an_intent_that_nobody_confirmed_is_voided(adapter):
-    voided = adapter.void(payment=str(uuid.uuid4()), ref="", amount_cents=125_00, currency="usd")
+    about = {"amount_cents": 125_00, "currency": "usd", "since": dt.datetime.now(dt.UTC)}
+    voided = adapter.void(payment=str(uuid.uuid4()), ref="", **about)
     assert voided.status == "voided"
     assert adapter.find(payment="", ref=voided.ref).status == "voided"

@@ -3,7 +3,6 @@
 import datetime as dt
 import socket
 import time
-import uuid
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -156,9 +155,8 @@ def test_metrics_tell_whether_a_queue_shrinks_in_all_agencies(client, account, o
                 DeliveryAttempt.objects.create(
                     delivery=row, at=timezone.now(), duration_ms=1, status=status, request={}, request_sha256=""
                 )
-            old = uuid.UUID(int=row.pk.int - (90_000 << 80))  # made a minute and a half before
             Delivery.objects.create(
-                id=old, connection=row.connection, event=row.event, account=None, sequence=1, lane=0,
+                id=id_made(90), connection=row.connection, event=row.event, account=None, sequence=1, lane=0,
                 next_at=row.next_at, created_at=row.created_at,
             )  # fmt: skip
     assert gauges(client)["quittance_last_minute"] == {"delivery_told": 3, "delivery_added": 2}

@@ -206,7 +206,8 @@ def test_what_the_form_does_not_know_stays(account):
         (), ["publish_would_drop", "offered_below_minimum"],
     )  # fmt: skip
     assert RuleSet.objects.filter(status="published").count() == 2, "nothing is written"
-    ((made,), _unchanged, _errors, dropped) = take(raised)
+    taken = take(raised)
+    (made,), dropped = taken.rule_sets, taken.dropped
     assert "offered_settlement_bps" not in made.bands[0], "an offer below the new minimum is none"
     assert (made.status, made.bands[0]["grace_days"]) == ("draft", 5)
     assert [(one.row, one.sentence) for one in dropped] == [
