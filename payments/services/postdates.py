@@ -20,6 +20,8 @@ CHANGED_AT_HOST = "changed_at_host"
 """Holds what the host planned otherwise than it was signed; the incident is called the same."""
 KEPT_BY_HOST = "kept_by_host"
 """The incident of a payment that another card or bank account was to take over and that its host did not let go of."""
+HOLD_REFUSED = "hold_refused"
+"""The incident of a payment that nobody was told of in time and that its host charges all the same."""
 _SENTENCES = {
     "postdate_decided": gettext_noop("It is taken or decided already: nothing was cancelled."),
     "postdate_not_planned": gettext_noop("It is not planned any more: it was cancelled or moved before."),
@@ -132,6 +134,9 @@ def settle_hold(*, postdate_id: UUID, held: bool, reason: str, now: datetime, as
         return found
     if asked is not None and _asked_since(found, asked):
         return found
+    if found.held_for == announced.SILENT:
+        told = {"postdate": str(found.pk), "amount_cents": found.amount_cents, "reason": reason}
+        incidents.open(kind=HOLD_REFUSED, key=str(found.pk), now=now, account=account, data=told)
     found.held_for = ""
     return move(found, account, Status.SCHEDULED, "postdate.changed", now, hold_refused=True, reason=reason)
 

@@ -542,6 +542,14 @@ def test_a_hold_is_asked_of_the_host(shop):
     assert postdate.status == "scheduled"
 
 
+@pytest.mark.parametrize(("reason", "kinds_"), [("notice_not_proven", ["hold_refused"]), ("dispute", [])])
+def test_staff_are_told_of_a_host_that_charges_what_nobody_was_told_of_pdc_01(shop, reason, kinds_):
+    postdate = planned(shop)
+    postdates.hold(postdate=postdate, reason=reason, now=NOW)
+    postdates.settle_hold(postdate_id=postdate.pk, held=False, reason="already_charged", now=NOW)
+    assert [(one.kind, one.key) for one in Incident.objects.all()] == [(kind, str(postdate.pk)) for kind in kinds_]
+
+
 def test_a_post_date_cancelled_in_the_host_is_cancelled_here(shop):
     postdate = planned(shop)
     show(shop, [], [Line("D1", postdate.pk, 50_00, "CANCELLED")])
