@@ -173,9 +173,10 @@ def stop_all(planned: Iterable[Postdate], reason: str, row: Arrangement, *, acco
     for item in planned:
         if item.status not in MOVABLE:
             continue
+        held = {"held_for": item.held_for} if item.status == Status.HELD and item.held_for else {}
         item.held_for = reason
         if item.executor == "host":
-            move(item, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now, reason=reason)
+            move(item, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now, reason=reason, **held)
         else:
             move(item, account, Status.CANCELLED, "postdate.cancelled", now, reason=reason)
 

@@ -59,8 +59,8 @@ PLAIN = """
             THEN account.balance_cents ELSE waiting.amount_cents END), 0) FROM payments_payment waiting
         WHERE waiting.account_id = account.id AND waiting.status = ANY(%(counted)s)
             AND waiting.acknowledged_at IS NULL)
-    -- What was signed: this day and amount, not revoked.
-    AND authz.revoked_at IS NULL
+    -- What was signed: this day and amount, by this card or bank account, not revoked.
+    AND authz.revoked_at IS NULL AND authz.method_id = method.id
     AND authz.lines @> jsonb_build_array(jsonb_build_array(postdate.due_on::text, postdate.amount_cents))
     -- The notice: proven, well inside its window.
     AND CASE notice.channel WHEN 'letter' THEN notice.sent_at BETWEEN day.letter_from AND day.letter_to

@@ -20,6 +20,8 @@ CHANGED_AT_HOST = "changed_at_host"
 """Holds what the host planned otherwise than it was signed; the incident is called the same."""
 KEPT_BY_HOST = "kept_by_host"
 """The incident of a payment that another card or bank account was to take over and that its host did not let go of."""
+HOLD_REFUSED = "hold_refused"
+"""The incident of a payment that nobody was told of in time and that its host charges all the same."""
 _SENTENCES = {
     "postdate_decided": gettext_noop("It is taken or decided already: nothing was cancelled."),
     "postdate_not_planned": gettext_noop("It is not planned any more: it was cancelled or moved before."),
@@ -59,11 +61,12 @@ def request_cancel(*, postdate: Postdate, now: datetime, reason: str = "") -> Po
         raise Refused(against)
     if found.status == Status.CANCEL_REQUESTED:
         return found
-    # What the consumer cancels is withdrawn, whatever held it before.
-    found.held_for = ""
+    # What the consumer cancels is withdrawn, whatever held it before; a host that keeps it keeps it held.
+    held_for, found.held_for = found.held_for if found.status == Status.HELD else "", ""
     if found.executor != "host":
         return _cancelled(found, account, reason[:300], now)
     more = {"reason": reason[:300]} if reason else {}
+    more |= {"held_for": held_for} if held_for else {}
     return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now, **more)
 
 
@@ -98,9 +101,10 @@ def settle_cancel(*, postdate_id: UUID, cancelled: bool, reason: str, now: datet
     if changing is not None and found.arrangement.withdrawn:
         found.replacement = None
         found.save(update_fields=["replacement"])
-        return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now)
+        more = {"held_for": changing["held_for"]} if changing.get("held_for") else {}
+        return move(found, account, Status.CANCEL_REQUESTED, "postdate.cancel_requested", now, **more)
     items.hold_again(found, account=account, now=now)
-    replan.hold_as_before(found, changing, account=account, now=now)
+    replan.hold_as_before(found, changing or _last_asked(found), account=account, now=now)
     if changing is not None and changing["method"] not in (None, str(found.method_id)):
         told = {"postdate": str(found.pk), "amount_cents": found.amount_cents, "reason": reason}
         incidents.open(kind=KEPT_BY_HOST, key=str(found.pk), now=now, account=account, data=told)
@@ -130,8 +134,18 @@ def settle_hold(*, postdate_id: UUID, held: bool, reason: str, now: datetime, as
         return found
     if asked is not None and _asked_since(found, asked):
         return found
+    if found.held_for == announced.SILENT:
+        told = {"postdate": str(found.pk), "amount_cents": found.amount_cents, "reason": reason}
+        incidents.open(kind=HOLD_REFUSED, key=str(found.pk), now=now, account=account, data=told)
     found.held_for = ""
     return move(found, account, Status.SCHEDULED, "postdate.changed", now, hold_refused=True, reason=reason)
+
+
+def _last_asked(postdate: Postdate) -> dict | None:
+    """Give what was told when the host was last asked to cancel an item: also what held it then."""
+    asked = Event.objects.filter(account=postdate.account_id, kind="postdate.cancel_requested")
+    mine = asked.filter(data__postdate=str(postdate.pk)).order_by("-account_seq")
+    return mine.values_list("data", flat=True).first()
 
 
 def _asked_since(postdate: Postdate, asked: int) -> bool:

@@ -12,7 +12,7 @@ from accounts.calendars import local_date
 from accounts.known import known
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
-from payments.models import Arrangement, Method, Postdate
+from payments.models import Arrangement, Method, Payment, Postdate
 from payments.rules import change_notices
 from payments.rules import changes as rules
 from payments.rules.authorization import IncompleteAuthorization
@@ -301,13 +301,32 @@ def _other_method(facts: Facts, wish: Wish) -> Changed:
         return Changed(refusals=(_no("method_unknown", "method"),))
     if method.pk == facts.row.method_id:
         return Changed(refusals=(_no("nothing_changes", "method"),))
-    near = facts.today + timedelta(days=rules.NEAR_DAYS)
-    moving = [one for one in facts.planned if one.movable and one.due_on > near]
+    moving = _taken_over(facts, wish)
     lines = tuple(Line(one.due_on, one.amount_cents) for one in moving)
     route = _route_for(facts, method, lines) if lines else None
     if route is None or method.kind not in facts.at.allowed.methods(max(len(lines), 2)):
         return Changed(refusals=(gate.no("method_not_routed", "method"),))
     return Changed(tuple(one.key for one in moving), lines)
+
+
+def _taken_over(facts: Facts, wish: Wish) -> list[Planned]:
+    """List what another method takes over: what a host charges today or tomorrow is on its way, our own is not.
+
+    Signing for the new method ends what was signed for the old one, so what is ours stays behind only while its charge
+    is undecided (EFT-05, PDC-07). A host that takes it over is told a day ahead.
+    """
+    near = facts.today + timedelta(days=rules.NEAR_DAYS)
+    first = facts.today + timedelta(days=1 if method_of(facts, wish)[1].executor == "host" else 0)
+    ours = [item for item in facts.items if item.method_id and item.executor == "portal" and item.due_on <= near]
+    soon = {item.pk for item in ours if item.due_on >= first}
+    soon -= set(_undecided(facts.account.pk)) if soon else set()
+    return [one for one in facts.planned if one.movable and (one.due_on > near or UUID(one.key) in soon)]
+
+
+@known
+def _undecided(account_id: UUID) -> QuerySet:
+    undecided = Payment.objects.filter(account=account_id, status=Payment.Status.INTENDED)
+    return undecided.values_list("postdate_id", flat=True)
 
 
 def _in_advance(facts: Facts, wish: Wish, limit: date, kind: str) -> Changed:

@@ -41,7 +41,7 @@ ITEMS = """
 SELECT postdate.id::text, postdate.account_id::text, postdate.arrangement_id::text, postdate.number, postdate.of,
     postdate.due_on, postdate.not_before_at, postdate.amount_cents, postdate.executor, postdate.tries,
     arrangement.kind, arrangement.status, arrangement.authorization_id::text,
-    authz.revoked_at, authz.accepted_at,
+    authz.revoked_at, authz.method_id = method.id, authz.accepted_at,
     authz.lines @> jsonb_build_array(jsonb_build_array(postdate.due_on::text, postdate.amount_cents))
         OR coalesce(authz.lines @> jsonb_build_array(change.about->'was'), false),
     method.id::text, method.kind, method.brand, method.funding, method.last4, method.fingerprint, method.stored,
@@ -143,6 +143,7 @@ class Item:
     arrangement_status: str
     authorization_id: str | None
     revoked_at: datetime | None
+    signed_for: bool | None
     accepted_at: datetime | None
     covered: bool | None
     method_id: str
@@ -307,7 +308,10 @@ def facts_of(item: Item, *, now: datetime) -> ChargeFacts:
         method_allowed=item.kind in allowed,
         executor=item.executor,
         undecided_attempt=item.undecided is not None,
-        authority=Authority(live=item.revoked_at is None, lines=lines, stored_credential=item.stored)
+        # What was signed for another card or bank account ended what was signed for this one (EFT-05, PDC-07).
+        authority=Authority(
+            live=item.revoked_at is None and bool(item.signed_for), lines=lines, stored_credential=item.stored
+        )
         if item.authorization_id
         else None,
         card_brand=item.brand if card else "",

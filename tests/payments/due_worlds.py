@@ -29,6 +29,7 @@ SOME = {
     "of": [1, 3],
     "arrangement": ["late", "paused", "review", "settlement"],
     "revoked": [True],
+    "signed_for": ["another"],
     "lines": [[], [["2026-12-15", 125_01]], [["2026-12-16", 125_00]]],
     "accepted": [1, 4, 5, 6, 7],
     "kind": ["ach", "ach"],
@@ -65,6 +66,7 @@ PLAIN = {
     "of": 2,
     "arrangement": "performing",
     "revoked": False,
+    "signed_for": "this",
     "lines": None,
     "accepted": 20,
     "kind": "card",
@@ -179,10 +181,13 @@ def _one(rows: dict[type, list], world: dict, name: str, client: Client, merchan
     add(method)
     mine = {"consumer": person, "account": account, "method": method}
     accepted_at = dt.datetime.combine(due_on - world["accepted"] * DAY, dt.time(20), dt.UTC)
+    signed_for = method
+    if world["signed_for"] == "another":
+        signed_for = add(Method(consumer=person, kind=world["kind"], last4="1881", stored=True, created_at=NOW))
     signed = add(
         Authorization(
-            **mine, kind="schedule", text="I agree.", text_sha256="", version="w", language="en", total_cents=cents,
-            lines=lines, accepted_at=accepted_at, time_zone=world["zone"], level=2,
+            **mine | {"method": signed_for}, kind="schedule", text="I agree.", text_sha256="", version="w",
+            language="en", total_cents=cents, lines=lines, accepted_at=accepted_at, time_zone=world["zone"], level=2,
             revoked_at=NOW if world["revoked"] else None,
         )
     )  # fmt: skip

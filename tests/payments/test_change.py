@@ -240,6 +240,46 @@ def test_another_card_takes_over_every_payment_and_the_old_text_ends(plan, shop)
     assert told["token"]["payment_method"] == card.processor_method
 
 
+def our_own_of_tomorrow():
+    """Let the portal charge the second payment, on the eve of its day; return it with the moment."""
+    eve = dt.datetime(2026, 12, 31, 18, tzinfo=dt.UTC)
+    Account.objects.update(as_of=eve)
+    Postdate.objects.filter(number=2).update(executor="portal")
+    return item(2), eve
+
+
+def test_another_card_takes_over_our_own_payment_of_tomorrow_eft_05(plan, shop):
+    """Signing for the new card ends what was signed for the old one, and the new text lists this payment."""
+    card = other_card(shop)
+    mine, eve = our_own_of_tomorrow()
+    confirm(plan, kind="method", method=card, now=eve)
+    follows = item(2)
+    assert (follows.turn, follows.method, follows.due_on, follows.status) == (1, card, JAN, "scheduled")
+    assert [JAN.isoformat(), 200_00] in fresh(plan).authorization.lines
+    mine.refresh_from_db()
+    assert (mine.status, mine.held_for) == ("cancelled", "changed")
+
+
+def test_a_payment_whose_charge_is_undecided_is_planned_no_second_time_on_another_card(plan, shop):
+    card = other_card(shop)
+    mine, eve = our_own_of_tomorrow()
+    Payment.objects.create(
+        account=mine.account,
+        consumer_id=mine.account.consumer_id,
+        method=mine.method,
+        postdate=mine,
+        idempotency_key=mine.pk,
+        request_hash="",
+        kind="card",
+        executor="portal",
+        purpose="amount",
+        amount_cents=200_00,
+        status="intended",
+        intended_at=eve,
+    )
+    assert str(mine.pk) not in look(plan, kind="method", method=card, now=eve).changed.gone
+
+
 def test_a_plan_without_a_method_is_linked_to_a_card(plan, shop):
     life.cancel(arrangement=plan, by=ME, reason="", now=SOON)
     host_lets_go()

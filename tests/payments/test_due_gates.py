@@ -104,6 +104,15 @@ def stopped(shop, item, reasons, *, now=EIGHT):
     return after, said
 
 
+def take_another_card(shop):
+    """Charge a card that nothing was signed for."""
+    card = Method.objects.get()
+    card.pk = None
+    card._state.adding = True
+    card.save()
+    Postdate.objects.update(method=card)
+
+
 HELD = [
     (lambda shop: account(status="attorney"), ["account_not_open"], ""),
     (lambda shop: account(status="cease"), ["account_not_open"], ""),
@@ -122,6 +131,7 @@ HELD = [
     (lambda shop: account(original_creditor=""), ["card_disclosures_missing"], "card_disclosures_missing"),
     (lambda shop: Method.objects.update(stored=False), ["stored_credential_missing"], "charge_without_authorization"),
     (revoke, ["authorization_revoked"], ""),
+    (take_another_card, ["authorization_revoked"], ""),  # EFT-05, PDC-07
     (lambda shop: declined(shop, "lost_card"), ["card_never_again"], ""),
     (lambda shop: declined(shop, "insufficient_funds", 15), ["too_many_tries_month"], ""),
     (lambda shop: Notice.objects.update(status="due", sent_at=None), ["notice_not_proven"], "charge_without_notice"),

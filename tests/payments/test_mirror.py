@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Event
+from accounts.models import Account, Event
 from accounts.tenancy import acting_for
 from payments.models import Arrangement, Dispute, HostItem, Incident, Method, Notice, Payment, Postdate
-from payments.services import disputes, ledger, meters, mirror, postdates, returns, reversals
+from payments.services import disputes, items, ledger, meters, mirror, postdates, returns, reversals
 from payments.services import owed as owed_now
 from payments.services.owed import owed
 from tests.conftest import NOW
@@ -518,6 +518,21 @@ def test_a_refused_cancel_is_scheduled_again_and_says_why(shop):
     assert (told["cancel_refused"], told["reason"]) == (True, "being_charged")
 
 
+@pytest.mark.parametrize("all_of_it", [False, True], ids=["the payment", "the plan"])
+def test_what_only_the_payment_knew_holds_it_still_after_a_cancel_that_the_host_refused(shop, all_of_it):
+    postdate = planned(shop)
+    postdates.hold(postdate=postdate, reason="taken_out_of_batch", now=NOW)
+    if all_of_it:
+        account = Account.objects.get()
+        items.stop_all([Postdate.objects.get()], "covered", postdate.arrangement, account=account, now=NOW)
+    else:
+        postdates.request_cancel(postdate=postdate, now=NOW)
+    postdates.settle_cancel(postdate_id=postdate.pk, cancelled=False, reason="being_charged", now=LATER)
+    postdate.refresh_from_db()
+    assert (postdate.status, postdate.held_for) == ("held", "taken_out_of_batch")
+    assert kinds(shop.account)[-2:] == ["postdate.changed", "postdate.hold_requested"]
+
+
 def test_a_hold_is_asked_of_the_host(shop):
     postdate = planned(shop)
     postdates.hold(postdate=postdate, reason="notice_not_proven", now=NOW)
@@ -525,6 +540,14 @@ def test_a_hold_is_asked_of_the_host(shop):
     postdates.settle_hold(postdate_id=postdate.pk, held=False, reason="already_charged", now=NOW)
     postdate.refresh_from_db()
     assert postdate.status == "scheduled"
+
+
+@pytest.mark.parametrize(("reason", "kinds_"), [("notice_not_proven", ["hold_refused"]), ("dispute", [])])
+def test_staff_are_told_of_a_host_that_charges_what_nobody_was_told_of_pdc_01(shop, reason, kinds_):
+    postdate = planned(shop)
+    postdates.hold(postdate=postdate, reason=reason, now=NOW)
+    postdates.settle_hold(postdate_id=postdate.pk, held=False, reason="already_charged", now=NOW)
+    assert [(one.kind, one.key) for one in Incident.objects.all()] == [(kind, str(postdate.pk)) for kind in kinds_]
 
 
 def test_a_post_date_cancelled_in_the_host_is_cancelled_here(shop):

@@ -33,6 +33,7 @@ EXPECTED = {
     "account_frozen", "questionable_debit", "entry_rejected", "duplicate_debit", "bank_to_bank_return",
     "return_rate_60", "return_rate_80", "return_rate_100", "held_past_its_day", "debit_after_status",
     "more_planned_than_owed", "changed_at_host", "processor_refuses", "dispute_lost", "reopening_refused",
+    "kept_by_host", "given_back_twice", "hold_refused",
 }  # fmt: skip
 
 
