@@ -5,6 +5,7 @@ import datetime as dt
 from collections import Counter
 
 import pytest
+from django.utils import timezone
 
 from accounts.calendars import local_date
 from accounts.models import Account, Client, Consumer
@@ -280,8 +281,7 @@ def test_a_payment_that_was_decided_since_stands_as_it_was(acting, account, agen
     taken = pay(account, 100_00, status="pending", purpose="settlement")
     tried = pay(more[0], 100_00, status="intended", purpose="settlement")
     shown = pay(more[1], 100_00)
-    from django.utils import timezone
-from django.db import transaction
+    from django.db import transaction
 
     from accounts import events
 
