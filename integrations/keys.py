@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.known import known
+from accounts.models import User
 from accounts.services import people
 from accounts.tenancy import ALL_AGENCIES, acting_for
 from integrations.models import ApiKey
@@ -135,6 +136,11 @@ NEEDS = {
     "integrations.remove_webhookendpoint integrations.replay_delivery integrations.skip_delivery",
 }
 """What a person must be permitted on the pages to give a scope to a key: all that its operations do there."""
+POWERS = frozenset(
+    {"agency:write", "batches:approve", "offers:exceed", "refunds:approve", "rules:write", "staff:write"}
+    | {"templates:publish"}
+)
+"""Scopes that decide about money, rules and people: they count only while whoever made the key may do so too."""
 SEEN_EVERY = timedelta(minutes=1)
 """`last_used_at` is not written more often: a key in use would be one hot row."""
 _NO_HASH = "0" * 64
@@ -183,6 +189,27 @@ def make(
 def within(may: Callable[[str], bool]) -> list[str]:
     """Name the scopes that somebody may give: no key does more than a person may who gave it (AUTH-11)."""
     return [scope for scope, permissions in NEEDS.items() if all(may(one) for one in permissions.split())]
+
+
+def counts(key: ApiKey, scope: str) -> bool:
+    """Tell whether a scope of a key counts now (AUTH-11): a power ends with the role of whoever gave it.
+
+    All others go on when an employee leaves: a host does not stop posting. A key that nobody known made has what it
+    was given.
+    """
+    return scope in key.scopes and (scope not in POWERS or scope not in ended(key))
+
+
+def ended(key: ApiKey) -> list[str]:
+    """Name the scopes of a key that no longer count, since whoever made it may do them no more."""
+    powers = sorted(POWERS.intersection(key.scopes))
+    kind, _colon, pk = key.made_by.partition(":")
+    maker = User.objects.filter(pk=int(pk)).first() if powers and kind == "staff" and pk.isdigit() else None
+    if maker is None:
+        return []
+    if not maker.is_active or maker.agency_id not in (None, key.agency_id):
+        return powers
+    return [scope for scope in powers if not all(map(maker.has_perm, NEEDS[scope].split()))]
 
 
 @transaction.atomic

@@ -104,6 +104,9 @@ class ApiKeyAdmin(AgencyAdmin):
             return label("danger", _("revoked by %(who)s") % {"who": key.revoked_by})
         if key.expires_at and key.expires_at <= timezone.now():
             return label("warning", _("expired"))
+        if ended := keys.ended(key):
+            said = _("live, but whoever made it may not do this any more: %(scopes)s") % {"scopes": ", ".join(ended)}
+            return label("warning", said)
         return label("success", _("live"))
 
     @display(description=_("key"))

@@ -111,8 +111,8 @@ class Endpoint(APIView):
         """Count nothing here: `_spend` counts before the scope is looked at."""
 
     def may(self, scope: str) -> bool:
-        """Tell whether the key has a scope."""
-        return scope in self.key.scopes
+        """Tell whether the key has a scope that counts."""
+        return keys.counts(self.key, scope)
 
     def need(self, scope: str) -> None:
         """Go on only if the key has a scope.

@@ -20,7 +20,7 @@ FLOORS = ("accounts", "settlements", "payments", "integrations", "campaigns")
 class Caller:
     """Hold a key and show it; each write has an Idempotency-Key of its own unless the test gives one."""
 
-    def __init__(self, agency, *scopes: str, by: str = "staff:1", **values) -> None:
+    def __init__(self, agency, *scopes: str, by: str = "staff:somebody", **values) -> None:
         self.agency = agency
         with acting_for(agency):
             self.key, self.text = keys.make(name="IVR", scopes=scopes or tuple(keys.SCOPES), by=by, now=NOW, **values)

@@ -300,3 +300,31 @@ def test_nobody_else_makes_keys(agency, role):
     assert browser.post(page("add"), {"name": "Mine", "scopes": ["rules:write"]}).status_code == 403
     with acting_for(ALL_AGENCIES):
         assert not ApiKey.objects.exists()
+
+
+def test_auth_11_a_power_of_a_key_ends_with_the_role_of_whoever_made_it_and_the_rest_goes_on(agency, other_agency):
+    boss, elsewhere = member(agency), member(other_agency, username="elsewhere")
+    caller = Caller(agency, "accounts:read", "staff:write", by=f"staff:{boss.pk}")
+    theirs = Caller(other_agency, "staff:write", by=f"staff:{elsewhere.pk}")
+    invited = {"username": "new", "email": "new@example.com", "role": "collector"}
+    assert refusal(caller.post("users", invited))[0] != 403
+    boss.groups.clear()
+    assert refusal(caller.post("users", invited | {"username": "another"})) == (403, "scope_missing")
+    assert caller.get("accounts").status_code == 200
+    assert refusal(theirs.post("users", invited | {"username": "third"}))[0] != 403
+    shown = signed_in(member(agency, username="second")).get(page("change", caller.key.pk)).content.decode()
+    assert "whoever made it may not do this any more: staff:write" in shown
+
+
+def test_auth_11_whoever_is_kept_out_has_no_power_left_in_any_key(agency):
+    boss = member(agency)
+    caller = Caller(agency, "rules:write", "refunds:approve", "webhooks:read", by=f"staff:{boss.pk}")
+    assert keys.ended(caller.row) == []
+    boss.is_active = False
+    boss.save(update_fields=["is_active"])
+    assert keys.ended(caller.row) == ["refunds:approve", "rules:write"]
+    assert caller.get("webhook-endpoints").status_code == 200
+
+
+def test_auth_11_the_powers_are_scopes_that_somebody_must_hold_to_give_them():
+    assert keys.POWERS.issubset(keys.NEEDS)

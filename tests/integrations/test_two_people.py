@@ -6,7 +6,7 @@ from accounts.services.people import is_another
 from tests.integrations.api_caller import Caller
 
 pytestmark = pytest.mark.django_db
-ANN, BEA = "staff:1", "staff:2"
+ANN, BEA = "staff:ann", "staff:bea"
 
 
 @pytest.fixture

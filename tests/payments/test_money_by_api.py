@@ -21,6 +21,8 @@ from tests.payments.test_mirror import debited
 from tests.payments.test_settle import LATER, undecided
 
 OURS = {routing.RouteKey("ach", "immediate"): routing.Route("portal", "portal")}
+PEOPLE = ("somebody", "bea")
+"""Who made the keys: the one of `Caller`, and another person."""
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +80,8 @@ def test_a_refunds_key_used_again_when_its_answer_is_forgotten_means_what_it_say
 
 def test_above_the_limit_another_persons_key_approves_or_rejects(shop):
     asker = Caller(shop.agency)
-    mine, approver = (Caller(shop.agency, "refunds:approve", "payments:read", by=f"staff:{one}") for one in (1, 2))
+    scopes = ("refunds:approve", "payments:read")
+    mine, approver = (Caller(shop.agency, *scopes, by=f"staff:{one}") for one in PEOPLE)
     payment = shop.confirm(shop.checkout())
     wish = {"amount_cents": 100_01, "reason": "Paid twice."}
     first = asker.post(f"payments/{payment.pk}/refunds", wish).json()
@@ -142,7 +145,7 @@ def test_a_batch_is_collected_edited_approved_exported_and_posted(shop, monkeypa
     clock.move_to(DUE)
     clerk = Caller(shop.agency)
     scopes = ("batches:approve", "batches:export", "batchfiles:read", "batches:read")
-    mine, approver = (Caller(shop.agency, *scopes, by=f"staff:{one}") for one in (1, 2))
+    mine, approver = (Caller(shop.agency, *scopes, by=f"staff:{one}") for one in PEOPLE)
     made = clerk.post("batches", {"method": "ach", "until": "2027-01-04"})
     assert made.status_code == 201
     batch = made.json()
@@ -181,7 +184,7 @@ def exported(shop, monkeypatch, clock) -> tuple[Caller, str, list[BatchItem]]:
     shop.account = first
     serve(shop, monkeypatch)
     clock.move_to(DUE)
-    clerk, approver = (Caller(shop.agency, by=f"staff:{one}") for one in (1, 2))
+    clerk, approver = (Caller(shop.agency, by=f"staff:{one}") for one in PEOPLE)
     batch = clerk.post("batches", {"method": "ach", "until": "2027-01-04"}).json()
     at = f"batches/{batch['id']}"
     assert approver.post(f"{at}/approve").json()["status"] == "approved"
