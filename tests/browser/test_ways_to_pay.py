@@ -66,7 +66,8 @@ def test_the_card_field_says_what_is_wrong_and_lets_nothing_out(newcomer):
     consumer.type_card("4000056655665557", expiry="01 / 20")
     consumer.page.locator("#card-form button[type=submit]").click()
     frame = consumer.page.frame_locator("#card-field iframe")
-    frame.locator("#number[aria-invalid=true]").wait_for()
+    for field in ("number", "expiry"):  # each says it when it is left, or when the button is pressed
+        frame.locator(f"#{field}[aria-invalid=true]").wait_for()
     assert "Check the card number" in frame.locator("#number-error").inner_text()
     assert "expired" in frame.locator("#expiry-error").inner_text()
     frame.locator("#number").fill("")
