@@ -12,7 +12,7 @@ from accounts.calendars import local_date
 from accounts.known import known
 from accounts.models import Account
 from accounts.refusals import Refusal, gettext_noop, refuse
-from payments.models import Arrangement, Method, Payment, Postdate
+from payments.models import Arrangement, Method, Postdate
 from payments.rules import change_notices
 from payments.rules import changes as rules
 from payments.rules.authorization import IncompleteAuthorization
@@ -319,14 +319,8 @@ def _taken_over(facts: Facts, wish: Wish) -> list[Planned]:
     first = facts.today + timedelta(days=1 if method_of(facts, wish)[1].executor == "host" else 0)
     ours = [item for item in facts.items if item.method_id and item.executor == "portal" and item.due_on <= near]
     soon = {item.pk for item in ours if item.due_on >= first}
-    soon -= set(_undecided(facts.account.pk)) if soon else set()
+    soon -= set(tries.undecided(facts.account.pk)) if soon else set()
     return [one for one in facts.planned if one.movable and (one.due_on > near or UUID(one.key) in soon)]
-
-
-@known
-def _undecided(account_id: UUID) -> QuerySet:
-    undecided = Payment.objects.filter(account=account_id, status=Payment.Status.INTENDED)
-    return undecided.values_list("postdate_id", flat=True)
 
 
 def _in_advance(facts: Facts, wish: Wish, limit: date, kind: str) -> Changed:
@@ -343,19 +337,13 @@ def _unsigned(facts: Facts, wish: Wish, changed: Changed, method: Method) -> lis
     if wish.kind not in ("move", "skip", "advance"):
         return [_no("recording_missing", "recording")]
     channel = gate.channel_for(facts.account.consumer)
-    late = [
-        one
-        for line in changed.lines
-        for one in change_notices.check_in_time(
-            change_notices.DATE_CHANGE, line.due_on, facts.today, method.kind, channel
-        )
-    ]
-    return late[:1] or gate.check_channel(channel, list(changed.lines), facts.today)
+    kind, today = change_notices.DATE_CHANGE, facts.today
+    late = (change_notices.check_in_time(kind, line.due_on, today, method.kind, channel) for line in changed.lines)
+    return next(filter(None, late), []) or gate.check_channel(channel, list(changed.lines), today)
 
 
 def _announced(facts: Facts) -> Refusal:
-    by_letter = gate.channel_for(facts.account.consumer) == "letter"
-    return _effect(facts, "letter_first" if by_letter else "notice_first")
+    return _effect(facts, "letter_first" if gate.channel_for(facts.account.consumer) == "letter" else "notice_first")
 
 
 def _route_for(facts: Facts, method: Method, lines: tuple[Line, ...]) -> Route | None:
@@ -374,7 +362,6 @@ def method_of(facts: Facts, wish: Wish) -> tuple[Method | None, Route]:
 
 def text_of(facts: Facts, method: Method, lines: tuple[tuple[date, int], ...], language: str) -> tuple[str, str, str]:
     """Write what is agreed to when these payments stand from now on."""
-    settling = facts.row.kind == Arrangement.Kind.SETTLEMENT
     return authority.write(
         account=facts.account,
         means=means_of_method(method),
@@ -383,7 +370,7 @@ def text_of(facts: Facts, method: Method, lines: tuple[tuple[date, int], ...], l
         settlement_of_cents=None,
         language=language,
         breach=breach_of(facts.row.terms) if "breach" in facts.row.terms else None,
-        settling=settling,
+        settling=facts.row.kind == Arrangement.Kind.SETTLEMENT,
     )
 
 

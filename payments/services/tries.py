@@ -180,3 +180,10 @@ def _lock(postdate_id: UUID | None) -> Postdate:
 def _write(item: Postdate, *, run_at: datetime | None) -> None:
     item.run_at, item.claimed_until = run_at, None
     item.save(update_fields=["status", "decided_at", "held_for", "run_at", "claimed_until"])
+
+
+@known
+def undecided(account_id: UUID) -> QuerySet:
+    """Give the planned items of an account whose charge is asked for and not answered, by id."""
+    asked = Payment.objects.filter(account=account_id, status=Payment.Status.INTENDED)
+    return asked.values_list("postdate_id", flat=True)
