@@ -213,6 +213,7 @@ CELERY_TASK_ROUTES = {
     "integrations.tasks.*": {"queue": "deliver"},
     "payments.tasks.*": {"queue": "charge"},
     "campaigns.tasks.launch_campaigns": {"queue": "batch"},  # a code never waits behind a campaign
+    "campaigns.tasks.listen": {"queue": "batch"},  # nor behind a carrier that is asked and does not answer
     "campaigns.tasks.*": {"queue": "message"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -3,11 +3,14 @@
 import datetime as dt
 
 import pytest
+import requests
 
 from accounts.models import Consent, Event
 from accounts.tenancy import ALL_AGENCIES, acting_for
+from campaigns.channels import twilio
 from campaigns.models import InboundMessage, Message
 from campaigns.services import listen, send, texts, track
+from portal.celery import app
 from tests.campaigns.carrier_program import MOBILE, make_text_provider, write_in
 from tests.campaigns.conftest import told
 
@@ -79,9 +82,6 @@ def test_more_texts_than_a_page_has_are_listed_to_the_end(account, texting, carr
 
 def twilio_received(access, number, since):
     """List in pages of two."""
-    import requests
-
-    from campaigns.channels import twilio
 
     class Small(requests.Session):
         def get(self, url, *, params=None, **more):
@@ -136,3 +136,8 @@ def test_the_carrier_gives_a_webhook_up_after_its_second_try(account, texting, c
         assert (hook["state"], hook["attempts"]) == ("given up", 2)
     finally:
         carrier.call("POST", "/_sandbox/behaviour", {"webhooks_paused": True})
+
+
+def test_a_code_waits_behind_no_carrier_that_is_asked():
+    queues = [app.amqp.router.route({}, f"campaigns.tasks.{name}")["queue"].name for name in ("poll", "listen")]
+    assert queues == ["message", "batch"]
